@@ -1,0 +1,2 @@
+//! The `fatum` binary.
+fn main() {}
