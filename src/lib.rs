@@ -11,5 +11,18 @@ pub mod trace;
 pub mod runtime;
 pub mod task;
 pub mod time;
+mod emit;
+pub mod rand;
+pub mod fault;
+pub mod property;
+pub mod sim;
 
+pub use emit::emit;
 pub use error::Error;
+pub use runtime::current::is_simulated;
+pub use sim::{Run, Sim};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::emit::Adhoc;
+}
