@@ -14,15 +14,9 @@ enum Element {
 fn elements(tape: &Tape) -> Vec<Element> {
     let overtakings = tape.schedule.iter().flat_map(|entry| {
         let Overtaken { task, turn, by } = entry;
-        by.iter().map(|by| Element::Overtaking {
-            task: task.clone(),
-            turn: *turn,
-            by: by.clone(),
-        })
+        by.iter().map(|by| Element::Overtaking { task: task.clone(), turn: *turn, by: by.clone() })
     });
-    overtakings
-        .chain(tape.choice.iter().cloned().map(Element::Choice))
-        .collect()
+    overtakings.chain(tape.choice.iter().cloned().map(Element::Choice)).collect()
 }
 
 fn tape<'a>(elements: impl Iterator<Item = &'a Element>) -> Tape {
@@ -62,9 +56,7 @@ fn without_some_chunk(shrinker: &mut Shrinker<'_>, best: &Tape, chunk: usize) ->
 
 /// The recorded tape of a candidate that fails with fewer deviations than the best so far.
 pub(super) fn smaller(shrinker: &mut Shrinker<'_>, candidate: &Tape, best: &Tape) -> Option<Tape> {
-    shrinker
-        .attempt(candidate)
-        .filter(|recorded| recorded.deviations() < best.deviations())
+    shrinker.attempt(candidate).filter(|recorded| recorded.deviations() < best.deviations())
 }
 
 /// Removes single deviations until none can go.
@@ -81,15 +73,12 @@ pub(super) fn lower(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
         let Some(value) = best.choice.get(index).map(|deviation| deviation.option) else {
             break;
         };
-        let lower = landmarks(value.saturating_add(1))
-            .into_iter()
-            .filter(|option| (1..value).contains(option));
+        let lower =
+            landmarks(value.saturating_add(1)).into_iter().filter(|option| (1..value).contains(option));
         for option in lower {
             let mut candidate = best.clone();
             candidate.choice[index].option = option;
-            let recorded = shrinker
-                .attempt(&candidate)
-                .filter(|tape| tape.deviations() <= best.deviations());
+            let recorded = shrinker.attempt(&candidate).filter(|tape| tape.deviations() <= best.deviations());
             if let Some(recorded) = recorded {
                 best = recorded;
                 break;
