@@ -16,6 +16,8 @@ pub mod sim;
 pub mod log;
 mod wall;
 pub mod check;
+#[cfg(feature = "proptest")]
+pub mod prop;
 
 pub use check::{Check, check, fuzz};
 pub use emit::emit;

@@ -83,7 +83,7 @@ fn a_module_uses_earlier_modules_only() {
                 let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 // A brace list of modules names each of them.
                 let names: Vec<&str> = match used.strip_prefix('{') {
-                    Some(list) => list.split([',', '}', ' ']).filter(|name| !name.is_empty()).collect(),
+                    Some(list) => list.split([',', '}', ' ', ':']).filter(|name| !name.is_empty()).collect(),
                     None if rank(&name).is_none() => {
                         exports.get(&name).map(|module| module.as_str()).into_iter().collect()
                     }
