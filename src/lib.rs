@@ -11,5 +11,7 @@ pub mod trace;
 pub mod runtime;
 pub mod task;
 pub mod time;
+pub mod sync;
 
 pub use error::Error;
+pub use tokio::{join, try_join};

@@ -99,7 +99,7 @@ pub(crate) struct World {
     pub(crate) progress_at: u64,
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
     pub(crate) verdict: Option<End>,
-    pub(crate) holders: BTreeMap<u64, Vec<u32>>,
+    holders: BTreeMap<(u64, u32), u32>,
     object_next: u64,
 }
 
@@ -710,21 +710,28 @@ impl World {
     }
 
     /// Registers the running task as a holder of `object`; its serial.
+    #[inline]
     pub(crate) fn hold(&mut self, object: u64) -> Option<u32> {
-        let serial = self.running.map(|slot| self.tasks.at(slot).serial)?;
-        self.holders.entry(object).or_default().push(serial);
+        let serial = self.running.map(|slot| self.tasks.peek(slot).serial)?;
+        *self.holders.entry((object, serial)).or_default() += 1;
         Some(serial)
     }
 
+    /// Undoes one [`World::hold`].
+    #[inline]
     pub(crate) fn unhold(&mut self, object: u64, serial: u32) {
-        if let Some(holders) = self.holders.get_mut(&object) {
-            if let Some(index) = holders.iter().position(|holder| *holder == serial) {
-                holders.remove(index);
-            }
-            if holders.is_empty() {
-                self.holders.remove(&object);
+        if let Some(times) = self.holders.get_mut(&(object, serial)) {
+            *times -= 1;
+            if *times == 0 {
+                self.holders.remove(&(object, serial));
             }
         }
+    }
+
+    /// The tasks that hold `object`, by spawn serial.
+    pub(crate) fn holders(&self, object: u64) -> Vec<u32> {
+        let of_object = self.holders.range((object, 0)..=(object, u32::MAX));
+        of_object.map(|((_, serial), _)| *serial).collect()
     }
 
     // Verdicts and the record.
