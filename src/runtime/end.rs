@@ -40,11 +40,6 @@ pub enum End {
         /// The task that ran most of late.
         task: String,
     },
-    /// A ready task was not run under a fair schedule.
-    Starved {
-        /// The task.
-        task: String,
-    },
     /// The system did not come back to the state that the property wants, or did not stay there.
     NotConverged {
         /// The property.
@@ -84,7 +79,6 @@ impl End {
             End::Failed { .. } => "failed",
             End::Deadlock { .. } => "deadlock",
             End::ZeroTimeLoop { .. } => "zero-time-loop",
-            End::Starved { .. } => "starved",
             End::NotConverged { .. } => "not-converged",
             End::Leaked { .. } => "leaked",
             End::Escaped { .. } => "escaped",
@@ -94,14 +88,13 @@ impl End {
     }
 
     /// The names of all kinds.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 11] = [
         "passed",
         "violated",
         "panicked",
         "failed",
         "deadlock",
         "zero-time-loop",
-        "starved",
         "not-converged",
         "leaked",
         "escaped",
@@ -152,7 +145,6 @@ impl End {
             End::ZeroTimeLoop { task } => {
                 format!("zero-time loop: tasks ran without end while time stood still, {task} among the last")
             }
-            End::Starved { task } => format!("task {task} was ready and never ran"),
             End::NotConverged { property, detail } => {
                 format!("`{property}` did not come to hold and stay: {detail}")
             }

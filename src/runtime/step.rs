@@ -16,6 +16,8 @@ pub(crate) enum Stepped {
     Time,
     /// Nothing can happen at or before the limit.
     Idle,
+    /// The driver has to decide something first.
+    Attention,
 }
 
 /// One step of the running world; time may move up to `limit`.
@@ -31,6 +33,7 @@ pub(crate) fn step(limit: u64) -> Stepped {
             return Stepped::Time;
         }
         Next::Idle => return Stepped::Idle,
+        Next::Attention => return Stepped::Attention,
     }
     Stepped::Turn
 }

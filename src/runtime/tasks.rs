@@ -3,7 +3,7 @@
 //! It polls nothing and drops nothing: whatever holds user values is handed out, to be polled or dropped while no
 //! world is borrowed.
 
-use super::waker::{SLOT_MAX, WakeId};
+use super::waker::SLOT_MAX;
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
@@ -221,9 +221,9 @@ impl Tasks {
         &mut self.slots[slot as usize]
     }
 
-    #[inline]
-    pub(crate) fn wake_id(&self, epoch: u32, slot: u32) -> WakeId {
-        WakeId::new(epoch, self.slots[slot as usize].generation, slot)
+    /// The id of the task in a slot.
+    pub(crate) fn id(&self, slot: u32) -> TaskId {
+        TaskId { slot, generation: self.slots[slot as usize].generation }
     }
 
     #[inline]

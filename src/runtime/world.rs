@@ -69,10 +69,13 @@ pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) steps: u64,
     steps_at_jump: u64,
+    steps_limit: u64,
+    attention: bool,
     pub(crate) tasks: Tasks,
     pub(crate) ready: Ready,
     woken: Vec<u32>,
     pub(crate) running: Option<u32>,
+    last_polled: Option<u32>,
     pub(crate) timers: Timers,
     held: Vec<(u8, Held)>,
     source: Box<dyn Source>,
@@ -93,6 +96,8 @@ pub(crate) struct World {
     pub(crate) counts: Counts,
     pub(crate) coverage: BTreeMap<&'static str, u64>,
     pub(crate) observers: Vec<Observer>,
+    /// Whether a predicate wants to know what was written.
+    pub(crate) watches: bool,
     pub(crate) touched: Vec<u64>,
     pub(crate) hosts: Vec<Arc<str>>,
     pub(crate) required_left: u32,
@@ -113,6 +118,8 @@ pub(crate) enum Next {
     Time(Vec<Waker>),
     /// Nothing is ready, and no deadline is at or before the limit.
     Idle,
+    /// A verdict stands, the workload is over, or a budget is spent: the driver decides.
+    Attention,
 }
 
 impl World {
@@ -124,10 +131,13 @@ impl World {
             now: 0,
             steps: 0,
             steps_at_jump: 0,
+            steps_limit: config.budget.steps_max.min(config.budget.zero_time_steps_max),
+            attention: false,
             tasks: Tasks::default(),
             ready: Ready::default(),
             woken: Vec::new(),
             running: None,
+            last_polled: None,
             timers: Timers::default(),
             held: Vec::new(),
             listens: config.source.listens(),
@@ -148,6 +158,7 @@ impl World {
             counts: Counts::default(),
             coverage: BTreeMap::new(),
             observers: Vec::new(),
+            watches: false,
             touched: Vec::new(),
             hosts: Vec::new(),
             required_left: 0,
@@ -242,7 +253,7 @@ impl World {
 
     /// Hears that the running task is about to touch a shared object.
     pub(crate) fn access(&mut self, object: u64, access: Access) {
-        if access == Access::Write && !self.touched.contains(&object) {
+        if self.watches && access == Access::Write && !self.touched.contains(&object) {
             self.touched.push(object);
         }
         if self.listens
@@ -266,6 +277,7 @@ impl World {
         self.required_left += u32::from(required);
         let serial = self.tasks.at(id.slot).serial;
         self.digests.event(1 << 62 | u64::from(serial));
+        self.progress_at = self.now;
         if let Some(segment) = segment {
             self.name_task(id.slot, host, &segment);
         }
@@ -384,12 +396,17 @@ impl World {
     #[inline]
     pub(crate) fn next(&mut self, limit: u64) -> Next {
         self.flush_woken();
+        if self.attention || self.steps >= self.steps_limit {
+            self.attention = false;
+            return Next::Attention;
+        }
         if self.ready.is_empty() {
             return self.advance(limit);
         }
         let entry = self.pick();
         self.steps += 1;
         self.running = Some(entry.slot);
+        self.last_polled = self.running;
         self.digests.event((self.now << 20) ^ u64::from(entry.serial));
         let task = self.tasks.at(entry.slot);
         task.queued = false;
@@ -497,7 +514,9 @@ impl World {
         };
         let joiner = task.joiner.take();
         self.required_left -= u32::from(required);
+        self.attention |= required && self.required_left == 0;
         self.digests.event(2 << 62 | u64::from(serial));
+        self.progress_at = self.now;
         if self.listens {
             self.source.notice(Notice::Done { task: serial });
         }
@@ -552,6 +571,8 @@ impl World {
         let mut foreign = Vec::new();
         self.now = deadline;
         self.steps_at_jump = self.steps;
+        self.limit_steps();
+        self.attention |= self.required_left > 0 && self.is_stale();
         let mut late = Vec::new();
         while let Some(due) = self.timers.pop_due(deadline) {
             match self.lateness(&due) {
@@ -628,19 +649,39 @@ impl World {
         self.now = self.now.max(to);
     }
 
-    /// Steps since time moved last.
-    pub(crate) fn steps_at_instant(&self) -> u64 {
-        self.steps - self.steps_at_jump
+    /// Whether nothing happened for as long as the budget allows.
+    fn is_stale(&self) -> bool {
+        u128::from(self.now - self.progress_at) > self.budget.stuck_after.as_nanos()
     }
 
-    /// Whether nothing can happen at this instant any more.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.ready.is_empty() && self.woken.is_empty()
+    /// How the run ends for its cost, if it does.
+    pub(crate) fn spent(&mut self) -> Option<End> {
+        if self.steps >= self.budget.steps_max {
+            return Some(End::OutOfBudget { detail: format!("{} steps", self.steps) });
+        }
+        if self.steps - self.steps_at_jump >= self.budget.zero_time_steps_max {
+            return Some(End::ZeroTimeLoop { task: self.last_label() });
+        }
+        (self.required_left > 0 && self.is_stale()).then(|| self.stuck()).flatten()
+    }
+
+    /// Stuck, unless a timer was set that is longer than the patience.
+    fn stuck(&mut self) -> Option<End> {
+        let patience = self.budget.stuck_after;
+        self.progress_at = self.now;
+        let patient = self.timers.waiting().any(|(_, since, until)| u128::from(until - since) >= patience.as_nanos());
+        (!patient).then(|| End::Deadlock { detail: format!("timers go on, but nothing happened for {patience:?}") })
+    }
+
+    /// Sets the number of steps at which the driver looks at the budgets.
+    fn limit_steps(&mut self) {
+        let here = self.steps_at_jump.saturating_add(self.budget.zero_time_steps_max);
+        self.steps_limit = self.budget.steps_max.min(here);
     }
 
     /// Whether nothing can ever happen any more.
     pub(crate) fn is_idle(&mut self) -> bool {
-        self.is_settled() && self.held.is_empty() && self.timers.next_deadline().is_none()
+        self.ready.is_empty() && self.woken.is_empty() && self.held.is_empty() && self.timers.next_deadline().is_none()
     }
 
     /// Ends the fault phase.
@@ -740,6 +781,7 @@ impl World {
     pub(crate) fn end_with(&mut self, end: End) {
         if self.verdict.is_none() {
             self.verdict = Some(end);
+            self.attention = true;
         }
     }
 
@@ -750,6 +792,19 @@ impl World {
             detail: detail.clone(),
         });
         self.end_with(End::Violated { property, detail });
+    }
+
+    /// Folds a record and stores it, if events are kept; the present.
+    pub(crate) fn note_record(&mut self, word: u64, name: u64, kind: Option<Kind>) -> u64 {
+        self.digests.event(word ^ self.now.rotate_left(17));
+        self.progress_at = self.now;
+        if self.watches && !self.touched.contains(&name) {
+            self.touched.push(name);
+        }
+        if let Some(kind) = kind {
+            self.record(kind);
+        }
+        self.now
     }
 
     /// Stores an event of the running task, if events are kept.
@@ -794,6 +849,47 @@ impl World {
             || format!("an ended task ({serial})"),
             |slot| self.task_label(slot),
         )
+    }
+
+    /// The label of the task that ran last.
+    fn last_label(&mut self) -> String {
+        match self.last_polled {
+            Some(slot) => self.task_label(slot),
+            None => "no task".to_owned(),
+        }
+    }
+
+    /// The label of the task that a waker belongs to.
+    pub(crate) fn label_of(&mut self, id: WakeId) -> String {
+        self.task_label(id.slot())
+    }
+
+    /// A panic that nobody joined by the end.
+    pub(crate) fn unjoined_panic(&self) -> Option<End> {
+        let (_, task, message) = self.unjoined_panics.first()?;
+        Some(End::Panicked { task: task.clone(), message: message.clone() })
+    }
+
+    /// What is alive at the end and descends from no daemon.
+    pub(crate) fn leak(&mut self) -> Option<End> {
+        if self.leaks == LeakPolicy::Allow {
+            return None;
+        }
+        let mut left: Vec<(u32, u32)> =
+            self.tasks.live().filter(|(_, task)| !task.daemon).map(|(slot, task)| (task.serial, slot)).collect();
+        left.sort_unstable();
+        let labels: Vec<String> = left.iter().take(8).map(|&(_, slot)| self.task_label(slot)).collect();
+        if !left.is_empty() {
+            let tasks = if left.len() == 1 { "task is" } else { "tasks are" };
+            let detail = format!("{} {tasks} alive at the end: {}", left.len(), labels.join(", "));
+            return Some(End::Leaked { detail });
+        }
+        if self.tasks.live_count() > 0 {
+            return None;
+        }
+        let (timers, permits) = (self.timers.len(), self.holders.len());
+        let detail = format!("{timers} timers and {permits} locks or permits are held at the end and no task is alive");
+        (timers + permits > 0).then_some(End::Leaked { detail })
     }
 
     pub(crate) fn matched(&self) -> crate::choice::Matched {

@@ -117,6 +117,31 @@ impl Kind {
     }
 }
 
+impl Owned {
+    /// The value, borrowed.
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            Owned::U64(number) => Value::U64(*number),
+            Owned::I64(number) => Value::I64(*number),
+            Owned::Bool(flag) => Value::Bool(*flag),
+            Owned::Str(text) => Value::Str(text),
+        }
+    }
+}
+
+macro_rules! owned_from {
+    ($($type:ty => $variant:ident),* $(,)?) => {
+        $(impl From<$type> for Owned {
+            fn from(value: $type) -> Owned {
+                Owned::$variant(value.into())
+            }
+        })*
+    };
+}
+
+owned_from!(u8 => U64, u16 => U64, u32 => U64, u64 => U64, i8 => I64, i16 => I64, i32 => I64, i64 => I64,
+    bool => Bool, &str => Str, String => Str);
+
 impl From<Value<'_>> for Owned {
     fn from(value: Value<'_>) -> Owned {
         match value {
