@@ -32,7 +32,7 @@ impl Notify {
     #[track_caller]
     pub const fn const_new() -> Notify {
         Notify {
-            site: Site::outside("Notify"),
+            site: Site::fixed("Notify"),
             inner: inner::Notify::const_new(),
         }
     }

@@ -43,7 +43,7 @@ impl<T> OnceCell<T> {
     #[track_caller]
     pub const fn const_new() -> OnceCell<T> {
         OnceCell {
-            site: Site::outside("OnceCell"),
+            site: Site::fixed("OnceCell"),
             gate: inner::Semaphore::const_new(1),
             inner: inner::OnceCell::const_new(),
         }
@@ -111,7 +111,10 @@ impl<T> OnceCell<T> {
                 let value = f().await?;
                 self.fill(value, permit);
             }
-            Ok(self.inner.get().expect("the gate is closed once there is a value"))
+            Ok(self
+                .inner
+                .get()
+                .expect("the gate is closed once there is a value"))
         }
     }
 

@@ -42,7 +42,7 @@ impl Semaphore {
     #[track_caller]
     pub const fn const_new(permits: usize) -> Semaphore {
         Semaphore {
-            site: Site::outside("Semaphore"),
+            site: Site::fixed("Semaphore"),
             inner: inner::Semaphore::const_new(permits),
         }
     }
@@ -75,10 +75,7 @@ impl Semaphore {
 
     /// Waits for `n` permits at once.
     #[track_caller]
-    pub fn acquire_many(
-        &self,
-        n: u32,
-    ) -> impl Future<Output = Result<SemaphorePermit<'_>, AcquireError>> {
+    pub fn acquire_many(&self, n: u32) -> impl Future<Output = Result<SemaphorePermit<'_>, AcquireError>> {
         self.site.writing(&ACQUIRE, async move {
             let permit = self.inner.acquire_many(n).await?;
             Ok(self.permit(permit))

@@ -1,6 +1,8 @@
 //! What a synchronization object is to a simulation: its number, its kind, where it was created, and who holds it.
 //!
-//! It does not know what the object does. Outside a simulation the number is 0 and nobody is registered.
+//! It does not know what the object does. An object of a simulation has its number from there. One that was created
+//! outside, as before `Sim::run`, has an id that differs from run to run; each simulation that uses it gives it a
+//! number at the first use, so that no id can enter a run.
 
 use super::operation::{Operation, Wait};
 use crate::choice::{Access, Label};
@@ -8,44 +10,53 @@ use crate::runtime::current;
 use crate::runtime::wait::{self, Report};
 use crate::task;
 use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An object's number, kind and place of creation; 0 is the number of every object made outside a simulation.
+/// Numbers the objects created outside; part of no trace.
+static OUTSIDE_NEXT: AtomicU64 = AtomicU64::new(OUTSIDE);
+/// Set in the ids of objects created outside.
+const OUTSIDE: u64 = 1 << 63;
+/// The object that every static is.
+const STATIC: u64 = 0;
+
+/// An object's identity, kind and place of creation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Site {
+pub(super) struct Site {
     kind: &'static str,
     created: &'static Location<'static>,
-    object: u64,
+    id: u64,
 }
 
 impl Site {
     /// The site of an object that the caller creates now.
     #[track_caller]
-    pub(crate) fn new(kind: &'static str) -> Site {
+    pub(super) fn new(kind: &'static str) -> Site {
+        let number = current::try_with(|world| world.new_object());
+        let id = number.unwrap_or_else(|| OUTSIDE_NEXT.fetch_add(1, Ordering::Relaxed));
         Site {
             kind,
             created: Location::caller(),
-            object: current::try_with(|world| world.new_object()).unwrap_or(0),
+            id,
         }
     }
 
-    /// The site of an object that belongs to no simulation, such as a static.
+    /// The site of a static, which belongs to no simulation.
     #[track_caller]
-    pub(crate) const fn outside(kind: &'static str) -> Site {
+    pub(super) const fn fixed(kind: &'static str) -> Site {
         Site {
             kind,
             created: Location::caller(),
-            object: 0,
+            id: STATIC,
         }
     }
 
-    /// Whether the object was created in a simulation.
-    pub(super) fn is_simulated(&self) -> bool {
-        self.object != 0
-    }
-
-    /// The number, for the strategies' accesses and the holders.
+    /// The number in the running simulation.
+    #[inline]
     pub(super) fn object(&self) -> u64 {
-        self.object
+        if self.id & OUTSIDE == 0 {
+            return self.id;
+        }
+        current::try_with(|world| world.foreign_object(self.id)).unwrap_or(STATIC)
     }
 
     /// The object in words.
@@ -75,7 +86,9 @@ impl Site {
     /// Begins a synchronous operation, which writes the object.
     #[inline]
     pub(super) fn mark(&self, label: &Label) {
-        task::mark_on(*label, self.object);
+        if current::is_simulated() {
+            task::mark_on(*label, self.object());
+        }
     }
 
     /// Begins an operation in the form of a `poll_` function; true when it was to report and must be pending.
@@ -86,7 +99,7 @@ impl Site {
             operation: label.name(),
             resource: self.words(),
             place,
-            object: self.object,
+            object: self.object(),
             since: None,
         });
         if !reported {
@@ -98,14 +111,17 @@ impl Site {
     /// Registers the running task as a holder, until the answer is dropped.
     #[inline]
     pub(super) fn hold(&self) -> Hold {
-        if self.object == 0 {
+        if self.id == STATIC || !current::is_simulated() {
             return Hold::NONE;
         }
-        let object = self.object;
+        let object = self.object();
         let held = current::try_with(|world| {
             let serial = world.hold(object)?;
-            let epoch = world.epoch;
-            Some(Hold { object, epoch, serial })
+            Some(Hold {
+                object,
+                epoch: world.epoch,
+                serial,
+            })
         });
         held.flatten().unwrap_or(Hold::NONE)
     }
@@ -121,7 +137,7 @@ pub(super) struct Hold {
 
 impl Hold {
     const NONE: Hold = Hold {
-        object: 0,
+        object: STATIC,
         epoch: 0,
         serial: 0,
     };
@@ -130,7 +146,7 @@ impl Hold {
 impl Drop for Hold {
     #[inline]
     fn drop(&mut self) {
-        if self.object == 0 {
+        if self.object == STATIC {
             return;
         }
         current::try_with(|world| {

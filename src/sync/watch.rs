@@ -1,11 +1,12 @@
 //! A channel that keeps the last value only: tokio's value, versions and counts.
 //!
 //! In a simulation the waiting for a change is not tokio's: that picks one of eight wait lists with the operating
-//! system's entropy, so two receivers in one task would wake in an order that no seed repeats. There a list of our
-//! own wakes in the order of waiting.
+//! system's entropy, so two receivers in one task could wake in an order that no seed repeats. There one list of our own wakes
+//! in the order of waiting. A sender wakes both, as it may stand outside.
 
 use super::site::Site;
 use crate::choice::Label;
+use crate::runtime::current;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -27,24 +28,20 @@ pub fn channel<T>(init: T) -> (Sender<T>, Receiver<T>) {
     (sender, receiver)
 }
 
-/// The receivers that wait in a simulation; absent outside.
+/// A sender's way to the receivers that wait in a simulation. It wakes them when its sender is gone: they see
+/// whether it was the last.
 #[derive(Clone, Default)]
-struct Waiters(Option<Arc<Notify>>);
+struct Waiters(Arc<Notify>);
 
 impl Waiters {
     fn wake(&self) {
-        if let Some(waiters) = &self.0 {
-            waiters.notify_waiters();
-        }
+        self.0.notify_waiters();
     }
 }
 
-/// Wakes the receivers after its sender is gone: they see whether it was the last.
-struct WakeOnDrop(Waiters);
-
-impl Drop for WakeOnDrop {
+impl Drop for Waiters {
     fn drop(&mut self) {
-        self.0.wake();
+        self.wake();
     }
 }
 
@@ -53,19 +50,17 @@ pub struct Sender<T> {
     site: Site,
     // Dropped before `waiters`, so that who is woken finds the channel closed.
     inner: inner::Sender<T>,
-    waiters: WakeOnDrop,
+    waiters: Waiters,
 }
 
 impl<T> Sender<T> {
     /// A sender without receivers.
     #[track_caller]
     pub fn new(init: T) -> Sender<T> {
-        let site = Site::new("watch channel");
-        let waiters = site.is_simulated().then(Arc::default);
         Sender {
-            site,
+            site: Site::new("watch channel"),
             inner: inner::Sender::new(init),
-            waiters: WakeOnDrop(Waiters(waiters)),
+            waiters: Waiters::default(),
         }
     }
 
@@ -77,7 +72,7 @@ impl<T> Sender<T> {
         self.site.mark(&SEND);
         let sent = self.inner.send(value);
         if sent.is_ok() {
-            self.waiters.0.wake();
+            self.waiters.wake();
         }
         sent
     }
@@ -95,7 +90,7 @@ impl<T> Sender<T> {
         self.site.mark(&SEND);
         let modified = self.inner.send_if_modified(modify);
         if modified {
-            self.waiters.0.wake();
+            self.waiters.wake();
         }
         modified
     }
@@ -127,7 +122,7 @@ impl<T> Sender<T> {
         Receiver {
             site: self.site,
             inner: self.inner.subscribe(),
-            waiters: self.waiters.0.clone(),
+            sent: self.waiters.0.clone(),
         }
     }
 
@@ -152,7 +147,7 @@ impl<T> Clone for Sender<T> {
         Sender {
             site: self.site,
             inner: self.inner.clone(),
-            waiters: WakeOnDrop(self.waiters.0.clone()),
+            waiters: self.waiters.clone(),
         }
     }
 }
@@ -174,7 +169,8 @@ impl<T: fmt::Debug> fmt::Debug for Sender<T> {
 pub struct Receiver<T> {
     site: Site,
     inner: inner::Receiver<T>,
-    waiters: Waiters,
+    /// Where it waits in a simulation.
+    sent: Arc<Notify>,
 }
 
 impl<T> Receiver<T> {
@@ -215,11 +211,12 @@ impl<T> Receiver<T> {
     /// Safe to cancel.
     #[track_caller]
     pub fn changed(&mut self) -> impl Future<Output = Result<(), error::RecvError>> {
-        self.site.reading(&CHANGED, async move {
-            match &self.waiters.0 {
-                Some(waiters) => changed(&mut self.inner, waiters).await,
-                None => self.inner.changed().await,
+        let site = self.site;
+        site.reading(&CHANGED, async move {
+            if !current::is_simulated() {
+                return self.inner.changed().await;
             }
+            changed(&mut self.inner, &self.sent).await
         })
     }
 
@@ -230,11 +227,12 @@ impl<T> Receiver<T> {
         &mut self,
         condition: impl FnMut(&T) -> bool,
     ) -> impl Future<Output = Result<Ref<'_, T>, error::RecvError>> {
-        self.site.reading(&WAIT_FOR, async move {
-            match &self.waiters.0 {
-                Some(waiters) => wait_for(&mut self.inner, waiters, condition).await,
-                None => self.inner.wait_for(condition).await,
+        let site = self.site;
+        site.reading(&WAIT_FOR, async move {
+            if !current::is_simulated() {
+                return self.inner.wait_for(condition).await;
             }
+            wait_for(&mut self.inner, &self.sent, condition).await
         })
     }
 
@@ -244,26 +242,26 @@ impl<T> Receiver<T> {
     }
 }
 
-async fn changed<T>(receiver: &mut inner::Receiver<T>, waiters: &Notify) -> Result<(), error::RecvError> {
+async fn changed<T>(receiver: &mut inner::Receiver<T>, sent: &Notify) -> Result<(), error::RecvError> {
     loop {
-        let sent = waiters.notified();
+        let notified = sent.notified();
         if receiver.borrow_and_update().has_changed() {
             return Ok(());
         }
         receiver.has_changed()?;
-        sent.await;
+        notified.await;
     }
 }
 
 async fn wait_for<'a, T>(
     receiver: &'a mut inner::Receiver<T>,
-    waiters: &Notify,
+    sent: &Notify,
     mut condition: impl FnMut(&T) -> bool,
 ) -> Result<Ref<'a, T>, error::RecvError> {
     // Nothing is sent between the condition and the borrow that is returned: a simulation is one thread.
     while !condition(&receiver.borrow()) {
         receiver.mark_unchanged();
-        changed(receiver, waiters).await?;
+        changed(receiver, sent).await?;
         receiver.mark_unchanged();
     }
     Ok(receiver.borrow_and_update())
@@ -274,7 +272,7 @@ impl<T> Clone for Receiver<T> {
         Receiver {
             site: self.site,
             inner: self.inner.clone(),
-            waiters: self.waiters.clone(),
+            sent: self.sent.clone(),
         }
     }
 }
