@@ -3,6 +3,7 @@
 
 use super::current::{self, Leftovers, Message};
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
+use super::objects::Objects;
 use super::stats::Counts;
 use super::tasks::{Boxed, Ending, NewTask, TaskId, Tasks};
 use super::timers::{Due, NOBODY, TimerKey, Timers};
@@ -104,10 +105,7 @@ pub(crate) struct World {
     pub(crate) progress_at: u64,
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
     pub(crate) verdict: Option<End>,
-    holders: BTreeMap<(u64, u32), u32>,
-    object_next: u64,
-    /// Numbers of objects that were created outside, by their id there.
-    objects: BTreeMap<u64, u64>,
+    pub(crate) objects: Objects,
 }
 
 /// What the step loop does next.
@@ -167,9 +165,7 @@ impl World {
             progress_at: 0,
             unjoined_panics: Vec::new(),
             verdict: None,
-            holders: BTreeMap::new(),
-            object_next: 0,
-            objects: BTreeMap::new(),
+            objects: Objects::default(),
         })
     }
 
@@ -660,31 +656,20 @@ impl World {
     /// How the run ends for its cost, if it does.
     pub(crate) fn spent(&mut self) -> Option<End> {
         if self.steps >= self.budget.steps_max {
-            return Some(End::OutOfBudget {
-                detail: format!("{} steps", self.steps),
-            });
+            return Some(End::OutOfBudget { detail: format!("{} steps", self.steps) });
         }
         if self.steps - self.steps_at_jump >= self.budget.zero_time_steps_max {
-            return Some(End::ZeroTimeLoop {
-                task: self.last_label(),
-            });
+            return Some(End::ZeroTimeLoop { task: self.last_label() });
         }
-        (self.required_left > 0 && self.is_stale())
-            .then(|| self.stuck())
-            .flatten()
+        (self.required_left > 0 && self.is_stale()).then(|| self.stuck()).flatten()
     }
 
     /// Stuck, unless a timer was set that is longer than the patience.
     fn stuck(&mut self) -> Option<End> {
         let patience = self.budget.stuck_after;
         self.progress_at = self.now;
-        let patient = self
-            .timers
-            .waiting()
-            .any(|(_, since, until)| u128::from(until - since) >= patience.as_nanos());
-        (!patient).then(|| End::Deadlock {
-            detail: format!("timers go on, but nothing happened for {patience:?}"),
-        })
+        let patient = self.timers.waiting().any(|(_, since, until)| u128::from(until - since) >= patience.as_nanos());
+        (!patient).then(|| End::Deadlock { detail: format!("timers go on, but nothing happened for {patience:?}") })
     }
 
     /// Sets the number of steps at which the driver looks at the budgets.
@@ -695,10 +680,7 @@ impl World {
 
     /// Whether nothing can ever happen any more.
     pub(crate) fn is_idle(&mut self) -> bool {
-        self.ready.is_empty()
-            && self.woken.is_empty()
-            && self.held.is_empty()
-            && self.timers.next_deadline().is_none()
+        self.ready.is_empty() && self.woken.is_empty() && self.held.is_empty() && self.timers.next_deadline().is_none()
     }
 
     /// Ends the fault phase.
@@ -710,7 +692,7 @@ impl World {
         }
     }
 
-    // Messages, timers, holders.
+    // Messages, timers.
 
     /// Carries out a message; what is left over is dropped by the caller when no world is borrowed.
     pub(crate) fn apply(&mut self, message: Message) -> Leftovers {
@@ -759,47 +741,6 @@ impl World {
     pub(crate) fn timer(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         let owner = self.running.unwrap_or(NOBODY);
         self.timers.insert(self.now, deadline, owner, waker)
-    }
-
-    /// A number for a new synchronization object.
-    pub(crate) fn new_object(&mut self) -> u64 {
-        self.object_next += 1;
-        self.object_next
-    }
-
-    /// The number of an object that was created outside, given at its first use: ids differ from run to run.
-    pub(crate) fn foreign_object(&mut self, id: u64) -> u64 {
-        if let Some(number) = self.objects.get(&id) {
-            return *number;
-        }
-        let number = self.new_object();
-        self.objects.insert(id, number);
-        number
-    }
-
-    /// Registers the running task as a holder of `object`; its serial.
-    #[inline]
-    pub(crate) fn hold(&mut self, object: u64) -> Option<u32> {
-        let serial = self.running.map(|slot| self.tasks.peek(slot).serial)?;
-        *self.holders.entry((object, serial)).or_default() += 1;
-        Some(serial)
-    }
-
-    /// Undoes one [`World::hold`].
-    #[inline]
-    pub(crate) fn unhold(&mut self, object: u64, serial: u32) {
-        if let Some(times) = self.holders.get_mut(&(object, serial)) {
-            *times -= 1;
-            if *times == 0 {
-                self.holders.remove(&(object, serial));
-            }
-        }
-    }
-
-    /// The tasks that hold `object`, by spawn serial.
-    pub(crate) fn holders(&self, object: u64) -> Vec<u32> {
-        let of_object = self.holders.range((object, 0)..=(object, u32::MAX));
-        of_object.map(|((_, serial), _)| *serial).collect()
     }
 
     // Verdicts and the record.
@@ -894,10 +835,7 @@ impl World {
     /// A panic that nobody joined by the end.
     pub(crate) fn unjoined_panic(&self) -> Option<End> {
         let (_, task, message) = self.unjoined_panics.first()?;
-        Some(End::Panicked {
-            task: task.clone(),
-            message: message.clone(),
-        })
+        Some(End::Panicked { task: task.clone(), message: message.clone() })
     }
 
     /// What is alive at the end and descends from no daemon.
@@ -905,18 +843,10 @@ impl World {
         if self.leaks == LeakPolicy::Allow {
             return None;
         }
-        let mut left: Vec<(u32, u32)> = self
-            .tasks
-            .live()
-            .filter(|(_, task)| !task.daemon)
-            .map(|(slot, task)| (task.serial, slot))
-            .collect();
+        let mut left: Vec<(u32, u32)> =
+            self.tasks.live().filter(|(_, task)| !task.daemon).map(|(slot, task)| (task.serial, slot)).collect();
         left.sort_unstable();
-        let labels: Vec<String> = left
-            .iter()
-            .take(8)
-            .map(|&(_, slot)| self.task_label(slot))
-            .collect();
+        let labels: Vec<String> = left.iter().take(8).map(|&(_, slot)| self.task_label(slot)).collect();
         if !left.is_empty() {
             let tasks = if left.len() == 1 { "task is" } else { "tasks are" };
             let detail = format!("{} {tasks} alive at the end: {}", left.len(), labels.join(", "));
@@ -926,9 +856,7 @@ impl World {
             return None;
         }
         let (timers, permits) = (self.timers.len(), self.holders.len());
-        let detail = format!(
-            "{timers} timers and {permits} locks or permits are held at the end and no task is alive"
-        );
+        let detail = format!("{timers} timers and {permits} locks or permits are held at the end and no task is alive");
         (timers + permits > 0).then_some(End::Leaked { detail })
     }
 

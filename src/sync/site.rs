@@ -31,7 +31,7 @@ impl Site {
     /// The site of an object that the caller creates now.
     #[track_caller]
     pub(super) fn new(kind: &'static str) -> Site {
-        let number = current::try_with(|world| world.new_object());
+        let number = current::try_with(|world| world.objects.number());
         let id = number.unwrap_or_else(|| OUTSIDE_NEXT.fetch_add(1, Ordering::Relaxed));
         Site {
             kind,
@@ -56,7 +56,7 @@ impl Site {
         if self.id & OUTSIDE == 0 {
             return self.id;
         }
-        current::try_with(|world| world.foreign_object(self.id)).unwrap_or(STATIC)
+        current::try_with(|world| world.objects.foreign(self.id)).unwrap_or(STATIC)
     }
 
     /// The object in words.
@@ -116,7 +116,8 @@ impl Site {
         }
         let object = self.object();
         let held = current::try_with(|world| {
-            let serial = world.hold(object)?;
+            let serial = world.tasks.peek(world.running?).serial;
+            world.objects.hold(object, serial);
             Some(Hold {
                 object,
                 epoch: world.epoch,
@@ -151,7 +152,7 @@ impl Drop for Hold {
         }
         current::try_with(|world| {
             if world.epoch == self.epoch {
-                world.unhold(self.object, self.serial);
+                world.objects.unhold(self.object, self.serial);
             }
         });
     }
