@@ -9,14 +9,19 @@ pub fn emit<R: Record>(record: R) {
         let deaf = world.closing || world.frozen.is_some();
         (!deaf).then(|| (world.events.is_some(), std::mem::take(&mut world.observers)))
     });
-    let Some((keeps_events, mut observers)) = state.flatten() else { return };
+    let Some((keeps_events, mut observers)) = state.flatten() else {
+        return;
+    };
     let word = Hasher::record(&record);
     let kind = keeps_events.then(|| Kind::record(&record));
     let name = crate::choice::hash_bytes(record.name().as_bytes());
     let now = current::with(|world| world.note_record(word, name, kind));
     let violation = observers.iter_mut().find_map(|observer| {
         let broken = (observer.observe)(&record, now).err()?;
-        Some(crate::runtime::world::Violation { property: observer.property.to_owned(), detail: broken })
+        Some(crate::runtime::world::Violation {
+            property: observer.property.to_owned(),
+            detail: broken,
+        })
     });
     current::with(|world| {
         observers.append(&mut world.observers);

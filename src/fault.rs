@@ -33,7 +33,10 @@ pub async fn failpoint(site: &'static str) -> Result<(), Injected> {
 pub async fn failpoint_on(site: &'static str, object: &str) -> Result<(), Injected> {
     match ask(site, object) {
         0 => Ok(()),
-        1 => Err(Injected { site, object: object.to_owned() }),
+        1 => Err(Injected {
+            site,
+            object: object.to_owned(),
+        }),
         2 => pending().await,
         3 => {
             abort_running();
@@ -73,7 +76,8 @@ fn abort_running() {
 #[doc(hidden)]
 pub fn buggify(site: &'static str) -> bool {
     let weights = Weights::Rare { one_in: 1, of: 16 };
-    current::try_with(|world| !world.quiet && world.choose(Label::new(site), "", 2, weights) == 1).unwrap_or(false)
+    current::try_with(|world| !world.quiet && world.choose(Label::new(site), "", 2, weights) == 1)
+        .unwrap_or(false)
 }
 
 /// A synchronous yes or no for rare paths: `if buggify!("small buffer") { … }`. Without a label the site is the module.

@@ -17,7 +17,11 @@ pub mod rand;
 pub mod fault;
 pub mod property;
 pub mod sim;
+pub mod log;
+mod wall;
+pub mod check;
 
+pub use check::{Check, check, fuzz};
 pub use emit::emit;
 pub use error::Error;
 pub use runtime::current::is_simulated;

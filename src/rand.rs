@@ -15,7 +15,9 @@ pub fn rng() -> ChoiceRng {
 
 /// A generator whose draws are choices at a site of the caller's.
 pub fn rng_at(site: &'static str) -> ChoiceRng {
-    ChoiceRng { label: Label::new(site) }
+    ChoiceRng {
+        label: Label::new(site),
+    }
 }
 
 /// See [`rng`].
@@ -60,7 +62,10 @@ impl TryRng for ChoiceRng {
 }
 
 /// Entropy outside a simulation: the keys that the standard library draws for its maps.
-#[expect(clippy::disallowed_types, reason = "outside a simulation entropy is wanted, and this is the library's")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "outside a simulation entropy is wanted, and this is the library's"
+)]
 fn outside() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)

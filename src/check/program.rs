@@ -1,10 +1,11 @@
 //! Programs, and the ways to run one: from a seed, a tape, or positions.
 
 use super::Check;
+use crate::choice::Source;
 use crate::choice::enumerate::{Asked, Step, StepsSource};
 use crate::choice::tape::Tape;
-use crate::choice::Source;
 use crate::sim::{Keep, Run, Sim, SimBuilder};
+use std::sync::{Arc, Mutex};
 
 /// What is checked: it sets up a world.
 pub trait Program: Fn(&mut Sim) + Send + Sync {}
@@ -14,12 +15,19 @@ impl<F: Fn(&mut Sim) + Send + Sync> Program for F {}
 impl Check {
     /// A world for this check; the source is the caller's to set.
     fn builder(&self) -> SimBuilder {
-        Sim::builder().faults(self.faults.clone()).budget(self.budget).panics(self.panics).leaks(self.leaks)
+        Sim::builder()
+            .faults(self.faults.clone())
+            .budget(self.budget)
+            .panics(self.panics)
+            .leaks(self.leaks)
     }
 
     /// The run of a seed, with nothing kept but digests.
     pub(super) fn sweep_seed(&self, seed: u64, checkpoints: bool, program: &dyn Program) -> Run {
-        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
+        let builder = self
+            .builder()
+            .seed(seed)
+            .strategy(self.strategy, self.calibration);
         run(builder.checkpoints(checkpoints), program)
     }
 
@@ -29,8 +37,20 @@ impl Check {
     }
 
     pub(super) fn record_seed(&self, seed: u64, keep: Keep, program: &dyn Program) -> Run {
-        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
+        let builder = self
+            .builder()
+            .seed(seed)
+            .strategy(self.strategy, self.calibration);
         run(builder.keep(keep), program)
+    }
+
+    /// The run of a seed, in which `running` always names the task that takes its turn.
+    pub(super) fn run_watched(&self, seed: u64, running: Arc<Mutex<String>>, program: &dyn Program) -> Run {
+        let builder = self
+            .builder()
+            .seed(seed)
+            .strategy(self.strategy, self.calibration);
+        run(builder.keep(Keep::Tape).watch(running), program)
     }
 
     /// The run of a tape; the empty one is the baseline.
@@ -61,7 +81,12 @@ impl Check {
 
     /// The same run with its tape.
     pub(super) fn record_steps(&self, steps: &[Step], program: &dyn Program) -> Run {
-        run(self.builder().source(Box::new(StepsSource::new(steps.to_vec()))).keep(Keep::Tape), program)
+        run(
+            self.builder()
+                .source(Box::new(StepsSource::new(steps.to_vec())))
+                .keep(Keep::Tape),
+            program,
+        )
     }
 }
 

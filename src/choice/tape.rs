@@ -42,7 +42,36 @@ pub struct Deviation {
     /// Which of that owner's questions at that site, counted from 1.
     pub occurrence: u32,
     /// The answer.
+    #[serde(with = "wide")]
     pub option: u64,
+}
+
+/// Numbers beyond what TOML can hold are written as texts.
+pub(crate) mod wide {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        match i64::try_from(*number) {
+            Ok(small) => serializer.serialize_i64(small),
+            Err(_) => serializer.serialize_str(&number.to_string()),
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a whole number of at most 64 bits, or one as a text")]
+    enum Wide {
+        Number(u64),
+        Text(String),
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        match Wide::deserialize(deserializer)? {
+            Wide::Number(number) => Ok(number),
+            Wide::Text(text) => text
+                .parse()
+                .map_err(|_| D::Error::custom(format!("`{text}` is no whole number"))),
+        }
+    }
 }
 
 impl Tape {

@@ -47,6 +47,11 @@ impl Objects {
         }
     }
 
+    /// How many holders there are, of all objects.
+    pub(crate) fn held(&self) -> usize {
+        self.holders.len()
+    }
+
     /// The tasks that hold the object, in spawn order.
     pub(crate) fn holders(&self, object: u64) -> Vec<u32> {
         let of_object = self.holders.range((object, 0)..=(object, u32::MAX));

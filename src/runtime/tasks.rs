@@ -223,7 +223,10 @@ impl Tasks {
 
     /// The id of the task in a slot.
     pub(crate) fn id(&self, slot: u32) -> TaskId {
-        TaskId { slot, generation: self.slots[slot as usize].generation }
+        TaskId {
+            slot,
+            generation: self.slots[slot as usize].generation,
+        }
     }
 
     #[inline]

@@ -179,15 +179,34 @@ impl Wait {
 fn user_place(backtrace: &Backtrace) -> Option<String> {
     let text = backtrace.to_string();
     let places = text.lines().filter_map(|line| line.trim().strip_prefix("at "));
-    let users = places.map(|place| place.strip_prefix("./").unwrap_or(place)).find(|place| is_users(place))?;
-    Some(users.rsplit_once(':').map_or(users, |(line, _column)| line).to_owned())
+    let users = places
+        .map(|place| place.strip_prefix("./").unwrap_or(place))
+        .find(|place| is_users(place))?;
+    Some(
+        users
+            .rsplit_once(':')
+            .map_or(users, |(line, _column)| line)
+            .to_owned(),
+    )
 }
 
 /// Line tables name files and no crates, so ours are known by where this file lies.
 fn is_users(place: &str) -> bool {
-    const INTERNAL: [&str; 7] = ["runtime/", "task/", "sync/", "time/", "sim/", "fault.rs", "property.rs"];
+    const INTERNAL: [&str; 7] = [
+        "runtime/",
+        "task/",
+        "sync/",
+        "time/",
+        "sim/",
+        "fault.rs",
+        "property.rs",
+    ];
     let root = file!().strip_suffix("runtime/wait.rs").unwrap_or("src/");
-    let ours = place.strip_prefix(root).is_some_and(|file| INTERNAL.iter().any(|part| file.starts_with(part)));
-    let library = ["/rustc/", "/library/", "/registry/"].iter().any(|part| place.contains(part));
+    let ours = place
+        .strip_prefix(root)
+        .is_some_and(|file| INTERNAL.iter().any(|part| file.starts_with(part)));
+    let library = ["/rustc/", "/library/", "/registry/"]
+        .iter()
+        .any(|part| place.contains(part));
     !ours && !library
 }

@@ -15,7 +15,7 @@ use crate::choice::{Access, Ask, Entry, Label, Names, Notice, Ready, Source, Wei
 use crate::trace::{Digests, Event, Kind};
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 const STALL: Label = Label::new(SITE_STALL);
@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) leaks: LeakPolicy,
     pub(crate) keep: Keep,
     pub(crate) checkpoints: bool,
+    /// Where to say who runs, for a watchdog on another thread.
+    pub(crate) watch: Option<Arc<Mutex<String>>>,
 }
 
 /// Something that waits for emitted records: a property's fold.
@@ -106,6 +108,7 @@ pub(crate) struct World {
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
     pub(crate) verdict: Option<End>,
     pub(crate) objects: Objects,
+    watch: Option<Arc<Mutex<String>>>,
 }
 
 /// What the step loop does next.
@@ -166,6 +169,7 @@ impl World {
             unjoined_panics: Vec::new(),
             verdict: None,
             objects: Objects::default(),
+            watch: config.watch,
         })
     }
 
@@ -469,6 +473,12 @@ impl World {
                 .note_overtaking(names.path(oldest), names.next_turn(oldest), names.path(slot));
         }
         names.took_turn(slot);
+        if let Some(watch) = &self.watch {
+            names
+                .path(slot)
+                .as_ref()
+                .clone_into(&mut watch.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         if let Some(events) = &mut self.events {
             let instead_of = overtaken.map(|oldest| names.path(oldest).clone());
             let kind = Kind::Turn {
@@ -656,20 +666,31 @@ impl World {
     /// How the run ends for its cost, if it does.
     pub(crate) fn spent(&mut self) -> Option<End> {
         if self.steps >= self.budget.steps_max {
-            return Some(End::OutOfBudget { detail: format!("{} steps", self.steps) });
+            return Some(End::OutOfBudget {
+                detail: format!("{} steps", self.steps),
+            });
         }
         if self.steps - self.steps_at_jump >= self.budget.zero_time_steps_max {
-            return Some(End::ZeroTimeLoop { task: self.last_label() });
+            return Some(End::ZeroTimeLoop {
+                task: self.last_label(),
+            });
         }
-        (self.required_left > 0 && self.is_stale()).then(|| self.stuck()).flatten()
+        (self.required_left > 0 && self.is_stale())
+            .then(|| self.stuck())
+            .flatten()
     }
 
     /// Stuck, unless a timer was set that is longer than the patience.
     fn stuck(&mut self) -> Option<End> {
         let patience = self.budget.stuck_after;
         self.progress_at = self.now;
-        let patient = self.timers.waiting().any(|(_, since, until)| u128::from(until - since) >= patience.as_nanos());
-        (!patient).then(|| End::Deadlock { detail: format!("timers go on, but nothing happened for {patience:?}") })
+        let patient = self
+            .timers
+            .waiting()
+            .any(|(_, since, until)| u128::from(until - since) >= patience.as_nanos());
+        (!patient).then(|| End::Deadlock {
+            detail: format!("timers go on, but nothing happened for {patience:?}"),
+        })
     }
 
     /// Sets the number of steps at which the driver looks at the budgets.
@@ -680,7 +701,10 @@ impl World {
 
     /// Whether nothing can ever happen any more.
     pub(crate) fn is_idle(&mut self) -> bool {
-        self.ready.is_empty() && self.woken.is_empty() && self.held.is_empty() && self.timers.next_deadline().is_none()
+        self.ready.is_empty()
+            && self.woken.is_empty()
+            && self.held.is_empty()
+            && self.timers.next_deadline().is_none()
     }
 
     /// Ends the fault phase.
@@ -835,7 +859,10 @@ impl World {
     /// A panic that nobody joined by the end.
     pub(crate) fn unjoined_panic(&self) -> Option<End> {
         let (_, task, message) = self.unjoined_panics.first()?;
-        Some(End::Panicked { task: task.clone(), message: message.clone() })
+        Some(End::Panicked {
+            task: task.clone(),
+            message: message.clone(),
+        })
     }
 
     /// What is alive at the end and descends from no daemon.
@@ -843,10 +870,18 @@ impl World {
         if self.leaks == LeakPolicy::Allow {
             return None;
         }
-        let mut left: Vec<(u32, u32)> =
-            self.tasks.live().filter(|(_, task)| !task.daemon).map(|(slot, task)| (task.serial, slot)).collect();
+        let mut left: Vec<(u32, u32)> = self
+            .tasks
+            .live()
+            .filter(|(_, task)| !task.daemon)
+            .map(|(slot, task)| (task.serial, slot))
+            .collect();
         left.sort_unstable();
-        let labels: Vec<String> = left.iter().take(8).map(|&(_, slot)| self.task_label(slot)).collect();
+        let labels: Vec<String> = left
+            .iter()
+            .take(8)
+            .map(|&(_, slot)| self.task_label(slot))
+            .collect();
         if !left.is_empty() {
             let tasks = if left.len() == 1 { "task is" } else { "tasks are" };
             let detail = format!("{} {tasks} alive at the end: {}", left.len(), labels.join(", "));
@@ -855,8 +890,10 @@ impl World {
         if self.tasks.live_count() > 0 {
             return None;
         }
-        let (timers, permits) = (self.timers.len(), self.holders.len());
-        let detail = format!("{timers} timers and {permits} locks or permits are held at the end and no task is alive");
+        let (timers, permits) = (self.timers.len(), self.objects.held());
+        let detail = format!(
+            "{timers} timers and {permits} locks or permits are held at the end and no task is alive"
+        );
         (timers + permits > 0).then_some(End::Leaked { detail })
     }
 
