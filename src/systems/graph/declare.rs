@@ -48,6 +48,9 @@ pub(crate) fn model<E: ?Sized>(actions: &[SharedAction<E>], from: &Outcome) -> M
         model.add(Arc::clone(&metadata.name), action.wants(), action.gate().is_some());
     }
     for done in &from.completed {
+        for event in &done.events {
+            emit(GraphEvent::Emitted { action: done.action.index, event: event.to_string().into() });
+        }
         match restored.contains_key(&done.action.index) {
             true => model.restore(done.action.index, &done.events),
             false => drop(model.signal(&done.events)),

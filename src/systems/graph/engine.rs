@@ -354,7 +354,11 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         let patience = Stop::on(cancel.child_token()).after(self.config.orphan_timeout);
         let patience =
             if self.has(Variant::OrphansUnderRunDeadline) { self.stop.clone() } else { patience };
-        self.queue.drain(&patience).await.is_ok()
+        let in_time = self.queue.drain(&patience).await.is_ok();
+        if !in_time {
+            emit(GraphEvent::OrphansGivenUp { cancelled: cancel.is_cancelled() });
+        }
+        in_time
     }
 
     fn abort(&self) {
@@ -444,6 +448,7 @@ impl<E: ?Sized + Send + Sync + 'static> Drop for CloseOnDrop<'_, E> {
     fn drop(&mut self) {
         let returned = std::mem::replace(&mut self.0.ledger().is_frozen, true);
         if !returned {
+            emit(GraphEvent::RunDropped);
             self.0.queue.close();
             self.0.stop.cancel();
             self.0.abort();

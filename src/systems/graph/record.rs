@@ -130,6 +130,13 @@ pub enum GraphEvent {
         /// The kind of cause.
         cause: &'static str,
     },
+    /// Actions in flight were not awaited to the end.
+    OrphansGivenUp {
+        /// Because the caller cancelled, and not because their time was over.
+        cancelled: bool,
+    },
+    /// The future of the run was dropped.
+    RunDropped,
     /// The executor stopped waiting for an action in flight.
     Abandoned {
         /// Which.
@@ -218,6 +225,8 @@ impl Record for GraphEvent {
             GraphEvent::Signalled { .. } => "graph.signalled",
             GraphEvent::Recorded { .. } => "graph.recorded",
             GraphEvent::Stopped { .. } => "graph.stopped",
+            GraphEvent::OrphansGivenUp { .. } => "graph.orphans-given-up",
+            GraphEvent::RunDropped => "graph.run-dropped",
             GraphEvent::Abandoned { .. } => "graph.abandoned",
             GraphEvent::Blocked { .. } => "graph.blocked",
             GraphEvent::TraceFinished => "graph.trace-finished",
@@ -280,7 +289,8 @@ impl Record for GraphEvent {
                 indices("signalled", signalled, visit);
             }
             GraphEvent::Stopped { cause } => visit("cause", Value::Str(cause)),
-            GraphEvent::TraceFinished | GraphEvent::Overdue => {}
+            GraphEvent::OrphansGivenUp { cancelled } => visit("cancelled", Value::Bool(*cancelled)),
+            GraphEvent::TraceFinished | GraphEvent::Overdue | GraphEvent::RunDropped => {}
             GraphEvent::RunFinished { error, sets, inputs_kept } => {
                 optional_str("error", *error, visit);
                 sets.fields(visit);

@@ -21,7 +21,7 @@ pub enum Variant {
     TokenUnderLock,
     /// `conservation`: a queueing pass that is refused half way forgets what it did not visit.
     UnvisitedDropped,
-    /// `conservation`: the queue accepts what an orphan unblocks after the stop, and nobody runs it.
+    /// `queue`: the queue accepts what an orphan unblocks after the stop, and nobody runs it.
     AddAfterDone,
     /// `conservation`: the error of an orphan ends the wait for the others.
     OrphanErrorEndsWait,
