@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rand::Rng;
-
 use crate::time::Instant;
 use crate::trace::emit;
 
@@ -119,6 +117,9 @@ pub(crate) fn added_rank<E: ?Sized>(order: Order, reference: &ActionRef, action:
     }
 }
 
+/// Ranks that a seeded order draws from; actions of one rank keep the order in which they became runnable.
+const SEEDED_RANKS: u64 = 8;
+
 fn drawn_rank() -> i64 {
-    i64::from(crate::rand::rng().next_u32())
+    i64::try_from(crate::rand::rng().below(SEEDED_RANKS)).unwrap_or(0)
 }

@@ -134,6 +134,10 @@ impl GraphProperties {
                 self.facts.push(run.facts(*error, sets));
                 end::judge(&run, self.punctuality, *error, sets, *inputs_kept)
             }
+            GraphEvent::QueueAdded { .. }
+            | GraphEvent::QueueStarted { .. }
+            | GraphEvent::QueueDone { .. }
+            | GraphEvent::QueueRunAgain { .. } => Ok(()),
             other => match &mut self.run {
                 None => Ok(()),
                 Some(run) => {

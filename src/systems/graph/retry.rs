@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use rand::Rng;
-
 use crate::task::yield_point;
 use crate::time::{Duration, sleep};
 use crate::trace::emit;
@@ -171,12 +169,7 @@ pub fn jittered(
     move |error, attempt| {
         let delay = policy(error, attempt)?;
         let extra_max = nanos(delay).saturating_mul(u64::from(percent)) / 100;
-        Some(delay.saturating_add(Duration::from_nanos(drawn_below(extra_max))))
+        let extra = crate::rand::rng().below(extra_max.saturating_add(1));
+        Some(delay.saturating_add(Duration::from_nanos(extra)))
     }
-}
-
-/// From 0 to the maximum, by multiply and shift, so that the draw means the same in every release.
-fn drawn_below(max: u64) -> u64 {
-    let draw = u128::from(crate::rand::rng().next_u32());
-    u64::try_from((draw * (u128::from(max) + 1)) >> 32).unwrap_or(max)
 }

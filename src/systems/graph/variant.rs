@@ -31,7 +31,7 @@ pub enum Variant {
     QueueBeforeRemoving,
     /// `causality`: the events of a failed action are signalled as if it had succeeded.
     SuccessBeforeErrorCheck,
-    /// `completeness`: a queueing pass is skipped while another one is under way.
+    /// `work-conserving`: a queueing pass is skipped while another one is under way.
     PassSkippedWhenBusy,
     /// `completeness`: the queueing pass comes before the signals that it should see.
     QueueBeforeSignal,

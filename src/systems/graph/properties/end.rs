@@ -17,8 +17,8 @@ pub(super) fn judge(
     inputs_kept: bool,
 ) -> Result<(), Violation> {
     conservation(run, sets)?;
-    minimal_blockage(run, sets)?;
     completeness(run, sets)?;
+    minimal_blockage(run, sets)?;
     honest_verdict(run, error, sets)?;
     trace(run)?;
     liveness(run, punctuality)?;

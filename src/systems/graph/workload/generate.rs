@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use rand::Rng;
-
 use super::leaf::{Leaf, Operation};
 use super::shape::ActionShape;
 use super::{ActionSpec, Behaviour, Cloud, GraphSource, Workload, workflow};
@@ -90,7 +88,8 @@ impl Workload {
 
     fn random(&self, nodes: u32, edge_percent: u32) -> Vec<SharedAction<Cloud>> {
         let mut rng = crate::rand::rng();
-        let mut draws_edge = || (u64::from(rng.next_u32()) * 100) >> 32 < u64::from(edge_percent);
+        // The baseline draw is 0 and must be no edge.
+        let mut draws_edge = || rng.below(100) + u64::from(edge_percent) >= 100;
         let mut node = |number: u32| {
             let before = (0..number).filter(|_| draws_edge());
             let wants = before.map(|before| Event::exists(format!("node-{before}"))).collect();
