@@ -1,1 +1,28 @@
 //! fatum
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")
+)]
+
+mod error;
+pub mod choice;
+pub mod strategy;
+pub mod trace;
+pub mod runtime;
+pub mod task;
+pub mod time;
+mod emit;
+pub mod rand;
+pub mod fault;
+pub mod property;
+pub mod sim;
+
+pub use emit::emit;
+pub use error::Error;
+pub use runtime::current::is_simulated;
+pub use sim::{Run, Sim};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::emit::Adhoc;
+}

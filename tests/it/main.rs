@@ -1,1 +1,4 @@
-//! Tests.
+//! The one test binary.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod core;

@@ -1,0 +1,46 @@
+//! Check: a sweep of runs, and what comes of a failure: tape, shrink, story, file, replay.
+//!
+//! It knows no system and no scenario; a program is a function that sets up a [`Sim`]. Nothing here prints but
+//! [`check`], through [`report`].
+
+mod config;
+mod determinism;
+mod env;
+pub mod file;
+mod program;
+mod regressions;
+pub mod report;
+mod shrink;
+mod story;
+mod sweep;
+mod watchdog;
+
+pub use config::{Check, Reproduce};
+pub use env::Environment;
+pub use program::Program;
+pub use report::{Failure, Report, Verdict};
+pub use shrink::{Shrunk, shrink};
+pub use story::story;
+
+use crate::sim::Sim;
+
+/// Sweeps a program over seeds, with the defaults of [`Check`] and what the environment says.
+///
+/// Files under `tests/regressions` that bear the name are replayed first; `FATUM_REPLAY` replays one file instead.
+///
+/// # Panics
+/// With the failure report, when a run fails or the environment cannot be read.
+pub fn check(name: &str, program: impl Fn(&mut Sim) + Send + Sync) {
+    Check::new(name).assert_passes(program);
+}
+
+/// Drives one run of a program from a fuzzer's bytes.
+///
+/// # Panics
+/// With the failure report, when the run fails.
+pub fn fuzz(data: &[u8], program: impl Fn(&mut Sim)) {
+    let mut sim = Sim::builder().bytes(data).build();
+    program(&mut sim);
+    let run = sim.finish();
+    assert!(!run.end.is_failure(), "{}", run.end.sentence());
+}

@@ -1,0 +1,186 @@
+//! Reports: the result of a sweep, data only, and its page for people.
+
+use super::config::Check;
+use crate::choice::tape::Tape;
+use crate::runtime::{End, SiteStats};
+use crate::sim::Run;
+use crate::strategy::{Calibration, StrategyKind};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a sweep found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The name of the check.
+    pub name: String,
+    /// Runs made.
+    pub runs: u64,
+    /// Polls in all.
+    pub steps: u64,
+    /// Virtual time in all.
+    pub time: Duration,
+    /// Distinct trace digests.
+    pub distinct_traces: u64,
+    /// Faults that fired in all.
+    pub faults_fired: u64,
+    /// Picks among two ready tasks or more, in all.
+    pub picks: u64,
+    /// Runs in which each `sometimes` and `reachable` was met.
+    pub coverage: BTreeMap<String, u64>,
+    /// Counts per site.
+    pub sites: Vec<SiteStats>,
+    /// What the strategy estimated from.
+    pub calibration: Calibration,
+    /// Runs that failed.
+    pub failing_runs: u64,
+    /// Runs that spent their budget.
+    pub inconclusive_runs: u64,
+    /// The failures, one per signature, in the order of their first seeds.
+    pub failures: Vec<Failure>,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// The verdict of a sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No run failed, and all that must be met was met.
+    Passed,
+    /// A run failed: see [`Report::failures`].
+    Failed,
+    /// No run failed, but some spent their budget.
+    Inconclusive,
+    /// No run failed, but these `sometimes` or `reachable` were never met.
+    Uncovered(Vec<String>),
+}
+
+impl Verdict {
+    /// The name used in tables and files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Uncovered(_) => "uncovered",
+        }
+    }
+}
+
+/// A failure: how a run failed, and the least that makes it fail.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// How the shrunk run ends.
+    pub end: End,
+    /// The first seed that failed so.
+    pub seed: u64,
+    /// How that seed explored.
+    pub strategy: StrategyKind,
+    /// What the strategy estimated from.
+    pub calibration: Calibration,
+    /// Which run of the sweep it was, from 1.
+    pub found_at: u64,
+    /// Runs of the sweep that failed with this kind and property.
+    pub runs: u64,
+    /// Deviations of the seed's own tape.
+    pub deviations: u64,
+    /// The shrunk tape.
+    pub tape: Tape,
+    /// The run of the shrunk tape, with its trace.
+    pub run: Run,
+    /// Runs that shrinking took.
+    pub shrink_runs: u64,
+    /// The story, line by line.
+    pub story: Vec<String>,
+    /// The file it was saved to.
+    pub file: Option<PathBuf>,
+    /// The command that repeats it.
+    pub command: String,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_passed(&self) -> bool {
+        self.verdict == Verdict::Passed
+    }
+
+    /// What one should know beside the verdict.
+    pub fn warnings(&self) -> Vec<String> {
+        let asked: u64 = self.sites.iter().map(|site| site.asked).sum();
+        let mut warnings = Vec::new();
+        if self.runs > 0 && asked + self.picks == 0 {
+            warnings.push("no choice points were seen: every run was the same run".to_owned());
+        }
+        if let Verdict::Uncovered(names) = &self.verdict {
+            warnings.push(format!("never met in {} runs: {}", self.runs, names.join(", ")));
+        }
+        if self.inconclusive_runs > 0 {
+            warnings.push(format!("{} runs spent their budget and prove nothing", self.inconclusive_runs));
+        }
+        warnings
+    }
+}
+
+impl Check {
+    /// The page that tells of a sweep that did not pass.
+    pub fn render(&self, report: &Report) -> String {
+        let mut page: Vec<String> = report.failures.iter().map(render_failure).collect();
+        page.extend(report.warnings());
+        page.join("\n")
+    }
+}
+
+/// The page of one failure: what broke, the story, how it was found, the file, the command.
+pub fn render_failure(failure: &Failure) -> String {
+    let mut page = vec![format!("FAILED after {:?}: {}", failure.run.time, failure.end.sentence()), String::new()];
+    page.extend(failure.story.iter().map(|line| format!("  {line}")));
+    page.push(String::new());
+    page.extend(render_blocked(&failure.run));
+    page.push(format!(
+        "found by run {} (seed {}, {}); {} run{} failed so",
+        failure.found_at,
+        failure.seed,
+        failure.strategy.name(),
+        failure.runs,
+        if failure.runs == 1 { "" } else { "s" },
+    ));
+    page.push(format!(
+        "shrunk from {} deviations to {} in {} runs",
+        failure.deviations,
+        failure.tape.deviations(),
+        failure.shrink_runs
+    ));
+    if let Some(file) = &failure.file {
+        page.push(format!("saved to {}", file.display()));
+    }
+    page.push(format!("repeat it: {}", failure.command));
+    page.join("\n") + "\n"
+}
+
+/// Who waits on what, for a run that left tasks behind.
+pub fn render_blocked(run: &Run) -> Vec<String> {
+    if run.blocked.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["who waits on what:".to_owned()];
+    for blocked in &run.blocked {
+        let since = crate::trace::text::time(blocked.since);
+        let required = if blocked.required { " (required)" } else { "" };
+        if blocked.waits.is_empty() {
+            lines.push(format!("  {}{required}, since {since}: on nothing that can wake it", blocked.task));
+        }
+        for wait in &blocked.waits {
+            let since = wait.since.map_or(since.clone(), crate::trace::text::time);
+            let place = wait.place.as_ref().map_or(String::new(), |place| format!(" at {place}"));
+            let resource = if wait.resource.is_empty() { String::new() } else { format!(" on {}", wait.resource) };
+            let holders = match wait.holders.as_slice() {
+                [] => String::new(),
+                holders => format!(", held by {}", holders.join(", ")),
+            };
+            let operation = &wait.operation;
+            lines.push(format!("  {}{required}, since {since}: {operation}{place}{resource}{holders}", blocked.task));
+        }
+    }
+    lines.push(String::new());
+    lines
+}

@@ -1,0 +1,257 @@
+//! Faults as data: which harm, where, when, how likely, how often.
+//!
+//! The plan says which options a fault site has; how likely each is concerns the seed source alone. This file
+//! injects nothing.
+
+use std::time::Duration;
+
+/// What a fault does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The operation returns an error.
+    Error,
+    /// The operation never completes.
+    Hang,
+    /// The future that awaits the operation is dropped: its task is aborted.
+    Cancel,
+    /// The operation takes up to this much longer (a quarter, a half, three quarters or all of it).
+    Slow(Duration),
+    /// A ready task is held until just after the k-th next deadline, k from 1 to 4.
+    Stall,
+    /// A due timer is held until just after the k-th next deadline, k from 1 to 4.
+    LateTimer,
+}
+
+impl FaultKind {
+    /// The name used in plans, reports and tapes.
+    pub fn name(self) -> &'static str {
+        match self {
+            FaultKind::Error => "error",
+            FaultKind::Hang => "hang",
+            FaultKind::Cancel => "cancel",
+            FaultKind::Slow(_) => "slow",
+            FaultKind::Stall => "stall",
+            FaultKind::LateTimer => "late-timer",
+        }
+    }
+
+    /// The options of a fault site that stand for this kind, as a mask.
+    pub fn options(self) -> u8 {
+        match self {
+            FaultKind::Error => 0b0000_0010,
+            FaultKind::Hang => 0b0000_0100,
+            FaultKind::Cancel => 0b0000_1000,
+            FaultKind::Slow(_) => 0b1111_0000,
+            FaultKind::Stall | FaultKind::LateTimer => 0b0001_1110,
+        }
+    }
+}
+
+/// The site at which a ready task may be held.
+pub const SITE_STALL: &str = "task.stall";
+/// The site at which a due timer may be held.
+pub const SITE_LATE: &str = "timer.late";
+
+/// One line of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaultRule {
+    /// The site's label; a trailing `*` matches any rest.
+    pub site: String,
+    /// The object, likewise; `None` is every object.
+    pub object: Option<String>,
+    /// The host, likewise; `None` is every host.
+    pub host: Option<String>,
+    /// What happens.
+    pub kind: FaultKind,
+    /// How likely, per question, from 0 to 1.
+    pub probability: f64,
+    /// Virtual time from which on it may happen.
+    pub from: Duration,
+    /// Virtual time from which on it may not; `None` is the end of the fault phase.
+    pub until: Option<Duration>,
+    /// How often it may happen in a run; `None` is without limit.
+    pub budget: Option<u32>,
+}
+
+impl FaultRule {
+    /// A rule for `site`: every object and host, at any time, without limit.
+    pub fn new(site: impl Into<String>, kind: FaultKind, probability: f64) -> FaultRule {
+        FaultRule {
+            site: site.into(),
+            object: None,
+            host: None,
+            kind,
+            probability,
+            from: Duration::ZERO,
+            until: None,
+            budget: None,
+        }
+    }
+
+    /// Stalls of ready tasks.
+    pub fn stall(probability: f64) -> FaultRule {
+        FaultRule::new(SITE_STALL, FaultKind::Stall, probability)
+    }
+
+    /// Timers that fire late.
+    pub fn late_timer(probability: f64) -> FaultRule {
+        FaultRule::new(SITE_LATE, FaultKind::LateTimer, probability)
+    }
+
+    /// Only objects that match.
+    pub fn on(mut self, object: impl Into<String>) -> FaultRule {
+        self.object = Some(object.into());
+        self
+    }
+
+    /// Only hosts that match.
+    pub fn at_host(mut self, host: impl Into<String>) -> FaultRule {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Only from `from` until before `until`.
+    pub fn window(mut self, from: Duration, until: Duration) -> FaultRule {
+        (self.from, self.until) = (from, Some(until));
+        self
+    }
+
+    /// At most `times` in a run.
+    pub fn budget(mut self, times: u32) -> FaultRule {
+        self.budget = Some(times);
+        self
+    }
+
+    /// Whether the rule speaks of this site.
+    pub fn covers(&self, site: &str, object: &str, host: &str) -> bool {
+        matches(&self.site, site)
+            && self
+                .object
+                .as_deref()
+                .is_none_or(|pattern| matches(pattern, object))
+            && self.host.as_deref().is_none_or(|pattern| matches(pattern, host))
+    }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => text.starts_with(prefix),
+        None => pattern == text,
+    }
+}
+
+/// All the harm that a program may meet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FaultPlan {
+    /// The rules; where two speak of one site, kind and object, the first counts.
+    pub rules: Vec<FaultRule>,
+    /// Virtual time at which the fault phase ends at the latest.
+    pub until: Option<Duration>,
+}
+
+impl FaultPlan {
+    /// A plan without faults.
+    pub fn none() -> FaultPlan {
+        FaultPlan::default()
+    }
+
+    /// Adds a rule.
+    pub fn with(mut self, rule: FaultRule) -> FaultPlan {
+        self.rules.push(rule);
+        self
+    }
+
+    /// The options that exist at a site, as a mask; bit 0, no fault, is always set.
+    pub fn options(&self, site: &str, object: &str, host: &str) -> u8 {
+        let covering = self.rules.iter().filter(|rule| rule.covers(site, object, host));
+        covering.fold(1, |mask, rule| mask | rule.kind.options())
+    }
+
+    /// How long `option` of a fault site makes an operation wait, if it is a slow one.
+    pub fn delay(&self, site: &str, object: &str, host: &str, option: u64) -> Option<Duration> {
+        let quarters = u32::try_from(option)
+            .ok()
+            .filter(|option| (4..8).contains(option))?
+            - 3;
+        self.rules
+            .iter()
+            .filter(|rule| rule.covers(site, object, host))
+            .find_map(|rule| match rule.kind {
+                FaultKind::Slow(by) => Some(by * quarters / 4),
+                FaultKind::Error
+                | FaultKind::Hang
+                | FaultKind::Cancel
+                | FaultKind::Stall
+                | FaultKind::LateTimer => None,
+            })
+    }
+
+    /// Whether any rule speaks of `site`.
+    pub fn speaks_of(&self, site: &str) -> bool {
+        self.rules.iter().any(|rule| matches(&rule.site, site))
+    }
+}
+
+/// What option `option` of a fault site does, in words.
+pub fn option_name(site: &str, option: u64) -> &'static str {
+    if site == SITE_STALL || site == SITE_LATE {
+        return [
+            "on time",
+            "1 deadline late",
+            "2 deadlines late",
+            "3 deadlines late",
+            "4 deadlines late",
+        ]
+        .get(option as usize)
+        .copied()
+        .unwrap_or("late");
+    }
+    const NAMES: [&str; 8] = [
+        "no fault",
+        "error",
+        "hang",
+        "cancel",
+        "slow (1/4)",
+        "slow (1/2)",
+        "slow (3/4)",
+        "slow",
+    ];
+    NAMES.get(option as usize).copied().unwrap_or("unknown fault")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names_or_prefixes() {
+        for (pattern, text, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "ab", true),
+            ("*", "", true),
+            ("a*", "b", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} against {text}");
+        }
+    }
+
+    #[test]
+    fn options_are_those_of_the_covering_rules() {
+        let plan = FaultPlan::none()
+            .with(FaultRule::new("action.run", FaultKind::Error, 0.1).on("fr"))
+            .with(FaultRule::new(
+                "action.*",
+                FaultKind::Slow(Duration::from_secs(4)),
+                0.1,
+            ));
+        assert_eq!(plan.options("action.run", "fr", "main"), 0b1111_0011);
+        assert_eq!(plan.options("action.run", "hc", "main"), 0b1111_0001);
+        assert_eq!(plan.options("other", "hc", "main"), 1);
+        assert_eq!(
+            plan.delay("action.run", "hc", "main", 5),
+            Some(Duration::from_secs(2))
+        );
+        assert_eq!(plan.delay("action.run", "hc", "main", 1), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Task paths and turn counts: who is who in a tape. Built only in runs that record or replay.
+//!
+//! A path is `parent/name#ordinal`, the ordinal (from 2) among siblings of that name; a root's parent is its host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The names of the live tasks of a run, by slot.
+#[derive(Debug, Default)]
+pub struct Names {
+    tasks: Vec<Named>,
+    ordinals: BTreeMap<(Arc<str>, String), u32>,
+    occurrences: BTreeMap<(u64, Arc<str>), u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Named {
+    path: Arc<str>,
+    turn: u32,
+}
+
+impl Names {
+    /// Names the task in `slot` after its parent's path and its own name; the path.
+    pub fn spawn(&mut self, slot: u32, parent: Option<&str>, name: &str) -> Arc<str> {
+        let parent: Arc<str> = Arc::from(parent.unwrap_or(""));
+        let name = clean(name);
+        let ordinal = self.ordinals.entry((parent.clone(), name.clone())).or_insert(0);
+        *ordinal += 1;
+        let path = join(&parent, &name, *ordinal);
+        let slot = slot as usize;
+        if self.tasks.len() <= slot {
+            self.tasks.resize(
+                slot + 1,
+                Named {
+                    path: Arc::from(""),
+                    turn: 0,
+                },
+            );
+        }
+        self.tasks[slot] = Named {
+            path: path.clone(),
+            turn: 0,
+        };
+        path
+    }
+
+    /// The path of the task in `slot`.
+    pub fn path(&self, slot: u32) -> &Arc<str> {
+        &self.tasks[slot as usize].path
+    }
+
+    /// The turn that the task in `slot` takes next, counted from 1.
+    pub fn next_turn(&self, slot: u32) -> u32 {
+        self.tasks[slot as usize].turn + 1
+    }
+
+    /// Counts a turn of the task in `slot`.
+    pub fn took_turn(&mut self, slot: u32) {
+        self.tasks[slot as usize].turn += 1;
+    }
+
+    /// Counts one more question of `owner` at a site; the first is 1.
+    pub fn occurrence(&mut self, site: u64, owner: &str) -> u32 {
+        let count = self.occurrences.entry((site, Arc::from(owner))).or_insert(0);
+        *count += 1;
+        *count
+    }
+}
+
+/// A name as a path segment: separators would make two paths one.
+fn clean(name: &str) -> String {
+    let separator = |c: char| c == '/' || c == '#' || c.is_whitespace() || c.is_control();
+    let text: String = name.chars().map(|c| if separator(c) { '_' } else { c }).collect();
+    if text.is_empty() { "task".to_owned() } else { text }
+}
+
+fn join(parent: &str, name: &str, ordinal: u32) -> Arc<str> {
+    let slash = if parent.is_empty() { "" } else { "/" };
+    if ordinal == 1 {
+        Arc::from(format!("{parent}{slash}{name}"))
+    } else {
+        Arc::from(format!("{parent}{slash}{name}#{ordinal}"))
+    }
+}
+
+/// The last named segment of a future's type name: `a::b::worker::{{closure}}` is `worker`.
+pub fn segment(type_name: &'static str) -> &'static str {
+    let plain = type_name.split('<').next().unwrap_or(type_name);
+    plain
+        .rsplit("::")
+        .find(|part| !part.is_empty() && !part.starts_with('{'))
+        .unwrap_or("task")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn siblings_of_one_name_are_counted() {
+        let mut names = Names::default();
+        names.spawn(0, None, "main");
+        let paths: Vec<_> = (1..4)
+            .map(|slot| names.spawn(slot, Some("main"), "worker").to_string())
+            .collect();
+        assert_eq!(paths, ["main/worker", "main/worker#2", "main/worker#3"]);
+    }
+
+    #[test]
+    fn separators_in_names_are_replaced() {
+        let mut names = Names::default();
+        assert_eq!(&*names.spawn(0, Some("h"), "a/b c#2"), "h/a_b_c_2");
+        assert_eq!(&*names.spawn(0, Some("h"), ""), "h/task");
+    }
+
+    #[test]
+    fn default_name_is_the_last_named_segment() {
+        assert_eq!(segment("a::b::worker::{{closure}}"), "worker");
+        assert_eq!(segment("a::b::{{closure}}::{{closure}}"), "b");
+        assert_eq!(segment("tokio::join::Join<a::B>"), "Join");
+    }
+}

@@ -1,0 +1,283 @@
+//! Tapes: the deviations of a run from its baseline, keyed by who made them, and the source that plays them back.
+//!
+//! A tape survives edits of the program because it says who deviated and not when. Playing one realigns by key and
+//! counts what it met.
+
+use super::{Ask, Entry, Matched, Names, Ready, Source};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The deviations of a run. The empty tape is the baseline run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tape {
+    /// Turns that were overtaken, in the order of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<Overtaken>,
+    /// Every other choice that was not 0, in the order of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choice: Vec<Deviation>,
+}
+
+/// A schedule deviation: tasks that ran before the turn of the oldest ready task.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overtaken {
+    /// Path of the task that was the oldest.
+    pub task: String,
+    /// Which of its turns, counted from 1.
+    pub turn: u32,
+    /// Paths of the tasks that ran before it, in order.
+    pub by: Vec<String>,
+}
+
+/// Any other deviation: a site's answer that was not 0.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deviation {
+    /// The site's label.
+    pub site: String,
+    /// Who asked: a task path, or `object@host` where the site names an object.
+    pub owner: String,
+    /// Which of that owner's questions at that site, counted from 1.
+    pub occurrence: u32,
+    /// The answer.
+    pub option: u64,
+}
+
+impl Tape {
+    /// How many choices deviate: each overtaking and each other answer that is not 0.
+    pub fn deviations(&self) -> u64 {
+        let overtakings: usize = self.schedule.iter().map(|entry| entry.by.len()).sum();
+        (overtakings + self.choice.len()) as u64
+    }
+
+    /// Whether this is the baseline.
+    pub fn is_empty(&self) -> bool {
+        self.schedule.is_empty() && self.choice.is_empty()
+    }
+
+    /// Checks what the shape alone cannot say.
+    ///
+    /// # Errors
+    /// Counts that begin at 1 and are 0, answers that are the baseline, entries that stand twice.
+    pub fn validate(&self) -> Result<(), String> {
+        let mut turns = BTreeSet::new();
+        for entry in &self.schedule {
+            let place = format!("schedule entry for turn {} of `{}`", entry.turn, entry.task);
+            check(entry.turn > 0, || format!("{place}: turns are counted from 1"))?;
+            check(!entry.by.is_empty(), || format!("{place}: `by` names no task"))?;
+            check(turns.insert((&entry.task, entry.turn)), || {
+                format!("{place}: stands twice")
+            })?;
+        }
+        let mut asked = BTreeSet::new();
+        for entry in &self.choice {
+            let place = format!(
+                "choice {} of `{}` at `{}`",
+                entry.occurrence, entry.owner, entry.site
+            );
+            check(entry.occurrence > 0, || {
+                format!("{place}: occurrences are counted from 1")
+            })?;
+            check(entry.option > 0, || {
+                format!("{place}: option 0 is the baseline and no deviation")
+            })?;
+            check(
+                asked.insert((&entry.site, &entry.owner, entry.occurrence)),
+                || format!("{place}: stands twice"),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Notes that `by` ran before the turn of `task`, which was the oldest.
+    pub fn note_overtaking(&mut self, task: &str, turn: u32, by: &str) {
+        match self.schedule.last_mut() {
+            Some(last) if last.task == task && last.turn == turn => last.by.push(by.to_owned()),
+            _ => self.schedule.push(Overtaken {
+                task: task.to_owned(),
+                turn,
+                by: vec![by.to_owned()],
+            }),
+        }
+    }
+}
+
+fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(message()) }
+}
+
+/// Who owns a question: the object at its host where the site names one, else the task.
+pub fn owner(object: &str, host: &str, task: &str) -> String {
+    if object.is_empty() {
+        task.to_owned()
+    } else {
+        format!("{object}@{host}")
+    }
+}
+
+/// Answers from a tape; 0 where the tape is silent.
+#[derive(Debug)]
+pub struct TapeSource {
+    schedule: BTreeMap<String, BTreeMap<u32, Vec<String>>>,
+    choices: BTreeMap<(String, String), BTreeMap<u32, u64>>,
+    total: u64,
+    met: u64,
+}
+
+impl TapeSource {
+    /// Plays `tape`.
+    pub fn new(tape: &Tape) -> TapeSource {
+        let mut source = TapeSource {
+            schedule: BTreeMap::new(),
+            choices: BTreeMap::new(),
+            total: tape.deviations(),
+            met: 0,
+        };
+        for entry in &tape.schedule {
+            let by: Vec<String> = entry.by.iter().rev().cloned().collect();
+            source
+                .schedule
+                .entry(entry.task.clone())
+                .or_default()
+                .insert(entry.turn, by);
+        }
+        for entry in &tape.choice {
+            let key = (entry.site.clone(), entry.owner.clone());
+            source
+                .choices
+                .entry(key)
+                .or_default()
+                .insert(entry.occurrence, entry.option);
+        }
+        source
+    }
+
+    /// The next task of the tape that is ready and is to run before this turn of `oldest`.
+    fn overtaker(&mut self, ready: &[Entry], names: &Names, oldest: Entry) -> Option<usize> {
+        let turns = self.schedule.get_mut(&**names.path(oldest.slot))?;
+        let by = turns.get_mut(&names.next_turn(oldest.slot))?;
+        while let Some(path) = by.pop() {
+            let found = ready
+                .iter()
+                .position(|entry| entry.slot != oldest.slot && **names.path(entry.slot) == *path);
+            if let Some(index) = found {
+                self.met += 1;
+                return Some(index);
+            }
+        }
+        None
+    }
+}
+
+impl Source for TapeSource {
+    fn choose(&mut self, ask: &Ask<'_>) -> u64 {
+        if self.choices.is_empty() {
+            return 0;
+        }
+        let key = (ask.label.name().to_owned(), owner(ask.object, ask.host, ask.task));
+        let answer = self
+            .choices
+            .get_mut(&key)
+            .and_then(|answers| answers.remove(&ask.occurrence));
+        match answer {
+            Some(option) if ask.exists(option) => {
+                self.met += 1;
+                option
+            }
+            Some(_) | None => 0,
+        }
+    }
+
+    fn pick(&mut self, ready: &Ready, names: Option<&Names>) -> usize {
+        let oldest = ready.oldest();
+        let names = names.expect("a run that plays a tape keeps names");
+        self.overtaker(ready.entries(), names, ready.entries()[oldest])
+            .unwrap_or(oldest)
+    }
+
+    fn needs_names(&self) -> bool {
+        true
+    }
+
+    fn matched(&self) -> Matched {
+        Matched {
+            met: self.met,
+            unmatched: self.total - self.met,
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overtaken(task: &str, turn: u32, by: &[&str]) -> Overtaken {
+        Overtaken {
+            task: task.into(),
+            turn,
+            by: by.iter().map(|path| (*path).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn overtakings_of_one_turn_are_one_entry_and_count_each() {
+        let mut tape = Tape::default();
+        for (task, turn, by) in [("a", 1, "b"), ("a", 1, "c"), ("a", 2, "b")] {
+            tape.note_overtaking(task, turn, by);
+        }
+        assert_eq!(
+            tape.schedule,
+            [overtaken("a", 1, &["b", "c"]), overtaken("a", 2, &["b"])]
+        );
+        assert_eq!(tape.deviations(), 3);
+    }
+
+    #[test]
+    fn impossible_tapes_are_told_where() {
+        let zero = Deviation {
+            site: "s".into(),
+            owner: "o".into(),
+            occurrence: 1,
+            option: 0,
+        };
+        for (tape, expected) in [
+            (
+                Tape {
+                    schedule: vec![overtaken("a", 0, &["b"])],
+                    choice: vec![],
+                },
+                "counted from 1",
+            ),
+            (
+                Tape {
+                    schedule: vec![overtaken("a", 1, &[])],
+                    choice: vec![],
+                },
+                "names no task",
+            ),
+            (
+                Tape {
+                    schedule: vec![overtaken("a", 1, &["b"]); 2],
+                    choice: vec![],
+                },
+                "stands twice",
+            ),
+            (
+                Tape {
+                    schedule: vec![],
+                    choice: vec![zero],
+                },
+                "option 0 is the baseline",
+            ),
+        ] {
+            let message = tape.validate().expect_err(expected);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

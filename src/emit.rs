@@ -1,0 +1,67 @@
+//! Emitting records: into the digests, the trace and the folds of properties of the running simulation.
+
+use crate::runtime::current;
+use crate::trace::{Hasher, Kind, Record, Value};
+
+/// Says that something happened. Counts as progress; does nothing outside a simulation.
+pub fn emit<R: Record>(record: R) {
+    let state = current::try_with(|world| {
+        let deaf = world.closing || world.frozen.is_some();
+        (!deaf).then(|| (world.events.is_some(), std::mem::take(&mut world.observers)))
+    });
+    let Some((keeps_events, mut observers)) = state.flatten() else { return };
+    let word = Hasher::record(&record);
+    let kind = keeps_events.then(|| Kind::record(&record));
+    let name = crate::choice::hash_bytes(record.name().as_bytes());
+    let now = current::with(|world| world.note_record(word, name, kind));
+    let violation = observers.iter_mut().find_map(|observer| {
+        let broken = (observer.observe)(&record, now).err()?;
+        Some(crate::runtime::world::Violation { property: observer.property.to_owned(), detail: broken })
+    });
+    current::with(|world| {
+        observers.append(&mut world.observers);
+        world.observers = observers;
+        if let Some(violation) = violation {
+            world.violate(violation);
+        }
+    });
+}
+
+/// A record made on the spot, by [`crate::event!`].
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct Adhoc {
+    pub name: &'static str,
+    pub fields: Vec<(&'static str, crate::trace::Owned)>,
+}
+
+impl Record for Adhoc {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
+        for (key, value) in &self.fields {
+            visit(key, value.as_value());
+        }
+    }
+}
+
+/// Emits a record: `event!("order.paid", id = 7u64, by = "card")`. Values are numbers, booleans and texts.
+#[macro_export]
+macro_rules! event {
+    ($name:expr $(, $key:ident = $value:expr)* $(,)?) => {
+        if $crate::is_simulated() {
+            $crate::emit($crate::__private::Adhoc {
+                name: $name,
+                fields: vec![$((stringify!($key), $crate::trace::Owned::from($value))),*],
+            });
+        }
+    };
+}
+
+/// Says that the program got somewhere: a world event for the judgement of deadlocks.
+#[macro_export]
+macro_rules! progress {
+    ($($what:tt)*) => { $crate::event!($($what)*) };
+}

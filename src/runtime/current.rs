@@ -1,0 +1,220 @@
+//! The running world of this thread: the one thread-local that facade calls go through.
+//!
+//! A guard moves the boxed world in and out, with an outer world linked as parent, so a broken borrow rule is a
+//! panic and not undefined behaviour. Messages for a world of this thread that is not entered wait until it is.
+
+use super::tasks::{Boxed, TaskId};
+use super::timers::TimerKey;
+use super::waker::WakeId;
+use super::world::World;
+use std::cell::{Cell, RefCell};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
+
+/// Bits of an epoch that count the worlds of a thread; the others are the thread's tag.
+const COUNTER_BITS: u32 = 15;
+const TAG_MAX: u32 = 1 << (24 - COUNTER_BITS);
+/// Wakes from other threads that are kept for reports.
+const ESCAPES_MAX: usize = 1024;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Box<World>>> = const { RefCell::new(None) };
+    static THREAD: RefCell<Thread> = const { RefCell::new(Thread::new()) };
+    static TAG: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// Numbers the threads; part of no trace.
+static TAG_NEXT: AtomicU32 = AtomicU32::new(0);
+/// Wakes that came from a thread that is not the world's.
+static ESCAPES: Mutex<Vec<WakeId>> = Mutex::new(Vec::new());
+
+/// What a thread keeps beside the running world.
+struct Thread {
+    epoch_next: u32,
+    live: Vec<u32>,
+    parked: Vec<(u32, Message)>,
+}
+
+impl Thread {
+    const fn new() -> Thread {
+        Thread {
+            epoch_next: 0,
+            live: Vec::new(),
+            parked: Vec::new(),
+        }
+    }
+}
+
+/// What can be said to a world that is not entered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Message {
+    Wake(WakeId),
+    Abort(TaskId),
+    Detach(TaskId),
+    CancelTimer(TimerKey),
+}
+
+/// What a message left over: user values, dropped when no world is borrowed.
+#[derive(Default)]
+pub(crate) struct Leftovers {
+    pub(crate) boxed: Option<Boxed>,
+    pub(crate) waker: Option<Waker>,
+}
+
+fn tag() -> u32 {
+    TAG.get().unwrap_or_else(|| {
+        let tag = TAG_NEXT.fetch_add(1, Ordering::Relaxed) % TAG_MAX;
+        TAG.set(Some(tag));
+        tag
+    })
+}
+
+/// An epoch for a new world of this thread.
+pub(crate) fn open_epoch() -> u32 {
+    THREAD.with_borrow_mut(|thread| {
+        let counter = thread.epoch_next % (1 << COUNTER_BITS);
+        thread.epoch_next = thread.epoch_next.wrapping_add(1);
+        let epoch = tag() << COUNTER_BITS | counter;
+        thread.live.push(epoch);
+        epoch
+    })
+}
+
+/// Ends an epoch: whatever still points to it does nothing from now on.
+pub(crate) fn close_epoch(epoch: u32) {
+    let _ = THREAD.try_with(|thread| {
+        let mut thread = thread.borrow_mut();
+        thread.live.retain(|live| *live != epoch);
+        thread.parked.retain(|(parked, _)| *parked != epoch);
+    });
+}
+
+/// Makes `world` the running one.
+pub(crate) fn enter(mut world: Box<World>) {
+    super::panics::begin_quiet();
+    let messages = take_parked(world.epoch);
+    let leftovers: Vec<Leftovers> = messages.into_iter().map(|message| world.apply(message)).collect();
+    CURRENT.with_borrow_mut(|current| {
+        world.parent = current.take();
+        *current = Some(world);
+    });
+    drop(leftovers);
+}
+
+fn take_parked(epoch: u32) -> Vec<Message> {
+    THREAD.with_borrow_mut(|thread| {
+        if thread.parked.is_empty() {
+            return Vec::new();
+        }
+        let (mine, others) = thread.parked.drain(..).partition(|(parked, _)| *parked == epoch);
+        thread.parked = others;
+        let mine: Vec<(u32, Message)> = mine;
+        mine.into_iter().map(|(_, message)| message).collect()
+    })
+}
+
+/// Gives the running world back and makes its parent the running one.
+///
+/// # Panics
+/// When no world runs.
+pub(crate) fn leave() -> Box<World> {
+    super::panics::end_quiet();
+    CURRENT.with_borrow_mut(|current| {
+        let mut world = current.take().expect("a world that leaves was entered");
+        *current = world.parent.take();
+        world
+    })
+}
+
+/// Runs `f` on the running world.
+///
+/// # Panics
+/// When no world runs.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
+    CURRENT.with_borrow_mut(|current| f(current.as_mut().expect("a simulation is running on this thread")))
+}
+
+/// Runs `f` on the running world, if there is one.
+#[inline]
+pub(crate) fn try_with<R>(f: impl FnOnce(&mut World) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|current| current.borrow_mut().as_mut().map(|world| f(world)))
+        .ok()
+        .flatten()
+}
+
+/// Whether code on this thread runs inside a simulation.
+#[inline]
+pub fn is_simulated() -> bool {
+    CURRENT
+        .try_with(|current| current.borrow().is_some())
+        .unwrap_or(false)
+}
+
+/// Tells a world something, now or when it is next entered. A world that is gone hears nothing.
+pub(crate) fn send(epoch: u32, message: Message) {
+    let leftovers = CURRENT.try_with(|current| {
+        let mut current = current.borrow_mut();
+        let mut world = current.as_deref_mut();
+        while let Some(candidate) = world {
+            if candidate.epoch == epoch {
+                return Some(candidate.apply(message));
+            }
+            world = candidate.parent.as_deref_mut();
+        }
+        None
+    });
+    match leftovers {
+        Ok(Some(leftovers)) => drop(leftovers),
+        Ok(None) => park(epoch, message),
+        Err(_) => {}
+    }
+}
+
+fn park(epoch: u32, message: Message) {
+    if epoch >> COUNTER_BITS != tag() {
+        return escape(message);
+    }
+    THREAD.with_borrow_mut(|thread| {
+        if thread.live.contains(&epoch) {
+            thread.parked.push((epoch, message));
+        }
+    });
+}
+
+/// Keeps a wake from another thread for the owner's report; other messages from there do nothing.
+fn escape(message: Message) {
+    let Message::Wake(id) = message else { return };
+    let mut escapes = ESCAPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if escapes.len() < ESCAPES_MAX {
+        escapes.push(id);
+    }
+}
+
+/// A task of this world that another thread woke, if any.
+pub(crate) fn take_escape(epoch: u32) -> Option<WakeId> {
+    let mut escapes = ESCAPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if escapes.is_empty() {
+        return None;
+    }
+    let found = escapes.iter().copied().find(|id| id.epoch() == epoch);
+    escapes.retain(|id| id.epoch() != epoch);
+    found
+}
+
+/// Wakes a task: at once when its world runs.
+#[inline]
+pub(crate) fn wake(id: WakeId) {
+    let woken = CURRENT.try_with(|current| match &mut *current.borrow_mut() {
+        Some(world) if world.epoch == id.epoch() => {
+            world.wake(id);
+            true
+        }
+        Some(_) | None => false,
+    });
+    if woken == Ok(false) {
+        send(id.epoch(), Message::Wake(id));
+    }
+}

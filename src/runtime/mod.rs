@@ -1,0 +1,22 @@
+//! The runtime: one world, its clock and its step loop. Single-threaded, without a reactor.
+//!
+//! Contracts, in order: the world is never borrowed while user code runs; a wake is an id and never a pointer; time
+//! moves only when nothing is ready, and then to the next deadline; tasks made ready by one poll enter in spawn
+//! order; nothing here is random (every pick goes to the source).
+//!
+//! It does not know the facade, properties or systems; they reach it through [`current`].
+
+pub(crate) mod current;
+mod end;
+pub(crate) mod panics;
+mod stats;
+pub(crate) mod step;
+pub(crate) mod tasks;
+pub(crate) mod timers;
+pub(crate) mod wait;
+pub(crate) mod waker;
+pub(crate) mod world;
+
+pub use end::{Budget, End, LeakPolicy, PanicPolicy};
+pub use stats::SiteStats;
+pub use wait::{Blocked, Wait};

@@ -1,0 +1,266 @@
+//! The task table: a slab of slots, each with one box that holds the future and then, in its place, the output.
+//!
+//! It polls nothing and drops nothing: whatever holds user values is handed out, to be polled or dropped while no
+//! world is borrowed.
+
+use super::waker::SLOT_MAX;
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+pin_project_lite::pin_project! {
+    /// A future, and then its output.
+    #[project = StageProjection]
+    pub(crate) enum Stage<F: Future> {
+        Running { #[pin] future: F },
+        Finished { output: Option<F::Output> },
+    }
+}
+
+/// A task's box, without its type.
+pub(crate) trait TaskBox {
+    /// Polls the future; when it is ready, its output takes its place.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
+
+    /// The output, as `Option<T>`; empty when the future did not finish or the output was taken.
+    fn output(self: Pin<&mut Self>) -> Option<&mut dyn Any>;
+}
+
+impl<F> TaskBox for Stage<F>
+where
+    F: Future,
+    F::Output: 'static,
+{
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let StageProjection::Running { future } = self.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        let Poll::Ready(output) = future.poll(context) else {
+            return Poll::Pending;
+        };
+        self.set(Stage::Finished { output: Some(output) });
+        Poll::Ready(())
+    }
+
+    fn output(self: Pin<&mut Self>) -> Option<&mut dyn Any> {
+        match self.project() {
+            StageProjection::Running { .. } => None,
+            StageProjection::Finished { output } => Some(output),
+        }
+    }
+}
+
+pub(crate) type Boxed = Pin<Box<dyn TaskBox>>;
+
+/// A task of one world, while it lives or its output waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TaskId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u16,
+}
+
+/// How a task ended.
+pub(crate) enum Ending {
+    Finished,
+    Cancelled,
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl Ending {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Ending::Finished => "finished",
+            Ending::Cancelled => "cancelled",
+            Ending::Panicked(_) => "panicked",
+        }
+    }
+}
+
+/// The name of a task: the user's, or its future's type.
+#[derive(Clone, Debug)]
+pub(crate) enum TaskName {
+    Type(&'static str),
+    Given(Arc<str>),
+}
+
+impl TaskName {
+    pub(crate) fn segment(&self) -> &str {
+        match self {
+            TaskName::Type(type_name) => crate::choice::segment(type_name),
+            TaskName::Given(name) => name,
+        }
+    }
+}
+
+/// What a world keeps of a task.
+pub(crate) struct Slot {
+    pub(crate) generation: u16,
+    pub(crate) host: u16,
+    pub(crate) serial: u32,
+    pub(crate) parent: Option<u32>,
+    pub(crate) name: TaskName,
+    pub(crate) boxed: Option<Boxed>,
+    pub(crate) ending: Option<Ending>,
+    pub(crate) joiner: Option<Waker>,
+    /// Virtual time of the last turn.
+    pub(crate) polled_at: u64,
+    pub(crate) live: bool,
+    pub(crate) queued: bool,
+    pub(crate) aborted: bool,
+    /// A synchronous operation was chosen to yield: the next scheduling point does.
+    pub(crate) owes_yield: bool,
+    /// A handle that may still take the output.
+    pub(crate) handle: bool,
+    pub(crate) required: bool,
+    /// It, or one that it descends from, serves for ever.
+    pub(crate) daemon: bool,
+}
+
+/// What is known of a task when it begins.
+pub(crate) struct NewTask {
+    pub(crate) host: u16,
+    pub(crate) parent: Option<u32>,
+    pub(crate) name: TaskName,
+    pub(crate) boxed: Boxed,
+    pub(crate) handle: bool,
+    pub(crate) required: bool,
+    pub(crate) daemon: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Tasks {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    serial_next: u32,
+    live: u32,
+}
+
+impl Tasks {
+    pub(crate) fn insert(&mut self, new: NewTask) -> TaskId {
+        let serial = self.serial_next;
+        self.serial_next += 1;
+        self.live += 1;
+        let slot = Slot {
+            generation: 0,
+            host: new.host,
+            serial,
+            parent: new.parent,
+            name: new.name,
+            boxed: Some(new.boxed),
+            ending: None,
+            joiner: None,
+            polled_at: 0,
+            live: true,
+            queued: false,
+            aborted: false,
+            owes_yield: false,
+            handle: new.handle,
+            required: new.required,
+            daemon: new.daemon,
+        };
+        self.place(slot)
+    }
+
+    fn place(&mut self, mut slot: Slot) -> TaskId {
+        match self.free.pop() {
+            Some(index) => {
+                let old = &mut self.slots[index as usize];
+                slot.generation = old.generation + 1;
+                let id = TaskId {
+                    slot: index,
+                    generation: slot.generation,
+                };
+                *old = slot;
+                id
+            }
+            None => {
+                let index = self.slots.len() as u32;
+                assert!(index < SLOT_MAX, "a simulation can hold {SLOT_MAX} tasks");
+                self.slots.push(slot);
+                TaskId {
+                    slot: index,
+                    generation: 0,
+                }
+            }
+        }
+    }
+
+    /// Marks a task as ended; its output waits if a handle may take it.
+    pub(crate) fn end(&mut self, slot: u32, ending: Ending) {
+        let task = &mut self.slots[slot as usize];
+        task.live = false;
+        task.ending = Some(ending);
+        self.live -= 1;
+    }
+
+    /// Gives a slot back. A slot whose generations are used up is retired.
+    pub(crate) fn release(&mut self, slot: u32) {
+        if self.slots[slot as usize].generation < u16::MAX {
+            self.free.push(slot);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: TaskId) -> Option<&Slot> {
+        self.slots
+            .get(id.slot as usize)
+            .filter(|slot| slot.generation == id.generation)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: TaskId) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(id.slot as usize)
+            .filter(|slot| slot.generation == id.generation)
+    }
+
+    #[inline]
+    pub(crate) fn at(&mut self, slot: u32) -> &mut Slot {
+        &mut self.slots[slot as usize]
+    }
+
+    /// The id of the task in a slot.
+    pub(crate) fn id(&self, slot: u32) -> TaskId {
+        TaskId { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    #[inline]
+    pub(crate) fn peek(&self, slot: u32) -> &Slot {
+        &self.slots[slot as usize]
+    }
+
+    /// The live tasks, in no meaningful order.
+    pub(crate) fn live(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.live)
+            .map(|(index, slot)| (index as u32, slot))
+    }
+
+    pub(crate) fn live_count(&self) -> u32 {
+        self.live
+    }
+
+    /// How many tasks were ever spawned.
+    pub(crate) fn spawned(&self) -> u32 {
+        self.serial_next
+    }
+
+    /// Takes every box that is left, in spawn order.
+    pub(crate) fn take_boxes(&mut self) -> Vec<(u32, Boxed)> {
+        let mut boxes: Vec<(u32, u32, Boxed)> = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(boxed) = slot.boxed.take() {
+                boxes.push((slot.serial, index as u32, boxed));
+            }
+        }
+        boxes.sort_by_key(|(serial, _, _)| *serial);
+        boxes
+            .into_iter()
+            .map(|(_, index, boxed)| (index, boxed))
+            .collect()
+    }
+}

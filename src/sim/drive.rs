@@ -1,0 +1,196 @@
+//! Driving a Sim: steps, phases, budgets and the verdict at the end.
+//!
+//! Phases: the fault phase; the quiet phase, from the plan's end or the workload's; and, once the workload is over,
+//! the settling, in which time moves only for a liveness property that needs it.
+
+use super::Sim;
+use crate::property::Predicate;
+use crate::runtime::step::{Stepped, step};
+use crate::runtime::{End, current};
+use std::time::Duration;
+
+/// How far to drive.
+pub(super) enum Limit<'a> {
+    Steps(u64),
+    Time(u64),
+    Condition(&'a mut dyn FnMut() -> bool),
+    End,
+}
+
+impl Sim {
+    /// Drives to the limit or the end; whether a condition was met.
+    pub(super) fn drive(&mut self, limit: Limit<'_>) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        assert!(
+            !is_inside_tokio(),
+            "a Sim cannot be driven inside a tokio task, whose budget makes channels pend: use fatum::check, \
+             or drive the Sim on a thread of its own"
+        );
+        self.entered(|sim| sim.drive_entered(limit))
+    }
+
+    fn drive_entered(&mut self, mut limit: Limit<'_>) -> bool {
+        if matches!(limit, Limit::End) && current::with(|world| world.required_left == 0) {
+            self.workload_over();
+        }
+        while self.end.is_none() {
+            let until = self.time_limit(&limit);
+            let stepped = self.step_or_run(until, &limit);
+            match stepped {
+                Stepped::Turn | Stepped::Time => self.judge_step(),
+                Stepped::Attention => self.attend(),
+                Stepped::Idle if self.idle(until, &limit) => return false,
+                Stepped::Idle => {}
+            }
+            match &mut limit {
+                Limit::Steps(left) if matches!(stepped, Stepped::Turn | Stepped::Time) => {
+                    *left -= 1;
+                    if *left == 0 {
+                        return false;
+                    }
+                }
+                Limit::Condition(condition) => {
+                    if condition() {
+                        return true;
+                    }
+                }
+                Limit::Steps(_) | Limit::Time(_) | Limit::End => {}
+            }
+        }
+        false
+    }
+
+    /// One step; or as many as there are, when nobody looks in between.
+    fn step_or_run(&self, until: u64, limit: &Limit<'_>) -> Stepped {
+        let unobserved = self.predicates.is_empty() && matches!(limit, Limit::End | Limit::Time(_));
+        loop {
+            let stepped = step(until);
+            if !unobserved || !matches!(stepped, Stepped::Turn | Stepped::Time) {
+                return stepped;
+            }
+        }
+    }
+
+    /// How far time may move: to the limit, the end of the phase, or the budget.
+    fn time_limit(&self, limit: &Limit<'_>) -> u64 {
+        let own = match limit {
+            Limit::Time(until) => *until,
+            Limit::Steps(_) | Limit::Condition(_) | Limit::End => u64::MAX,
+        };
+        current::with(|world| {
+            let phase = match self.over_since {
+                Some(_) if !self.predicates.iter().any(Predicate::needs_time) => world.now,
+                Some(since) => since.saturating_add(nanos(world.budget.quiet_max)),
+                None if world.quiet => u64::MAX,
+                None => world.plan.until.map_or(u64::MAX, nanos),
+            };
+            own.min(nanos(world.budget.time_max)).min(phase)
+        })
+    }
+
+    fn judge_step(&mut self) {
+        if self.predicates.is_empty() {
+            return;
+        }
+        let (touched, quiet) = current::with(|world| (std::mem::take(&mut world.touched), world.quiet));
+        let broken = self.predicates.iter_mut().find_map(|predicate| predicate.observe(&touched, quiet));
+        if let Some(violation) = broken {
+            current::with(|world| world.violate(violation));
+        }
+    }
+
+    /// A verdict stands, the workload is over, nothing happened for long, or a budget of steps is spent.
+    fn attend(&mut self) {
+        if let Some(end) = current::with(|world| world.verdict.clone()) {
+            self.conclude(end);
+        } else if let Some(end) = current::with(|world| world.spent()) {
+            self.conclude(end);
+        } else if self.over_since.is_none() && current::with(|world| world.required_left == 0) {
+            self.workload_over();
+        }
+    }
+
+    fn workload_over(&mut self) {
+        self.over_since = Some(current::with(|world| world.now));
+        self.begin_quiet();
+    }
+
+    fn begin_quiet(&mut self) {
+        current::with(|world| world.begin_quiet());
+        let broken = self.predicates.iter_mut().find_map(|predicate| predicate.evaluate(true));
+        if let Some(violation) = broken {
+            current::with(|world| world.violate(violation));
+        }
+    }
+
+    /// Nothing can happen up to `until`; whether the caller's own limit was reached.
+    fn idle(&mut self, until: u64, limit: &Limit<'_>) -> bool {
+        if self.over_since.is_some() {
+            self.conclude_over();
+            return true;
+        }
+        if current::with(|world| world.is_idle()) {
+            return self.idle_for_ever(limit);
+        }
+        let budget = current::with(|world| {
+            world.wait_until(until);
+            nanos(world.budget.time_max)
+        });
+        if matches!(limit, Limit::Time(own) if *own == until) {
+            return true;
+        }
+        if until == budget {
+            self.conclude(End::OutOfBudget { detail: format!("{:?} of virtual time", Duration::from_nanos(until)) });
+        } else {
+            self.begin_quiet();
+        }
+        false
+    }
+
+    fn idle_for_ever(&mut self, limit: &Limit<'_>) -> bool {
+        let waiting = current::with(|world| world.required_left);
+        if waiting > 0 {
+            let tasks = if waiting == 1 { "required task waits" } else { "required tasks wait" };
+            self.conclude(End::Deadlock {
+                detail: format!("{waiting} {tasks}, and nothing can wake anything any more"),
+            });
+        } else if let Limit::Time(own) = limit {
+            // By hand, time passes even where nothing will ever happen.
+            current::with(|world| world.wait_until(*own));
+        }
+        true
+    }
+
+    /// The workload is over and all is settled: judges what can be judged only now.
+    fn conclude_over(&mut self) {
+        let liveness = self.predicates.iter().find_map(Predicate::verdict);
+        let end = liveness.or_else(|| current::with(|world| world.unjoined_panic()));
+        let end = end.or_else(|| current::with(|world| world.leak()));
+        self.conclude(end.unwrap_or(End::Passed));
+    }
+
+    /// Sets the end. A wake from another thread explains a run that seems to pass, leak or hang.
+    fn conclude(&mut self, end: End) {
+        let epoch = current::with(|world| world.epoch);
+        let escape = current::take_escape(epoch);
+        let explains = matches!(end, End::Passed | End::Deadlock { .. } | End::OutOfBudget { .. } | End::Leaked { .. });
+        self.end = Some(match escape {
+            Some(id) if explains => End::Escaped { task: current::with(|world| world.label_of(id)) },
+            Some(_) | None => end,
+        });
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Whether the calling thread runs a tokio task, which has a budget.
+fn is_inside_tokio() -> bool {
+    #[cfg(feature = "tokio")]
+    return tokio::task::try_id().is_some();
+    #[cfg(not(feature = "tokio"))]
+    return false;
+}

@@ -1,0 +1,212 @@
+//! Sim: one simulated world, driven by hand or to its end. A value; two may live in one test.
+
+mod builder;
+mod drive;
+mod host;
+mod run;
+
+pub use builder::SimBuilder;
+pub use host::{Host, HostBuilder, MainResult};
+pub use run::Run;
+
+pub use crate::runtime::world::Keep;
+
+use crate::choice::fault::FaultPlan;
+use crate::property::{Answer, Predicate, When};
+use crate::runtime::current;
+use crate::runtime::step;
+use crate::runtime::world::{Observer, World};
+use crate::runtime::End;
+use crate::time::Instant;
+use crate::trace::Record;
+use std::any::Any;
+use std::future::Future;
+use std::time::Duration;
+
+/// One simulated world: clock, tasks, hosts, faults, properties, trace.
+///
+/// Not `Send`: a run is one thread. Dropping it drops all its tasks, in spawn order.
+pub struct Sim {
+    world: Option<Box<World>>,
+    seed: u64,
+    predicates: Vec<Predicate>,
+    /// Set when the run has ended; nothing moves any more.
+    end: Option<End>,
+    /// When the workload was over: from then on the run only settles.
+    over_since: Option<u64>,
+}
+
+impl Sim {
+    /// A world under the random walk of `seed`, without faults.
+    pub fn new(seed: u64) -> Sim {
+        SimBuilder::new().seed(seed).build()
+    }
+
+    /// A world made to order.
+    pub fn builder() -> SimBuilder {
+        SimBuilder::new()
+    }
+
+    pub(crate) fn with_world(world: Box<World>, seed: u64) -> Sim {
+        crate::runtime::panics::install();
+        Sim { world: Some(world), seed, predicates: Vec::new(), end: None, over_since: None }
+    }
+
+    // Setting up.
+
+    /// The host of that name; a new one if there is none.
+    pub fn host(&mut self, name: &str) -> HostBuilder<'_> {
+        HostBuilder::new(self.world(), name)
+    }
+
+    /// Runs a main on the host `main`: the workload of a program that needs one host only.
+    pub fn run<F>(&mut self, main: F)
+    where
+        F: Future + 'static,
+        F::Output: MainResult,
+    {
+        self.host("main").run(|_host| main);
+    }
+
+    /// What must hold after every step.
+    pub fn always<A: Answer>(&mut self, property: &'static str, holds: impl FnMut() -> A + 'static) {
+        self.predicate(property, When::Always, &[], holds);
+    }
+
+    /// What must hold after every step that writes one of the objects or emits one of the records in `reads`.
+    pub fn always_reading<A: Answer>(
+        &mut self,
+        property: &'static str,
+        reads: &[&str],
+        holds: impl FnMut() -> A + 'static,
+    ) {
+        self.predicate(property, When::Always, reads, holds);
+    }
+
+    /// What must hold once, by the end of the quiet phase.
+    pub fn eventually<A: Answer>(&mut self, property: &'static str, holds: impl FnMut() -> A + 'static) {
+        self.predicate(property, When::Eventually, &[], holds);
+    }
+
+    /// What must come to hold in the quiet phase, and stay so to its end.
+    pub fn converges<A: Answer>(&mut self, property: &'static str, holds: impl FnMut() -> A + 'static) {
+        self.predicate(property, When::Converges, &[], holds);
+    }
+
+    /// What must hold at some step of some run of a sweep.
+    pub fn sometimes<A: Answer>(&mut self, property: &'static str, holds: impl FnMut() -> A + 'static) {
+        self.world().coverage.entry(property).or_insert(0);
+        self.predicate(property, When::Sometimes, &[], holds);
+    }
+
+    /// Declares a name that [`crate::property::reachable`] or [`crate::property::sometimes`] must report in a sweep.
+    pub fn reachable(&mut self, property: &'static str) {
+        self.world().coverage.entry(property).or_insert(0);
+    }
+
+    /// A property as a fold over emitted records of type `R`; an error breaks it.
+    pub fn fold<R: Record, S: 'static>(
+        &mut self,
+        property: &'static str,
+        mut state: S,
+        mut fold: impl FnMut(&mut S, Instant, &R) -> Result<(), String> + 'static,
+    ) {
+        let observe = Box::new(move |record: &dyn Any, now: u64| match record.downcast_ref::<R>() {
+            Some(record) => fold(&mut state, Instant::from_nanos(now), record),
+            None => Ok(()),
+        });
+        self.world().observers.push(Observer { property, observe });
+    }
+
+    fn predicate<A: Answer>(
+        &mut self,
+        property: &'static str,
+        when: When,
+        reads: &[&str],
+        holds: impl FnMut() -> A + 'static,
+    ) {
+        self.world().watches |= !reads.is_empty();
+        self.predicates.push(Predicate::new(property, when, reads, holds));
+    }
+
+    // Driving by hand.
+
+    /// Takes one step: a turn of a task, or a jump of the clock. False when the run has ended.
+    pub fn step(&mut self) -> bool {
+        self.drive(drive::Limit::Steps(1));
+        self.end.is_none()
+    }
+
+    /// Runs for a virtual duration, or to the end.
+    pub fn run_for(&mut self, duration: Duration) {
+        let until = self.now().saturating_add(duration);
+        self.drive(drive::Limit::Time(until.nanos()));
+    }
+
+    /// Runs until `condition` holds after a step; false when the run ends first.
+    pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> bool {
+        self.drive(drive::Limit::Condition(&mut condition))
+    }
+
+    /// Runs to the end; what the run was.
+    pub fn finish(mut self) -> Run {
+        self.drive(drive::Limit::End);
+        self.into_run()
+    }
+
+    // Looking.
+
+    /// Virtual time.
+    pub fn now(&self) -> Instant {
+        Instant::from_nanos(self.world_ref().now)
+    }
+
+    /// How the run ended, if it has.
+    pub fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// The seed it was made with; 0 when its source is no seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The plan of faults.
+    pub fn faults(&self) -> &FaultPlan {
+        &self.world_ref().plan
+    }
+
+    fn world(&mut self) -> &mut World {
+        self.world.as_deref_mut().expect("the world is here while the simulation does not run")
+    }
+
+    fn world_ref(&self) -> &World {
+        self.world.as_deref().expect("the world is here while the simulation does not run")
+    }
+
+    /// Runs `f` with the world entered.
+    fn entered<R>(&mut self, f: impl FnOnce(&mut Sim) -> R) -> R {
+        let world = self.world.take().expect("a simulation does not run inside itself");
+        current::enter(world);
+        let result = crate::runtime::panics::catch(|| f(self));
+        self.world = Some(current::leave());
+        match result {
+            Ok(result) => result,
+            Err(payload) => std::panic::resume_unwind(payload),
+        }
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        if self.world.is_none() {
+            return;
+        }
+        self.entered(|_| step::close());
+        if let Some(world) = self.world.take() {
+            current::close_epoch(world.epoch);
+            // Closures and wakers of the user go with it; no world is borrowed.
+            let _ = crate::runtime::panics::catch(|| drop(world));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What a run was: data only.
+
+use super::Sim;
+use crate::choice::Matched;
+use crate::choice::tape::Tape;
+use crate::runtime::{Blocked, End, SiteStats, wait};
+use crate::strategy::Calibration;
+use crate::trace::{Digests, Trace};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A run that is over.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The seed; 0 when the source was no seed.
+    pub seed: u64,
+    /// How it ended.
+    pub end: End,
+    /// Polls.
+    pub steps: u64,
+    /// Tasks spawned.
+    pub tasks: u32,
+    /// Virtual time that passed.
+    pub time: Duration,
+    /// The two digests.
+    pub digests: Digests,
+    /// Picks among two ready tasks or more.
+    pub picks: u64,
+    /// Faults that fired.
+    pub faults_fired: u64,
+    /// Counts per site.
+    pub sites: Vec<SiteStats>,
+    /// Hits per `sometimes` and `reachable`.
+    pub coverage: BTreeMap<&'static str, u64>,
+    /// How much of the tape was met, when the source was one.
+    pub matched: Matched,
+    /// The deviations; empty unless kept.
+    pub tape: Tape,
+    /// The events; empty unless kept.
+    pub trace: Trace,
+    /// The tasks that had not ended, and what they wait on; empty for a run that passed or kept nothing.
+    pub blocked: Vec<Blocked>,
+}
+
+impl Run {
+    /// What a strategy may estimate from this run.
+    pub fn calibration(&self) -> Calibration {
+        Calibration { steps: self.steps, tasks: u64::from(self.tasks) }
+    }
+
+    /// Whether two runs were the same.
+    pub fn is_same(&self, other: &Run) -> bool {
+        self.end == other.end
+            && (self.digests.choice, self.digests.trace) == (other.digests.choice, other.digests.trace)
+    }
+
+    /// The events.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+}
+
+impl Sim {
+    /// What the run was, and the source that it was answered by.
+    pub(super) fn into_run(mut self) -> Run {
+        let end = self.end.clone().expect("a run that was driven to its end has one");
+        let digests = self.world_ref().digests.clone();
+        let wanted = !end.is_passed() && self.world_ref().names.is_some();
+        let blocked = if wanted { self.entered(|_| wait::examine()) } else { Vec::new() };
+        let coverage = self.coverage();
+        let seed = self.seed;
+        let world = self.world();
+        Run {
+            seed,
+            end,
+            steps: world.steps,
+            tasks: world.tasks.spawned(),
+            time: Duration::from_nanos(world.now),
+            digests,
+            picks: world.counts.picks,
+            faults_fired: world.counts.faults_fired(),
+            sites: std::mem::take(&mut world.counts.sites),
+            coverage,
+            matched: world.matched(),
+            tape: std::mem::take(&mut world.tape),
+            trace: Trace { events: world.events.take().unwrap_or_default() },
+            blocked,
+        }
+    }
+
+    fn coverage(&mut self) -> BTreeMap<&'static str, u64> {
+        let mut coverage = std::mem::take(&mut self.world().coverage);
+        for predicate in &self.predicates {
+            if let Some(reached) = predicate.reached() {
+                *coverage.entry(predicate.name).or_insert(0) += u64::from(reached);
+            }
+        }
+        coverage
+    }
+
+    /// The source back, after [`Sim::finish_with_source`] drove the run.
+    pub(crate) fn finish_with_source<S: 'static>(mut self) -> (Run, S) {
+        self.drive(super::drive::Limit::End);
+        let source = self.world().take_source().into_any();
+        let source = source.downcast().expect("the source is the one that the caller gave");
+        (self.into_run(), *source)
+    }
+}

@@ -1,0 +1,128 @@
+//! The seed source: the one place where policy lives. It answers from random streams, one per site label.
+
+use super::{Calibration, Strategy, StrategyKind, Stream};
+use crate::choice::fault::{FaultPlan, FaultRule};
+use crate::choice::{Ask, Names, Notice, Ready, Source, Weights};
+
+/// Answers a run's choices from a seed, a strategy and a fault plan.
+pub struct SeedSource {
+    seed: u64,
+    strategy: Box<dyn Strategy>,
+    plan: FaultPlan,
+    fired: Vec<u32>,
+    streams: Vec<(u64, Stream)>,
+}
+
+impl SeedSource {
+    /// The source of `seed`.
+    pub fn new(seed: u64, strategy: StrategyKind, calibration: Calibration, plan: FaultPlan) -> SeedSource {
+        SeedSource::with_strategy(seed, strategy.build(seed, calibration), plan)
+    }
+
+    /// The source of `seed` under a strategy of the caller's.
+    pub fn with_strategy(seed: u64, strategy: Box<dyn Strategy>, plan: FaultPlan) -> SeedSource {
+        let fired = vec![0; plan.rules.len()];
+        SeedSource {
+            seed,
+            strategy,
+            plan,
+            fired,
+            streams: Vec::new(),
+        }
+    }
+
+    #[inline]
+    fn stream(&mut self, label_hash: u64) -> &mut Stream {
+        let found = self.streams.iter().position(|(hash, _)| *hash == label_hash);
+        let index = found.unwrap_or_else(|| self.open(label_hash));
+        &mut self.streams[index].1
+    }
+
+    #[cold]
+    fn open(&mut self, label_hash: u64) -> usize {
+        self.streams
+            .push((label_hash, Stream::with_hash(self.seed, label_hash)));
+        self.streams.len() - 1
+    }
+
+    /// One word decides whether and which: rules share the unit interval in their order.
+    fn fault(&mut self, ask: &Ask<'_>, mask: u8) -> u64 {
+        let draw = self.stream(ask.label.hash()).word();
+        let (ticket, detail) = ((draw >> 32) as u32, draw as u32);
+        let mut floor = 0u64;
+        for (index, rule) in self.plan.rules.iter().enumerate() {
+            if !rule.covers(ask.label.name(), ask.object, ask.host) {
+                continue;
+            }
+            let ceiling = floor + share(rule.probability);
+            let hit = (floor..ceiling).contains(&u64::from(ticket));
+            floor = ceiling;
+            if hit && is_open(rule, ask.now, self.fired[index]) {
+                self.fired[index] += 1;
+                return nth_option(rule.kind.options() & mask, detail);
+            }
+        }
+        0
+    }
+}
+
+/// A probability as a share of 2^32.
+fn share(probability: f64) -> u64 {
+    (probability.clamp(0.0, 1.0) * 4_294_967_296.0) as u64
+}
+
+fn is_open(rule: &FaultRule, now: u64, fired: u32) -> bool {
+    let after = u128::from(now) >= rule.from.as_nanos();
+    let before = rule.until.is_none_or(|until| u128::from(now) < until.as_nanos());
+    after && before && rule.budget.is_none_or(|budget| fired < budget)
+}
+
+/// One of the options of a mask, drawn by `detail`.
+fn nth_option(mask: u8, detail: u32) -> u64 {
+    let rank = (u64::from(detail) * u64::from(mask.count_ones())) >> 32;
+    (0..8)
+        .filter(|option| (mask >> option) & 1 == 1)
+        .nth(rank as usize)
+        .unwrap_or(0)
+}
+
+impl Source for SeedSource {
+    fn choose(&mut self, ask: &Ask<'_>) -> u64 {
+        match ask.weights {
+            Weights::Uniform if ask.arity == u64::MAX => self.stream(ask.label.hash()).word(),
+            Weights::Uniform => self.stream(ask.label.hash()).below(ask.arity),
+            Weights::Rare { one_in, of } => {
+                let draw = self.stream(ask.label.hash()).word();
+                let rare = (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in);
+                if rare {
+                    1 + (((draw & 0xffff_ffff) * (ask.arity - 1)) >> 32)
+                } else {
+                    0
+                }
+            }
+            Weights::Fault(mask) => self.fault(ask, mask),
+        }
+    }
+
+    #[inline]
+    fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
+        self.strategy.pick(ready)
+    }
+
+    fn listens(&self) -> bool {
+        self.strategy.listens()
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Spawned { task, parent } => self.strategy.spawned(task, parent),
+            Notice::Ready { task } => self.strategy.ready(task),
+            Notice::Access { task, object, access } => self.strategy.access(task, object, access),
+            Notice::Done { task } => self.strategy.done(task),
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}

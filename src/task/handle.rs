@@ -1,0 +1,304 @@
+//! Handles of tasks: small ids into a world, `Send`, that release on drop and outlive their world safely.
+
+use crate::runtime::current::{self, Message};
+use crate::runtime::panics;
+use crate::runtime::tasks::{Boxed, Ending, TaskId};
+use crate::runtime::wait::{self, Report};
+use crate::runtime::world::World;
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+
+/// Owns the right to a task's output. Dropping it detaches the task.
+pub struct JoinHandle<T> {
+    inner: Inner<T>,
+}
+
+enum Inner<T> {
+    Simulated {
+        epoch: u32,
+        id: TaskId,
+        type_: PhantomData<fn() -> T>,
+    },
+    /// The output was taken, or there never was a task.
+    Dead,
+    #[cfg(feature = "tokio")]
+    Tokio(tokio::task::JoinHandle<T>),
+}
+
+impl<T> JoinHandle<T> {
+    pub(super) fn simulated(epoch: u32, id: TaskId) -> JoinHandle<T> {
+        JoinHandle {
+            inner: Inner::Simulated {
+                epoch,
+                id,
+                type_: PhantomData,
+            },
+        }
+    }
+
+    pub(super) fn dead() -> JoinHandle<T> {
+        JoinHandle { inner: Inner::Dead }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn tokio(handle: tokio::task::JoinHandle<T>) -> JoinHandle<T> {
+        JoinHandle {
+            inner: Inner::Tokio(handle),
+        }
+    }
+
+    /// Asks the task to end; it is dropped at its next turn.
+    pub fn abort(&self) {
+        self.abort_handle().abort();
+    }
+
+    /// A handle that can abort the task and nothing else.
+    pub fn abort_handle(&self) -> AbortHandle {
+        match &self.inner {
+            Inner::Simulated { epoch, id, .. } => AbortHandle {
+                inner: Aborter::Simulated(*epoch, *id),
+            },
+            Inner::Dead => AbortHandle { inner: Aborter::Dead },
+            #[cfg(feature = "tokio")]
+            Inner::Tokio(handle) => AbortHandle {
+                inner: Aborter::Tokio(handle.abort_handle()),
+            },
+        }
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.abort_handle().is_finished()
+    }
+}
+
+impl<T: 'static> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.inner {
+            Inner::Simulated { epoch, id, .. } => {
+                let (epoch, id) = (*epoch, *id);
+                let joined = join(epoch, id, context);
+                if joined.is_ready() {
+                    self.inner = Inner::Dead;
+                }
+                joined.map(|(ending, boxed)| output(ending, boxed))
+            }
+            Inner::Dead => Poll::Ready(Err(JoinError {
+                cause: Cause::Cancelled,
+            })),
+            #[cfg(feature = "tokio")]
+            Inner::Tokio(handle) => Pin::new(handle).poll(context).map_err(JoinError::from_tokio),
+        }
+    }
+}
+
+/// How the task ended and what it left, once it has.
+#[track_caller]
+fn join(epoch: u32, id: TaskId, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
+    let place = Location::caller();
+    let entered = current::try_with(|world| world.epoch);
+    assert!(
+        entered == Some(epoch),
+        "a fatum JoinHandle was awaited at {place} outside the simulation that spawned its task"
+    );
+    let reported = wait::report(|| Report {
+        operation: "task.join",
+        resource: format!("the end of {}", current::with(|world| world.task_label(id.slot))),
+        place,
+        object: 0,
+        since: None,
+    });
+    if reported {
+        return Poll::Pending;
+    }
+    let waker = context.waker().clone();
+    match current::with(|world| try_join(world, id, waker)) {
+        Ok(joined) => Poll::Ready(joined),
+        Err(old) => {
+            drop(old);
+            Poll::Pending
+        }
+    }
+}
+
+fn try_join(world: &mut World, id: TaskId, waker: Waker) -> Result<(Ending, Option<Boxed>), Option<Waker>> {
+    let Some(task) = world.tasks.get_mut(id) else {
+        return Ok((Ending::Cancelled, None));
+    };
+    let Some(ending) = task.ending.take() else {
+        return Err(task.joiner.replace(waker));
+    };
+    let boxed = task.boxed.take();
+    task.handle = false;
+    world.tasks.release(id.slot);
+    world.observed(id);
+    Ok((ending, boxed))
+}
+
+fn output<T: 'static>(ending: Ending, boxed: Option<Boxed>) -> Result<T, JoinError> {
+    match ending {
+        Ending::Finished => {
+            let mut boxed = boxed.expect("a finished task keeps its output for the handle");
+            let output = boxed
+                .as_mut()
+                .output()
+                .and_then(|any| any.downcast_mut::<Option<T>>());
+            Ok(output
+                .and_then(Option::take)
+                .expect("the output has the handle's type and was not taken"))
+        }
+        Ending::Cancelled => Err(JoinError {
+            cause: Cause::Cancelled,
+        }),
+        Ending::Panicked(payload) => Err(JoinError {
+            cause: Cause::Panicked(Mutex::new(payload)),
+        }),
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if let Inner::Simulated { epoch, id, .. } = self.inner {
+            current::send(epoch, Message::Detach(id));
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").finish_non_exhaustive()
+    }
+}
+
+/// Aborts a task; owns nothing.
+#[derive(Clone, Debug)]
+pub struct AbortHandle {
+    inner: Aborter,
+}
+
+#[derive(Clone, Debug)]
+enum Aborter {
+    Simulated(u32, TaskId),
+    Dead,
+    #[cfg(feature = "tokio")]
+    Tokio(tokio::task::AbortHandle),
+}
+
+impl AbortHandle {
+    /// Asks the task to end; it is dropped at its next turn.
+    pub fn abort(&self) {
+        match &self.inner {
+            Aborter::Simulated(epoch, id) => current::send(*epoch, Message::Abort(*id)),
+            Aborter::Dead => {}
+            #[cfg(feature = "tokio")]
+            Aborter::Tokio(handle) => handle.abort(),
+        }
+    }
+
+    /// Whether the task has ended. A task of a simulation that is not running has.
+    pub fn is_finished(&self) -> bool {
+        match &self.inner {
+            Aborter::Simulated(epoch, id) => {
+                let live = current::try_with(|world| {
+                    world.epoch == *epoch && world.tasks.get(*id).is_some_and(|task| task.live)
+                });
+                live != Some(true)
+            }
+            Aborter::Dead => true,
+            #[cfg(feature = "tokio")]
+            Aborter::Tokio(handle) => handle.is_finished(),
+        }
+    }
+}
+
+/// Why a task has no output.
+pub struct JoinError {
+    cause: Cause,
+}
+
+enum Cause {
+    Cancelled,
+    Panicked(Mutex<Box<dyn Any + Send>>),
+}
+
+impl JoinError {
+    #[cfg(feature = "tokio")]
+    fn from_tokio(error: tokio::task::JoinError) -> JoinError {
+        match error.try_into_panic() {
+            Ok(payload) => JoinError {
+                cause: Cause::Panicked(Mutex::new(payload)),
+            },
+            Err(_) => JoinError {
+                cause: Cause::Cancelled,
+            },
+        }
+    }
+
+    /// Whether the task was aborted.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Cause::Cancelled)
+    }
+
+    /// Whether it panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.cause, Cause::Panicked(_))
+    }
+
+    /// What it panicked with.
+    ///
+    /// # Errors
+    /// The error itself, when the task did not panic.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+        match self.cause {
+            Cause::Panicked(payload) => Ok(payload
+                .into_inner()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)),
+            Cause::Cancelled => Err(self),
+        }
+    }
+
+    /// What it panicked with.
+    ///
+    /// # Panics
+    /// When the task did not panic.
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!("the task did not panic: {error}"),
+        }
+    }
+
+    fn said(&self) -> Option<String> {
+        let Cause::Panicked(payload) = &self.cause else {
+            return None;
+        };
+        let payload = payload.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Some(panics::message(&**payload))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.said() {
+            Some(message) => write!(f, "the task panicked: {message}"),
+            None => f.write_str("the task was cancelled"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}

@@ -1,0 +1,29 @@
+//! Tasks, with tokio's names: simulated inside a simulation, tokio's outside (cargo feature `tokio`).
+//!
+//! The world is decided where a value is created. Part of the facade: it knows the runtime and no fault, property
+//! or system.
+
+mod blocking;
+mod handle;
+mod point;
+mod set;
+mod spawn;
+
+pub use blocking::spawn_blocking;
+pub use handle::{AbortHandle, JoinError, JoinHandle};
+pub(crate) use point::{Point, mark};
+pub use point::{yield_now, yield_point, yield_read};
+pub use set::JoinSet;
+pub(crate) use spawn::root;
+pub use spawn::{spawn, spawn_local, spawn_named};
+
+/// Says what to do about a facade call outside a simulation.
+#[cfg(not(feature = "tokio"))]
+#[cold]
+#[track_caller]
+pub(crate) fn outside(what: &str) -> ! {
+    panic!(
+        "{what} was called outside a simulation: call it under `fatum::check` or `fatum::Sim`, \
+         or turn on fatum's cargo feature `tokio` to run on tokio"
+    )
+}

@@ -1,0 +1,96 @@
+//! Scheduling points: choices to go on or to let others run first. No-ops outside a simulation.
+
+use crate::choice::{Access, Label, Weights};
+use crate::runtime::current;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// How often a facade operation yields under a seed: one time in four.
+const OPERATION: Weights = Weights::Rare { one_in: 1, of: 4 };
+
+/// Lets every other ready task run first: the task goes to the end of the ready set.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Marks a place that writes the shared object `label`: a choice in a simulation, nothing outside.
+pub fn yield_point(label: &'static str) -> impl Future<Output = ()> {
+    Point::declared(Label::new(label), Access::Write)
+}
+
+/// Marks a place that reads the shared object `label`: a choice in a simulation, nothing outside.
+pub fn yield_read(label: &'static str) -> impl Future<Output = ()> {
+    Point::declared(Label::new(label), Access::Read)
+}
+
+/// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point.
+#[inline]
+pub(crate) fn mark(label: Label) {
+    current::try_with(|world| {
+        let Some(slot) = world.running else { return };
+        world.access(label.hash(), Access::Write);
+        if world.choose(label, "", 2, OPERATION) == 1 {
+            world.tasks.at(slot).owes_yield = true;
+        }
+    });
+}
+
+/// The scheduling point before an operation: asked once, when first polled.
+pub(crate) struct Point {
+    label: Label,
+    object: u64,
+    access: Access,
+    asked: bool,
+}
+
+impl Point {
+    /// Before an operation on `object`.
+    pub(crate) fn operation(label: Label, object: u64) -> Point {
+        Point {
+            label,
+            object,
+            access: Access::Write,
+            asked: false,
+        }
+    }
+
+    fn declared(label: Label, access: Access) -> Point {
+        Point {
+            label,
+            object: label.hash(),
+            access,
+            asked: false,
+        }
+    }
+}
+
+impl Future for Point {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.asked, true) {
+            return Poll::Ready(());
+        }
+        let yields = current::try_with(|world| {
+            let slot = world.running?;
+            world.access(self.object, self.access);
+            let owed = std::mem::take(&mut world.tasks.at(slot).owes_yield);
+            Some(world.choose(self.label, "", 2, OPERATION) == 1 || owed)
+        });
+        if yields.flatten() != Some(true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,176 @@
+//! Spawning.
+
+use super::handle::JoinHandle;
+use super::point::mark;
+use crate::choice::Label;
+use crate::runtime::current;
+use crate::runtime::tasks::{Boxed, NewTask, Stage, TaskId, TaskName};
+use crate::runtime::world::World;
+use std::future::Future;
+use std::sync::Arc;
+
+const SPAWN: Label = Label::new("task.spawn");
+
+/// Spawns a task on the host of the running one; its name is that of the future's type.
+///
+/// # Panics
+/// Outside a simulation without the cargo feature `tokio`, or outside a tokio runtime with it.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    spawn_as(TaskName::Type(std::any::type_name::<F>()), future)
+}
+
+/// Spawns a task under a name that paths, tapes and stories use.
+///
+/// # Panics
+/// As [`spawn`].
+#[track_caller]
+pub fn spawn_named<F>(name: impl Into<Arc<str>>, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    spawn_as(TaskName::Given(name.into()), future)
+}
+
+/// Spawns a task that need not be `Send`. Outside a simulation it needs tokio's `LocalSet`.
+///
+/// # Panics
+/// As [`spawn`], and outside a simulation and a `LocalSet`.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    spawn_local_as(TaskName::Type(std::any::type_name::<F>()), future)
+}
+
+#[track_caller]
+pub(super) fn spawn_as<F>(name: TaskName, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match try_spawn(name, future) {
+        Ok(handle) => handle,
+        Err(future) => elsewhere(future),
+    }
+}
+
+#[track_caller]
+pub(super) fn spawn_local_as<F>(name: TaskName, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    match try_spawn(name, future) {
+        Ok(handle) => handle,
+        Err(future) => elsewhere_local(future),
+    }
+}
+
+/// A simulated task, or the future back when no simulation runs.
+pub(super) fn try_spawn<F>(name: TaskName, future: F) -> Result<JoinHandle<F::Output>, F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    if !current::is_simulated() {
+        return Err(future);
+    }
+    mark(SPAWN);
+    let boxed: Boxed = Box::pin(Stage::Running { future });
+    let (epoch, spawned) = current::with(|world| (world.epoch, child(world, name, boxed)));
+    Ok(match spawned {
+        Ok(id) => JoinHandle::simulated(epoch, id),
+        // A closing world takes no tasks; the future is dropped here, with nothing borrowed.
+        Err(boxed) => {
+            drop(boxed);
+            JoinHandle::dead()
+        }
+    })
+}
+
+fn child(world: &mut World, name: TaskName, boxed: Boxed) -> Result<TaskId, Boxed> {
+    let Some(parent) = world.running else {
+        return world.spawn(NewTask {
+            host: 0,
+            parent: None,
+            name,
+            boxed,
+            handle: true,
+            required: false,
+            daemon: false,
+        });
+    };
+    let parent = world.tasks.peek(parent);
+    let (host, serial, daemon) = (parent.host, parent.serial, parent.daemon);
+    world.spawn(NewTask {
+        host,
+        parent: Some(serial),
+        name,
+        boxed,
+        handle: true,
+        required: false,
+        daemon,
+    })
+}
+
+/// A root task of a host: what [`crate::Sim`] spawns.
+pub(crate) fn root<F>(world: &mut World, host: u16, name: Arc<str>, future: F, daemon: bool) -> TaskId
+where
+    F: Future<Output = ()> + 'static,
+{
+    let boxed: Boxed = Box::pin(Stage::Running { future });
+    let name = TaskName::Given(name);
+    let task = NewTask {
+        host,
+        parent: None,
+        name,
+        boxed,
+        handle: false,
+        required: !daemon,
+        daemon,
+    };
+    let Ok(id) = world.spawn(task) else {
+        unreachable!("a simulation that is being set up takes tasks")
+    };
+    id
+}
+
+#[cfg(feature = "tokio")]
+#[track_caller]
+fn elsewhere<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    JoinHandle::tokio(tokio::task::spawn(future))
+}
+
+#[cfg(feature = "tokio")]
+#[track_caller]
+fn elsewhere_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    JoinHandle::tokio(tokio::task::spawn_local(future))
+}
+
+#[cfg(not(feature = "tokio"))]
+#[track_caller]
+fn elsewhere<F: Future>(_future: F) -> JoinHandle<F::Output> {
+    super::outside("fatum::task::spawn")
+}
+
+#[cfg(not(feature = "tokio"))]
+#[track_caller]
+fn elsewhere_local<F: Future>(_future: F) -> JoinHandle<F::Output> {
+    super::outside("fatum::task::spawn_local")
+}

@@ -1,0 +1,106 @@
+//! Periodic ticks, with tokio's three answers to a missed one.
+
+use super::{Instant, Sleep};
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What happens when ticks were missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissedTickBehavior {
+    /// The missed ticks come at once, until it has caught up.
+    #[default]
+    Burst,
+    /// The next tick is one period after the late one.
+    Delay,
+    /// The next tick is the next multiple of the period.
+    Skip,
+}
+
+/// Ticks with a period.
+#[derive(Debug)]
+pub struct Interval {
+    sleep: Sleep,
+    period: Duration,
+    missed: MissedTickBehavior,
+}
+
+/// Ticks every `period`, first at once.
+///
+/// # Panics
+/// When `period` is zero, and as [`super::sleep`].
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    interval_at(Instant::now(), period)
+}
+
+/// Ticks every `period`, first at `start`.
+///
+/// # Panics
+/// When `period` is zero, and as [`super::sleep`].
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    assert!(!period.is_zero(), "the period of an interval is not zero");
+    Interval {
+        sleep: Sleep::new(start, Location::caller()),
+        period,
+        missed: MissedTickBehavior::default(),
+    }
+}
+
+impl Interval {
+    /// Waits for the next tick: the instant at which it was due. Safe to cancel.
+    pub async fn tick(&mut self) -> Instant {
+        poll_fn(|context| self.poll_tick(context)).await
+    }
+
+    /// As [`Interval::tick`], by polling.
+    pub fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<Instant> {
+        if Pin::new(&mut self.sleep).poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let due = self.sleep.deadline();
+        let next = self.after(due, Instant::now());
+        Pin::new(&mut self.sleep).reset(next);
+        Poll::Ready(due)
+    }
+
+    fn after(&self, due: Instant, now: Instant) -> Instant {
+        let regular = due.saturating_add(self.period);
+        if now <= regular {
+            return regular;
+        }
+        match self.missed {
+            MissedTickBehavior::Burst => regular,
+            MissedTickBehavior::Delay => now.saturating_add(self.period),
+            MissedTickBehavior::Skip => {
+                let period = self.period.as_nanos() as u64;
+                let periods = now.duration_since(due).as_nanos() as u64 / period + 1;
+                due.saturating_add(Duration::from_nanos(periods.saturating_mul(period)))
+            }
+        }
+    }
+
+    /// Starts the period anew: the next tick is one period from now.
+    pub fn reset(&mut self) {
+        let next = Instant::now().saturating_add(self.period);
+        Pin::new(&mut self.sleep).reset(next);
+    }
+
+    /// The period.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// What happens when ticks were missed.
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.missed
+    }
+
+    /// Sets what happens when ticks were missed.
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.missed = behavior;
+    }
+}

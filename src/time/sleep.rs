@@ -1,0 +1,166 @@
+//! Sleeping. A timer is registered at the first pending poll and cancelled on drop.
+
+use super::Instant;
+use crate::runtime::current::{self, Message};
+use crate::runtime::timers::TimerKey;
+use crate::runtime::wait::{self, Report};
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Waits until a point in time. Small and `Unpin`.
+pub struct Sleep {
+    deadline: Instant,
+    place: &'static Location<'static>,
+    timer: Timer,
+}
+
+enum Timer {
+    /// Of a simulation; not registered yet.
+    New { epoch: u32 },
+    /// Registered there.
+    Registered { epoch: u32, key: TimerKey, since: u64 },
+    /// Fired or outdated: nothing to cancel.
+    Over { epoch: u32 },
+    #[cfg(feature = "tokio")]
+    Tokio(Pin<Box<tokio::time::Sleep>>),
+}
+
+/// Waits for a duration.
+///
+/// # Panics
+/// Outside a simulation without the cargo feature `tokio`, or outside a tokio runtime with it.
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep::new(Instant::now().saturating_add(duration), Location::caller())
+}
+
+/// Waits until an instant; one in the past is over at once.
+///
+/// # Panics
+/// As [`sleep`].
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep::new(deadline, Location::caller())
+}
+
+impl Sleep {
+    pub(super) fn new(deadline: Instant, place: &'static Location<'static>) -> Sleep {
+        let timer = match current::try_with(|world| world.epoch) {
+            Some(epoch) => Timer::New { epoch },
+            None => outside(deadline),
+        };
+        Sleep {
+            deadline,
+            place,
+            timer,
+        }
+    }
+
+    /// When it is over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether it is over.
+    pub fn is_elapsed(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Sleeps until another instant.
+    pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        *self = Sleep::new(deadline, self.place);
+    }
+
+    fn poll_simulated(&mut self, epoch: u32, context: &Context<'_>) -> Poll<()> {
+        let place = self.place;
+        let entered = current::try_with(|world| world.epoch);
+        assert!(
+            entered == Some(epoch),
+            "a fatum Sleep created at {place} in a simulation was polled outside it"
+        );
+        let deadline = self.deadline.nanos();
+        if current::with(|world| world.now) >= deadline {
+            self.cancel();
+            return Poll::Ready(());
+        }
+        let since = match self.timer {
+            Timer::Registered { since, .. } => Some(since),
+            _ => None,
+        };
+        let resource = || format!("virtual time {:?}", self.deadline.since_start());
+        if wait::report(|| Report {
+            operation: "time.sleep",
+            resource: resource(),
+            place,
+            object: 0,
+            since,
+        }) {
+            return Poll::Pending;
+        }
+        self.register(epoch, deadline, context);
+        Poll::Pending
+    }
+
+    fn register(&mut self, epoch: u32, deadline: u64, context: &Context<'_>) {
+        let waker = context.waker().clone();
+        if let Timer::Registered { key, .. } = self.timer {
+            drop(current::with(|world| world.timers.update(key, waker)));
+            return;
+        }
+        let (key, since) = current::with(|world| (world.timer(deadline, waker), world.now));
+        self.timer = Timer::Registered { epoch, key, since };
+    }
+
+    fn cancel(&mut self) {
+        if let Timer::Registered { epoch, key, .. } = self.timer {
+            self.timer = Timer::Over { epoch };
+            current::send(epoch, Message::CancelTimer(key));
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            Timer::New { epoch } | Timer::Registered { epoch, .. } | Timer::Over { epoch } => {
+                let epoch = *epoch;
+                self.poll_simulated(epoch, context)
+            }
+            #[cfg(feature = "tokio")]
+            Timer::Tokio(sleep) => sleep.as_mut().poll(context),
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[track_caller]
+fn outside(deadline: Instant) -> Timer {
+    let until = super::instant::anchor() + deadline.since_start();
+    Timer::Tokio(Box::pin(tokio::time::sleep_until(until)))
+}
+
+#[cfg(not(feature = "tokio"))]
+#[track_caller]
+fn outside(_deadline: Instant) -> Timer {
+    crate::task::outside("fatum::time::sleep")
+}

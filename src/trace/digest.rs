@@ -1,0 +1,120 @@
+//! The two digests of a run: one of its choices, one of its events. One folded multiply per step each.
+
+use super::{Record, Value};
+use crate::choice::{fold, hash_bytes};
+
+/// Events between two checkpoints of the trace digest.
+pub const CHECKPOINT_EVERY: u64 = 1024;
+
+const CHOICE_START: u64 = 0x6661_7475_6d2d_6331;
+const TRACE_START: u64 = 0x6661_7475_6d2d_7431;
+
+/// What two runs must share to be the same run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// Folds site, arity and value of every choice.
+    pub choice: u64,
+    /// Folds every field of every event, stored or not.
+    pub trace: u64,
+    events: u64,
+    checkpoints: Option<Vec<u64>>,
+}
+
+impl Digests {
+    /// The digests of a run in which nothing happened yet.
+    pub fn new(keep_checkpoints: bool) -> Digests {
+        let checkpoints = keep_checkpoints.then(Vec::new);
+        Digests {
+            choice: CHOICE_START,
+            trace: TRACE_START,
+            events: 0,
+            checkpoints,
+        }
+    }
+
+    /// Folds a choice.
+    #[inline]
+    pub fn choice(&mut self, site: u64, arity: u64, value: u64) {
+        self.choice = fold(fold(self.choice, site ^ arity), value);
+    }
+
+    /// Folds a pick among `ready` tasks: one multiply, as picks are most choices.
+    #[inline]
+    pub fn pick(&mut self, ready: usize, index: usize) {
+        self.choice = fold(self.choice, ((ready as u64) << 32) | index as u64);
+    }
+
+    /// Folds an event, given as one word.
+    #[inline]
+    pub fn event(&mut self, word: u64) {
+        self.trace = fold(self.trace, word);
+        self.events += 1;
+        if self.checkpoints.is_some() {
+            self.checkpoint();
+        }
+    }
+
+    #[cold]
+    fn checkpoint(&mut self) {
+        if self.events.is_multiple_of(CHECKPOINT_EVERY)
+            && let Some(checkpoints) = &mut self.checkpoints
+        {
+            checkpoints.push(self.trace);
+        }
+    }
+
+    /// Number of events folded.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The number of events after which two runs had still agreed, by checkpoints; equal runs give `None`.
+    pub fn first_difference(&self, other: &Digests) -> Option<u64> {
+        if self.trace == other.trace && self.choice == other.choice {
+            return None;
+        }
+        let (Some(mine), Some(others)) = (&self.checkpoints, &other.checkpoints) else {
+            return Some(0);
+        };
+        let agreed = mine.iter().zip(others).take_while(|(a, b)| a == b).count();
+        Some(agreed as u64 * CHECKPOINT_EVERY)
+    }
+}
+
+/// Hashes a record outside the world, so that no user code runs while the world is borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Hasher(u64);
+
+impl Hasher {
+    /// The hash of a record's name and fields.
+    pub fn record<R: Record + ?Sized>(record: &R) -> u64 {
+        let mut hasher = Hasher(hash_bytes(record.name().as_bytes()));
+        record.fields(&mut |key, value| hasher.field(key, value));
+        hasher.0
+    }
+
+    fn field(&mut self, key: &str, value: Value<'_>) {
+        self.bytes(key.as_bytes());
+        match value {
+            Value::U64(number) => self.word(1, number),
+            Value::I64(number) => self.word(2, number.cast_unsigned()),
+            Value::Bool(flag) => self.word(3, u64::from(flag)),
+            Value::Str(text) => {
+                self.word(4, text.len() as u64);
+                self.bytes(text.as_bytes());
+            }
+        }
+    }
+
+    fn word(&mut self, tag: u64, word: u64) {
+        self.0 = fold(self.0.wrapping_add(tag), word);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.word(5 + chunk.len() as u64, u64::from_le_bytes(word));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A trace for machines: one JSON object a line, with the keys `at`, `task`, `event` and those of the event.
+
+use super::{Event, Kind, Owned, Trace};
+use serde_json::{Map, Value, json};
+
+/// The whole trace.
+pub fn render(trace: &Trace) -> String {
+    let lines = trace
+        .events
+        .iter()
+        .map(|event| Value::Object(line(event)).to_string() + "\n");
+    lines.collect()
+}
+
+fn line(event: &Event) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("at".into(), json!(event.at));
+    map.insert("task".into(), json!(event.task.as_deref()));
+    let (name, body) = body(&event.kind);
+    map.insert("event".into(), json!(name));
+    if let Value::Object(body) = body {
+        map.extend(body);
+    }
+    map
+}
+
+fn body(kind: &Kind) -> (&'static str, Value) {
+    match kind {
+        Kind::Spawned { path } => ("spawned", json!({ "path": &**path })),
+        Kind::Turn {
+            turn,
+            ready,
+            instead_of,
+        } => (
+            "turn",
+            json!({ "turn": turn, "ready": ready, "instead_of": instead_of.as_deref() }),
+        ),
+        Kind::Ended { path, how } => ("ended", json!({ "path": &**path, "how": how })),
+        Kind::Choice {
+            site,
+            owner,
+            occurrence,
+            option,
+            meaning,
+        } => (
+            "choice",
+            json!({ "site": site, "owner": owner, "occurrence": occurrence, "option": option, "meaning": meaning }),
+        ),
+        Kind::Record { name, fields } => {
+            let fields: Map<String, Value> = fields
+                .iter()
+                .map(|field| (field.key.to_owned(), value(&field.value)))
+                .collect();
+            ("record", json!({ "name": name, "fields": fields }))
+        }
+        Kind::Log {
+            level,
+            target,
+            message,
+        } => (
+            "log",
+            json!({ "level": level, "target": target, "message": message }),
+        ),
+        Kind::Quiet => ("quiet", json!({})),
+        Kind::Violated { property, detail } => {
+            ("violated", json!({ "property": property, "detail": detail }))
+        }
+    }
+}
+
+fn value(owned: &Owned) -> Value {
+    match owned {
+        Owned::U64(number) => json!(number),
+        Owned::I64(number) => json!(number),
+        Owned::Bool(flag) => json!(flag),
+        Owned::Str(text) => json!(text),
+    }
+}

@@ -1,0 +1,3 @@
+//! The runtime and the Sim: ends, determinism, abuse.
+
+mod ends;
