@@ -3,4 +3,5 @@
 
 mod core;
 mod props;
+mod readme;
 mod tidy;
