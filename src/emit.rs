@@ -9,7 +9,9 @@ pub fn emit<R: Record>(record: R) {
         let deaf = world.closing || world.frozen.is_some();
         (!deaf).then(|| (world.events.is_some(), std::mem::take(&mut world.observers)))
     });
-    let Some((keeps_events, mut observers)) = state.flatten() else { return };
+    let Some((keeps_events, mut observers)) = state.flatten() else {
+        return;
+    };
     let word = Hasher::record(&record);
     let kind = keeps_events.then(|| Kind::record(&record));
     let name = crate::choice::hash_bytes(record.name().as_bytes());

@@ -73,7 +73,8 @@ fn abort_running() {
 #[doc(hidden)]
 pub fn buggify(site: &'static str) -> bool {
     let weights = Weights::Rare { one_in: 1, of: 16 };
-    current::try_with(|world| !world.quiet && world.choose(Label::new(site), "", 2, weights) == 1).unwrap_or(false)
+    current::try_with(|world| !world.quiet && world.choose(Label::new(site), "", 2, weights) == 1)
+        .unwrap_or(false)
 }
 
 /// A synchronous yes or no for rare paths: `if buggify!("small buffer") { … }`. Without a label the site is the module.

@@ -84,7 +84,10 @@ impl Predicate {
             Err(why_not) => {
                 (self.satisfied, self.why_not) = (false, why_not);
                 if self.when == When::Always {
-                    return Some(Violation { property: self.name.to_owned(), detail: self.reason("does not hold") });
+                    return Some(Violation {
+                        property: self.name.to_owned(),
+                        detail: self.reason("does not hold"),
+                    });
                 }
                 if self.when == When::Converges && was_satisfied {
                     self.why_not = self.reason("held and was lost again");

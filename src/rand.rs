@@ -60,7 +60,10 @@ impl TryRng for ChoiceRng {
 }
 
 /// Entropy outside a simulation: the keys that the standard library draws for its maps.
-#[expect(clippy::disallowed_types, reason = "outside a simulation entropy is wanted, and this is the library's")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "outside a simulation entropy is wanted, and this is the library's"
+)]
 fn outside() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)

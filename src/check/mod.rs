@@ -15,12 +15,14 @@ mod story;
 mod sweep;
 mod watchdog;
 
-pub use config::{Check, Reproduce};
-pub use env::Environment;
+pub use config::{Check, RUNS_DEFAULT, Reproduce};
+pub use env::{Environment, TraceFormat, shard};
 pub use program::Program;
+pub use regressions::{replay_page, replay_verdict};
 pub use report::{Failure, Report, Verdict};
-pub use shrink::{Shrunk, shrink};
+pub use shrink::{Canonical, Shrunk, shrink};
 pub use story::story;
+pub use watchdog::EXIT_HANG;
 
 use crate::sim::Sim;
 

@@ -1,10 +1,11 @@
 //! Programs, and the ways to run one: from a seed, a tape, or positions.
 
 use super::Check;
+use crate::choice::Source;
 use crate::choice::enumerate::{Asked, Step, StepsSource};
 use crate::choice::tape::Tape;
-use crate::choice::Source;
 use crate::sim::{Keep, Run, Sim, SimBuilder};
+use std::sync::{Arc, Mutex};
 
 /// What is checked: it sets up a world.
 pub trait Program: Fn(&mut Sim) + Send + Sync {}
@@ -31,6 +32,12 @@ impl Check {
     pub(super) fn record_seed(&self, seed: u64, keep: Keep, program: &dyn Program) -> Run {
         let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
         run(builder.keep(keep), program)
+    }
+
+    /// The run of a seed, in which `running` always names the task that takes its turn.
+    pub(super) fn run_watched(&self, seed: u64, running: Arc<Mutex<String>>, program: &dyn Program) -> Run {
+        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
+        run(builder.keep(Keep::Tape).watch(running), program)
     }
 
     /// The run of a tape; the empty one is the baseline.

@@ -132,7 +132,8 @@ impl Check {
 
 /// The page of one failure: what broke, the story, how it was found, the file, the command.
 pub fn render_failure(failure: &Failure) -> String {
-    let mut page = vec![format!("FAILED after {:?}: {}", failure.run.time, failure.end.sentence()), String::new()];
+    let mut page =
+        vec![format!("FAILED after {:?}: {}", failure.run.time, failure.end.sentence()), String::new()];
     page.extend(failure.story.iter().map(|line| format!("  {line}")));
     page.push(String::new());
     page.extend(render_blocked(&failure.run));
@@ -172,13 +173,17 @@ pub fn render_blocked(run: &Run) -> Vec<String> {
         for wait in &blocked.waits {
             let since = wait.since.map_or(since.clone(), crate::trace::text::time);
             let place = wait.place.as_ref().map_or(String::new(), |place| format!(" at {place}"));
-            let resource = if wait.resource.is_empty() { String::new() } else { format!(" on {}", wait.resource) };
+            let resource =
+                if wait.resource.is_empty() { String::new() } else { format!(" on {}", wait.resource) };
             let holders = match wait.holders.as_slice() {
                 [] => String::new(),
                 holders => format!(", held by {}", holders.join(", ")),
             };
             let operation = &wait.operation;
-            lines.push(format!("  {}{required}, since {since}: {operation}{place}{resource}{holders}", blocked.task));
+            lines.push(format!(
+                "  {}{required}, since {since}: {operation}{place}{resource}{holders}",
+                blocked.task
+            ));
         }
     }
     lines.push(String::new());

@@ -4,6 +4,7 @@
 //! itself reached, with options that exist there.
 
 use super::{Ask, Names, Ready, Source, landmarks};
+use std::collections::BTreeMap;
 
 /// A deviation by position: the n-th choice of the run, counted from 0, is `option`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,24 @@ pub struct Asked {
     options: Vec<Vec<u64>>,
 }
 
+/// Where a run may deviate, and how often: limits an enumeration to the sites of one tape.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    /// Picks that are not the oldest.
+    pub picks: u32,
+    /// Other choices, by the hash of their site's label.
+    pub sites: BTreeMap<u64, u32>,
+}
+
+impl Shape {
+    fn left(&mut self, site: Option<u64>) -> Option<&mut u32> {
+        match site {
+            None => Some(&mut self.picks),
+            Some(site) => self.sites.get_mut(&site),
+        }
+    }
+}
+
 /// Answers 0, except at the given positions.
 #[derive(Clone, Debug)]
 pub struct StepsSource {
@@ -28,21 +47,20 @@ pub struct StepsSource {
     met: usize,
     position: u64,
     asked: Asked,
+    shape: Option<Shape>,
 }
 
 impl StepsSource {
     /// The source that deviates at `steps`, which ascend.
     pub fn new(steps: Vec<Step>) -> StepsSource {
         let first = steps.last().map_or(0, |step| step.position + 1);
-        StepsSource {
-            steps,
-            met: 0,
-            position: 0,
-            asked: Asked {
-                first,
-                options: Vec::new(),
-            },
-        }
+        let asked = Asked { first, options: Vec::new() };
+        StepsSource { steps, met: 0, position: 0, asked, shape: None }
+    }
+
+    /// As [`StepsSource::new`], and only deviations that keep the run within `shape` are noted as possible.
+    pub fn shaped(steps: Vec<Step>, shape: Shape) -> StepsSource {
+        StepsSource { shape: Some(shape), ..StepsSource::new(steps) }
     }
 
     /// What the run was asked after the last deviation.
@@ -50,15 +68,21 @@ impl StepsSource {
         self.asked
     }
 
-    fn answer(&mut self, options: impl FnOnce() -> Vec<u64>) -> u64 {
+    /// The answer at the next position; `site` is `None` for a pick.
+    fn answer(&mut self, site: Option<u64>, options: impl FnOnce() -> Vec<u64>) -> u64 {
         let position = self.position;
         self.position += 1;
+        let left = self.shape.as_mut().map(|shape| shape.left(site));
         if let Some(step) = self.steps.get(self.met).filter(|step| step.position == position) {
             self.met += 1;
+            if let Some(Some(left)) = left {
+                *left = left.saturating_sub(1);
+            }
             return step.option;
         }
         if position >= self.asked.first {
-            self.asked.options.push(options());
+            let open = left.is_none_or(|left| left.is_some_and(|left| *left > 0));
+            self.asked.options.push(if open { options() } else { Vec::new() });
         }
         0
     }
@@ -66,17 +90,15 @@ impl StepsSource {
 
 impl Source for StepsSource {
     fn choose(&mut self, ask: &Ask<'_>) -> u64 {
-        self.answer(|| ask.landmarks().into_iter().filter(|&option| option > 0).collect())
+        self.answer(Some(ask.label.hash()), || {
+            ask.landmarks().into_iter().filter(|&option| option > 0).collect()
+        })
     }
 
     fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
         let arity = ready.len() as u64;
-        let rank = self.answer(|| landmarks(arity).into_iter().filter(|&rank| rank > 0).collect());
-        if rank == 0 {
-            ready.oldest()
-        } else {
-            ready.nth_oldest(rank.min(arity - 1) as usize)
-        }
+        let rank = self.answer(None, || landmarks(arity).into_iter().filter(|&rank| rank > 0).collect());
+        if rank == 0 { ready.oldest() } else { ready.nth_oldest(rank.min(arity - 1) as usize) }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
@@ -113,23 +135,14 @@ struct Frame {
 impl Enumerator {
     /// All runs with at most `depth` deviations.
     pub fn new(depth: usize) -> Enumerator {
-        Enumerator {
-            depth,
-            level: 0,
-            frames: Vec::new(),
-            steps: Vec::new(),
-            started: false,
-        }
+        Enumerator { depth, level: 0, frames: Vec::new(), steps: Vec::new(), started: false }
     }
 
     /// The next run, or `None` when all were listed. Call [`Enumerator::ran`] after each.
     pub fn advance(&mut self) -> Option<Next> {
         if !self.started {
             self.started = true;
-            return Some(Next {
-                steps: Vec::new(),
-                seen: false,
-            });
+            return Some(Next { steps: Vec::new(), seen: false });
         }
         loop {
             if self.frames.is_empty() {
@@ -138,10 +151,7 @@ impl Enumerator {
                     return None;
                 }
                 self.steps.clear();
-                return Some(Next {
-                    steps: Vec::new(),
-                    seen: true,
-                });
+                return Some(Next { steps: Vec::new(), seen: true });
             }
             self.steps.truncate(self.frames.len() - 1);
             let Some(step) = self.frames.last_mut().and_then(Frame::next) else {
@@ -149,21 +159,14 @@ impl Enumerator {
                 continue;
             };
             self.steps.push(step);
-            return Some(Next {
-                steps: self.steps.clone(),
-                seen: self.steps.len() < self.level,
-            });
+            return Some(Next { steps: self.steps.clone(), seen: self.steps.len() < self.level });
         }
     }
 
     /// Tells what the run that [`Enumerator::advance`] gave last was asked.
     pub fn ran(&mut self, asked: Asked) {
         if self.steps.len() < self.level {
-            self.frames.push(Frame {
-                asked,
-                position: 0,
-                option: 0,
-            });
+            self.frames.push(Frame { asked, position: 0, option: 0 });
         }
     }
 }
@@ -173,10 +176,7 @@ impl Frame {
         while let Some(options) = self.asked.options.get(self.position) {
             if let Some(&option) = options.get(self.option) {
                 self.option += 1;
-                return Some(Step {
-                    position: self.asked.first + self.position as u64,
-                    option,
-                });
+                return Some(Step { position: self.asked.first + self.position as u64, option });
             }
             (self.position, self.option) = (self.position + 1, 0);
         }
@@ -195,7 +195,7 @@ mod tests {
         while let Some(next) = enumerator.advance() {
             let mut source = StepsSource::new(next.steps.clone());
             for _ in 0..choices {
-                source.answer(|| (1..arity).collect());
+                source.answer(None, || (1..arity).collect());
             }
             enumerator.ran(source.into_asked());
             if !next.seen {

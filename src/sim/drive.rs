@@ -142,7 +142,9 @@ impl Sim {
             return true;
         }
         if until == budget {
-            self.conclude(End::OutOfBudget { detail: format!("{:?} of virtual time", Duration::from_nanos(until)) });
+            self.conclude(End::OutOfBudget {
+                detail: format!("{:?} of virtual time", Duration::from_nanos(until)),
+            });
         } else {
             self.begin_quiet();
         }
@@ -175,7 +177,8 @@ impl Sim {
     fn conclude(&mut self, end: End) {
         let epoch = current::with(|world| world.epoch);
         let escape = current::take_escape(epoch);
-        let explains = matches!(end, End::Passed | End::Deadlock { .. } | End::OutOfBudget { .. } | End::Leaked { .. });
+        let explains =
+            matches!(end, End::Passed | End::Deadlock { .. } | End::OutOfBudget { .. } | End::Leaked { .. });
         self.end = Some(match escape {
             Some(id) if explains => End::Escaped { task: current::with(|world| world.label_of(id)) },
             Some(_) | None => end,

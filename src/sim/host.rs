@@ -45,7 +45,8 @@ impl MainResult for () {
 }
 
 /// Names the type of a main that never returns, which stable Rust cannot spell in an impl.
-trait Returns {
+pub trait Returns {
+    /// The type.
     type Output;
 }
 

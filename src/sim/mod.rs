@@ -13,10 +13,10 @@ pub use crate::runtime::world::Keep;
 
 use crate::choice::fault::FaultPlan;
 use crate::property::{Answer, Predicate, When};
+use crate::runtime::End;
 use crate::runtime::current;
 use crate::runtime::step;
 use crate::runtime::world::{Observer, World};
-use crate::runtime::End;
 use crate::time::Instant;
 use crate::trace::Record;
 use std::any::Any;

@@ -1,3 +1,4 @@
 //! The runtime and the Sim: ends, determinism, abuse.
 
 mod ends;
+mod sweeps;

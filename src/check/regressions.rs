@@ -1,0 +1,110 @@
+//! Replays under libtest: the file that `FATUM_REPLAY` names, and the files of `tests/regressions` before a sweep.
+
+use super::Check;
+use super::env::{Environment, TraceFormat};
+use super::file::{self, FailureFile};
+use super::program::Program;
+use super::report::render_blocked;
+use super::story::story;
+use crate::Error;
+use crate::sim::{Keep, Run};
+use std::path::{Path, PathBuf};
+
+impl Check {
+    /// Replays regressions, sweeps, and panics with the report when anything fails. See [`super::check`].
+    ///
+    /// # Panics
+    /// With the failure report, when a run fails or the environment cannot be read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "runs stay out of a tokio task that calls this, and of its budget"
+    )]
+    pub fn assert_passes(&self, program: impl Program) {
+        let verdict = std::thread::scope(|scope| {
+            let own = scope.spawn(|| self.passes(&program));
+            own.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+        });
+        if let Err(page) = verdict {
+            panic!("{}\n\n{page}", self.name);
+        }
+    }
+
+    /// The page to panic with, if anything failed.
+    fn passes(&self, program: &dyn Program) -> Result<(), String> {
+        let environment = Environment::read().map_err(|error| error.to_string())?;
+        if let Some(path) = &environment.replay {
+            let file = file::read(path).map_err(|error| error.to_string())?;
+            return if file.name == self.name {
+                self.replay_file(path, &file, &environment, program)
+            } else {
+                Ok(())
+            };
+        }
+        for path in self.regressions().map_err(|error| error.to_string())? {
+            let file = file::read(&path).map_err(|error| error.to_string())?;
+            if file.name == self.name {
+                self.replay_file(&path, &file, &environment, program)?;
+            }
+        }
+        let check = environment.apply(self.clone());
+        let report = check.sweep(program, &|_| {}).map_err(|error| error.to_string())?;
+        if report.is_passed() { Ok(()) } else { Err(check.render(&report)) }
+    }
+
+    /// The files that are replayed first, sorted by name.
+    fn regressions(&self) -> Result<Vec<PathBuf>, Error> {
+        let Some(dir) = self.regressions_dir.as_ref().filter(|dir| dir.is_dir()) else {
+            return Ok(Vec::new());
+        };
+        let entries = std::fs::read_dir(dir).map_err(|error| Error::io("list", dir, error))?;
+        let mut paths: Vec<PathBuf> =
+            entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        Ok(paths)
+    }
+
+    fn replay_file(
+        &self,
+        path: &Path,
+        file: &FailureFile,
+        environment: &Environment,
+        program: &dyn Program,
+    ) -> Result<(), String> {
+        let run = crate::log::captured(|| self.replay_tape(&file.tape, Keep::Trace, program));
+        if run.end.is_passed() {
+            return Ok(());
+        }
+        Err(replay_page(path, file, &run, environment.trace))
+    }
+}
+
+/// What a replay shows: whether it is the same failure, the story, who waits, and the trace where wanted.
+pub fn replay_page(path: &Path, file: &FailureFile, run: &Run, trace: Option<TraceFormat>) -> String {
+    let mut page =
+        vec![format!("replay of {}: {}", path.display(), replay_verdict(file, run)), String::new()];
+    page.extend(story(run).into_iter().map(|line| format!("  {line}")));
+    page.push(String::new());
+    page.extend(render_blocked(run));
+    match trace {
+        Some(TraceFormat::Text) => page.push(crate::trace::text::render(&run.trace)),
+        Some(TraceFormat::Jsonl) => page.push(crate::trace::jsonl::render(&run.trace)),
+        None => page.extend(crate::log::lines(&run.trace)),
+    }
+    page.join("\n")
+}
+
+/// How a replay compares with its file, in a sentence.
+pub fn replay_verdict(file: &FailureFile, run: &Run) -> String {
+    let matched = run.matched;
+    let met = format!("{} of {} deviations met", matched.met, matched.met + matched.unmatched);
+    if file.has_digests_of(run) && file.end == run.end {
+        format!("reproduced, the same run to the last event ({met})")
+    } else if file.end.signature() == run.end.signature() {
+        format!("reproduced in an edited program ({met})")
+    } else if run.end.is_passed() {
+        format!("passes now ({met})")
+    } else {
+        format!("fails in another way, {} ({met})", run.end.kind())
+    }
+}

@@ -1,0 +1,76 @@
+//! Shrinking: from the tape of a failing run to the few deviations that matter.
+//!
+//! Rules taken from the failing run come first, single and in pairs, each run from the baseline and recorded as an
+//! ordinary tape; then delta debugging, lowering of values, and the first run of an enumeration that has the same
+//! shape. What counts as failing is the same kind and property. The result is 1-minimal.
+
+mod canonical;
+mod elements;
+mod rules;
+
+pub use canonical::Canonical;
+
+use super::Check;
+use super::program::Program;
+use crate::choice::Source;
+use crate::choice::tape::Tape;
+use crate::runtime::End;
+use crate::sim::{Keep, Run};
+
+/// A shrunk tape.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// The tape.
+    pub tape: Tape,
+    /// Its run, with the trace.
+    pub run: Run,
+    /// Runs that it took.
+    pub runs: u64,
+}
+
+/// Shrinks the failing run `failing`, which was recorded with its trace.
+pub fn shrink(check: &Check, program: &dyn Program, failing: &Run, canonical: &mut Canonical) -> Shrunk {
+    let mut shrinker = Shrinker { check, program, end: failing.end.clone(), runs: 0 };
+    let tape = shrinker.shrink(failing, canonical);
+    let run = check.replay_tape(&tape, Keep::Trace, program);
+    Shrunk { tape, run, runs: shrinker.runs + 1 }
+}
+
+/// Runs candidates and counts them.
+pub(super) struct Shrinker<'a> {
+    check: &'a Check,
+    program: &'a dyn Program,
+    end: End,
+    runs: u64,
+}
+
+impl Shrinker<'_> {
+    fn shrink(&mut self, failing: &Run, canonical: &mut Canonical) -> Tape {
+        let Some(baseline) = self.attempt(&Tape::default()) else {
+            let ruled = rules::shrink(self, failing);
+            let reduced = elements::reduce(self, ruled);
+            let lowered = elements::lower(self, reduced);
+            let first = canonical::first_of_shape(self, lowered, canonical);
+            return elements::minimize(self, first);
+        };
+        baseline
+    }
+
+    /// The recorded tape of a candidate, if it fails in the same way.
+    fn attempt(&mut self, tape: &Tape) -> Option<Tape> {
+        self.runs += 1;
+        let run = self.check.replay_tape(tape, Keep::Tape, self.program);
+        self.fails(&run).then_some(run.tape)
+    }
+
+    /// As [`Shrinker::attempt`], with any source.
+    fn attempt_source(&mut self, source: Box<dyn Source>) -> Option<Tape> {
+        self.runs += 1;
+        let run = self.check.record_source(source, Keep::Tape, self.program);
+        self.fails(&run).then_some(run.tape)
+    }
+
+    fn fails(&self, run: &Run) -> bool {
+        run.end.signature() == self.end.signature()
+    }
+}
