@@ -8,6 +8,9 @@ mod join;
 mod mpsc;
 mod mutex;
 mod notify;
+mod objects;
+#[cfg(feature = "tokio")]
+mod on_tokio;
 mod once_cell;
 mod oneshot;
 mod rwlock;
