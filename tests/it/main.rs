@@ -5,4 +5,5 @@ mod core;
 mod graph;
 mod props;
 mod readme;
+mod sync;
 mod tidy;
