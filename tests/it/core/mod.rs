@@ -1,4 +1,5 @@
 //! The runtime and the Sim: ends, determinism, abuse.
 
 mod ends;
+mod places;
 mod sweeps;
