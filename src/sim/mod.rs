@@ -187,7 +187,7 @@ impl Sim {
     /// Runs `f` with the world entered.
     fn entered<R>(&mut self, f: impl FnOnce(&mut Sim) -> R) -> R {
         let world = self.world.take().expect("a simulation does not run inside itself");
-        current::enter(world);
+        current::enter(world).into_iter().for_each(step::discard);
         let result = crate::runtime::panics::catch(|| f(self));
         self.world = Some(current::leave());
         match result {

@@ -107,7 +107,7 @@ fn deadlock(main: impl Future<Output = ()> + 'static) -> Waits {
 
 #[test]
 fn a_deadlock_names_the_task_the_place_and_since_when() {
-    let line = line!() + 6;
+    let line = line!() + 7;
     let waits = deadlock(async {
         let lock = Arc::new(tokio::sync::Mutex::new(()));
         let guard = lock.clone().lock_owned().await;
