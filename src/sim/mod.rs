@@ -21,6 +21,7 @@ use crate::time::Instant;
 use crate::trace::Record;
 use std::any::Any;
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One simulated world: clock, tasks, hosts, faults, properties, trace.
@@ -127,6 +128,11 @@ impl Sim {
     ) {
         self.world().watches |= !reads.is_empty();
         self.predicates.push(Predicate::new(property, when, reads, holds));
+    }
+
+    /// Says who runs to a watchdog on another thread, in a run that keeps names.
+    pub(crate) fn watch(&mut self, watch: Arc<Mutex<String>>) {
+        self.world().watch = Some(watch);
     }
 
     // Driving by hand.

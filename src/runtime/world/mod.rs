@@ -51,8 +51,6 @@ pub(crate) struct Config {
     pub(crate) leaks: LeakPolicy,
     pub(crate) keep: Keep,
     pub(crate) checkpoints: bool,
-    /// Where to say who runs, for a watchdog on another thread.
-    pub(crate) watch: Option<Arc<Mutex<String>>>,
 }
 
 /// Something that waits for emitted records: a property's fold.
@@ -117,7 +115,8 @@ pub(crate) struct World {
     pub(crate) verdict: Option<End>,
     pub(crate) holders: BTreeMap<u64, Vec<u32>>,
     object_next: u64,
-    watch: Option<Arc<Mutex<String>>>,
+    /// Where to say who runs, for a watchdog on another thread.
+    pub(crate) watch: Option<Arc<Mutex<String>>>,
 }
 
 /// What the step loop does next.
@@ -179,7 +178,7 @@ impl World {
             verdict: None,
             holders: BTreeMap::new(),
             object_next: 0,
-            watch: config.watch,
+            watch: None,
         })
     }
 }

@@ -212,7 +212,8 @@ fn a_future_that_registered_no_waker_waits_on_nothing() {
 
 #[test]
 fn a_required_task_among_ticking_daemons_is_stuck_in_time() {
-    for (wait, stuck) in [(None, true), (Some(Duration::MAX), true), (Some(Duration::from_secs(100)), false)] {
+    for (wait, stuck) in [(None, true), (Some(Duration::MAX), true), (Some(Duration::from_secs(100)), false)]
+    {
         let budget = Budget { stuck_after: Duration::from_secs(60), ..Budget::default() };
         let run = run_with(
             |builder| builder.budget(budget),
