@@ -80,7 +80,7 @@ fn during(events: &[Event], index: usize) -> String {
 }
 
 fn choice(event: &Event, after: &[Event]) -> String {
-    let Kind::Choice { site, owner, occurrence, option, meaning } = &event.kind else {
+    let Kind::Choice { site, owner, occurrence, option, meaning, place } = &event.kind else {
         return String::new();
     };
     let at = text::time(event.at);
@@ -90,7 +90,8 @@ fn choice(event: &Event, after: &[Event]) -> String {
         Some(meaning) if owner == task => format!("{at}  fault: {meaning} at {site}, {nth} time, in {task}"),
         Some(meaning) => format!("{at}  fault: {meaning} at {site} on {owner}, {nth} time, in {task}"),
         None if is_yield(site, *option) => {
-            format!("{at}  {task} let others run at {site} ({nth} time){}", meanwhile(task, after))
+            let place = place.as_ref().map_or(String::new(), |place| format!(", {place}"));
+            format!("{at}  {task} let others run at {site} ({nth} time{place}){}", meanwhile(task, after))
         }
         None => format!("{at}  {task} drew {option} at {site} ({nth} time)"),
     }

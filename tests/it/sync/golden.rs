@@ -37,11 +37,10 @@ fn digest(name: &str, program: fn(&mut Sim)) -> u64 {
 
 #[test]
 fn contention_repeats_and_gives_the_golden_digests() {
-    let found: Vec<String> = GOLDEN
-        .iter()
-        .map(|(name, program, _)| format!("{name} {:#018x}", digest(name, *program)))
-        .collect();
-    let expected: Vec<String> = GOLDEN.iter().map(|(name, _, golden)| format!("{name} {golden:#018x}")).collect();
+    let found: Vec<String> =
+        GOLDEN.iter().map(|(name, program, _)| format!("{name} {:#018x}", digest(name, *program))).collect();
+    let expected: Vec<String> =
+        GOLDEN.iter().map(|(name, _, golden)| format!("{name} {golden:#018x}")).collect();
     assert_eq!(found, expected, "{found:#?}");
 }
 

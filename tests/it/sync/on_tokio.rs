@@ -5,7 +5,8 @@ use fatum::{select, task};
 use std::sync::Arc;
 
 fn block_on(main: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     runtime.block_on(main);
 }
 

@@ -75,8 +75,13 @@ fn biased_and_single_selects_ask_nothing() {
 
 #[test]
 fn outside_it_is_tokios() {
-    let outcomes: BTreeSet<i32> =
-        (0..200).map(|_| ready(async { select! { _ = now(()) => 1, _ = now(()) => 2 } })).collect();
+    let outcomes: BTreeSet<i32> = (0..200)
+        .map(|_| {
+            ready(async {
+                select! { _ = now(()) => 1, _ = now(()) => 2 }
+            })
+        })
+        .collect();
     assert_eq!(outcomes, BTreeSet::from([1, 2]));
 }
 

@@ -2,9 +2,9 @@
 
 use fatum::sync::{
     Barrier, CancellationToken, DropGuard, Mutex, MutexGuard, Notify, OnceCell, OwnedMutexGuard,
-    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    Semaphore, SemaphorePermit, WaitForCancellationFuture, WaitForCancellationFutureOwned, broadcast, futures,
-    mpsc, oneshot, watch,
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, Semaphore, SemaphorePermit, WaitForCancellationFuture, WaitForCancellationFutureOwned,
+    broadcast, futures, mpsc, oneshot, watch,
 };
 use std::cell::Cell;
 use std::sync::Arc;

@@ -81,9 +81,6 @@ fn a_barrier_wakes_in_one_order() {
     repeats(|| async {
         let barrier = Barrier::new(13);
         let waits: Waits<'_> = (0..12).map(|_| Box::pin(async { drop(barrier.wait().await) }) as _).collect();
-        order(waits, || {
-            while super::poll(barrier.wait()).is_pending() {}
-        })
-        .await
+        order(waits, || while super::poll(barrier.wait()).is_pending() {}).await
     });
 }

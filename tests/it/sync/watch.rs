@@ -68,7 +68,8 @@ fn a_last_value_is_seen_before_the_end() {
     simulate(|| async {
         let (sender, mut receiver) = watch::channel(0);
         let mut other = receiver.clone();
-        let waiting = task::spawn(async move { other.wait_for(|value| *value == 2).await.map(|value| *value) });
+        let waiting =
+            task::spawn(async move { other.wait_for(|value| *value == 2).await.map(|value| *value) });
         let hopeless = task::spawn({
             let mut receiver = receiver.clone();
             async move { receiver.wait_for(|value| *value == 3).await.is_err() }
