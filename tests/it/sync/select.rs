@@ -155,6 +155,11 @@ async fn forms() -> u32 {
     sum += select! { all @ 1..=3 = now(1) => all, else => 100 };
     sum += select! { Some(1) | None = now(Some(1)) => 1, else => 100 };
     sum += select! { Pair { left, right: Some(ref right) } = now(Pair { left: 0, right: Some(1) }) => left + *right, else => 100 };
+    forms_around_the_macro(sum).await
+}
+
+/// Forms in which the code around the macro matters.
+async fn forms_around_the_macro(mut sum: u32) -> u32 {
     // A mutable reference to a future.
     let mut kept = std::pin::pin!(async { 1 });
     sum += select! { value = &mut kept => value, _ = pending::<()>() => 100 };
