@@ -7,12 +7,14 @@ mod config;
 mod determinism;
 mod env;
 pub mod file;
+mod findings;
 mod program;
 mod regressions;
 pub mod report;
 mod shrink;
 mod story;
 mod sweep;
+mod tally;
 mod watchdog;
 
 pub use config::{Check, RUNS_DEFAULT, Reproduce};

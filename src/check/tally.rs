@@ -1,0 +1,189 @@
+//! Tallies: what runs came to, added up. Order does not matter but for the first failures, and memory is bounded
+//! whatever the number of runs.
+
+use crate::choice::enumerate::Step;
+use crate::choice::fold;
+use crate::runtime::{End, SiteStats};
+use crate::sim::Run;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Kind and property.
+pub(super) type Signature = (&'static str, Option<String>);
+
+/// What the runs of one chunk, or of all, came to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) runs: u64,
+    pub(super) steps: u64,
+    pub(super) time: Duration,
+    pub(super) picks: u64,
+    pub(super) faults_fired: u64,
+    pub(super) inconclusive: u64,
+    pub(super) traces: Distinct,
+    pub(super) coverage: BTreeMap<&'static str, u64>,
+    pub(super) sites: BTreeMap<&'static str, SiteStats>,
+    pub(super) failing: BTreeMap<Signature, FailingRuns>,
+}
+
+/// The runs that failed with one kind and property: how many, and the first of them.
+#[derive(Debug, Default)]
+pub(super) struct FailingRuns {
+    pub(super) count: u64,
+    pub(super) first: Vec<Failing>,
+}
+
+/// A run that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failing {
+    /// Which run of the sweep, from 0.
+    pub(super) index: u64,
+    pub(super) origin: Origin,
+    pub(super) digests: (u64, u64),
+}
+
+/// What a run was made from.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    Seed(u64),
+    Steps(Vec<Step>),
+}
+
+impl Tally {
+    /// Adds a run; of those that fail in one way, the first `failing_max` are kept.
+    pub(super) fn add(&mut self, index: u64, origin: impl FnOnce() -> Origin, run: Run, failing_max: usize) {
+        self.runs += 1;
+        self.steps += run.steps;
+        self.time += run.time;
+        self.picks += run.picks;
+        self.faults_fired += run.faults_fired;
+        self.traces.insert(run.digests.trace);
+        for (name, hits) in run.coverage {
+            *self.coverage.entry(name).or_insert(0) += u64::from(hits > 0);
+        }
+        for site in run.sites {
+            add_site(&mut self.sites, site);
+        }
+        self.inconclusive += u64::from(matches!(run.end, End::OutOfBudget { .. }));
+        if run.end.is_failure() {
+            let (kind, property) = run.end.signature();
+            let failing = self.failing.entry((kind, property.map(str::to_owned))).or_default();
+            failing.count += 1;
+            if failing.first.len() < failing_max {
+                let digests = (run.digests.choice, run.digests.trace);
+                failing.first.push(Failing { index, origin: origin(), digests });
+            }
+        }
+    }
+
+    /// Adds the tally of later runs.
+    pub(super) fn merge(&mut self, later: Tally, failing_max: usize) {
+        self.runs += later.runs;
+        self.steps += later.steps;
+        self.time += later.time;
+        self.picks += later.picks;
+        self.faults_fired += later.faults_fired;
+        self.inconclusive += later.inconclusive;
+        self.traces.merge(later.traces);
+        for (name, hits) in later.coverage {
+            *self.coverage.entry(name).or_insert(0) += hits;
+        }
+        for site in later.sites.into_values() {
+            add_site(&mut self.sites, site);
+        }
+        for (signature, runs) in later.failing {
+            let failing = self.failing.entry(signature).or_default();
+            failing.count += runs.count;
+            let room = failing_max.saturating_sub(failing.first.len());
+            failing.first.extend(runs.first.into_iter().take(room));
+        }
+    }
+
+    /// Runs that failed, in any way.
+    pub(super) fn failing_runs(&self) -> u64 {
+        self.failing.values().map(|runs| runs.count).sum()
+    }
+
+    /// The `sometimes` and `reachable` that no run met.
+    pub(super) fn uncovered(&self) -> Vec<String> {
+        let never = self.coverage.iter().filter(|&(_, hits)| *hits == 0);
+        never.map(|(name, _)| (*name).to_owned()).collect()
+    }
+}
+
+fn add_site(sites: &mut BTreeMap<&'static str, SiteStats>, site: SiteStats) {
+    let sum = sites.entry(site.site).or_insert(SiteStats { asked: 0, fired: 0, ..site });
+    sum.asked += site.asked;
+    sum.fired += site.fired;
+}
+
+/// Values that are kept exactly, at most.
+const EXACT_MAX: usize = 32_768;
+
+/// Counts distinct values in bounded memory: exactly up to 32,768, then from the smallest hashes (the error is below
+/// 2 %). A function of the set of values, whatever their order.
+#[derive(Debug, Default)]
+pub(super) struct Distinct {
+    smallest: BTreeSet<u64>,
+}
+
+impl Distinct {
+    fn insert(&mut self, value: u64) {
+        let hash = fold(0x6469_7374_696e_6374, value);
+        if self.smallest.len() < EXACT_MAX {
+            self.smallest.insert(hash);
+        } else if self.smallest.last().is_some_and(|largest| hash < *largest) && self.smallest.insert(hash) {
+            self.smallest.pop_last();
+        }
+    }
+
+    fn merge(&mut self, other: Distinct) {
+        self.smallest.extend(other.smallest);
+        while self.smallest.len() > EXACT_MAX {
+            self.smallest.pop_last();
+        }
+    }
+
+    /// How many there were.
+    pub(super) fn count(&self) -> u64 {
+        match self.smallest.last() {
+            Some(&largest) if self.smallest.len() == EXACT_MAX => {
+                ((EXACT_MAX as u128 - 1) * u128::from(u64::MAX) / u128::from(largest)) as u64
+            }
+            Some(_) | None => self.smallest.len() as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinct_values_are_counted_exactly_while_few_and_closely_when_many() {
+        for (values, repeats, error) in [(0u64, 1, 0), (1, 5, 0), (30_000, 2, 0), (300_000, 2, 6_000)] {
+            let mut distinct = Distinct::default();
+            for value in (0..values).chain((0..values).filter(|_| repeats > 1)) {
+                distinct.insert(value.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            }
+            assert!(
+                distinct.count().abs_diff(values) <= error,
+                "{values} were counted as {}",
+                distinct.count()
+            );
+        }
+    }
+
+    #[test]
+    fn the_order_of_merging_does_not_matter() {
+        let part = |range: std::ops::Range<u64>| {
+            let mut distinct = Distinct::default();
+            range.for_each(|value| distinct.insert(value));
+            distinct
+        };
+        let (mut ab, mut ba) = (part(0..40_000), part(20_000..90_000));
+        ab.merge(part(20_000..90_000));
+        ba.merge(part(0..40_000));
+        assert_eq!(ab.count(), ba.count());
+    }
+}
