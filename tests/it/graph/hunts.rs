@@ -80,7 +80,9 @@ fn random_graphs_survive() {
 #[test]
 fn undisturbed_runs_of_a_sweep_agree() {
     for (dry_run, text) in [("", "true"), ("", "false")].map(|(_, dry)| (dry, format!("dry-run = {dry}"))) {
-        let text = format!("executor = {{ {text} }}\nbehaviour = {{ duration = \"10ms\" }}\ngraph.star = {{ fan-out = 9 }}");
+        let text = format!(
+            "executor = {{ {text} }}\nbehaviour = {{ duration = \"10ms\" }}\ngraph.star = {{ fan-out = 9 }}"
+        );
         let workload = workload(&text, Variant::Correct);
         let mut facts = Vec::new();
         for seed in 0..100 {
