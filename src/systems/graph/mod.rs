@@ -49,7 +49,7 @@ pub use event::{Event, Id};
 pub use graphviz::GraphvizTracer;
 pub use model::ActionRef;
 pub use outcome::Outcome;
-pub use properties::{GraphProperties, Punctuality, RunFacts, Violation, judge_sweep};
+pub use properties::{Facts, GraphProperties, Punctuality, RunFacts, Violation, install, judge_sweep};
 pub use queue::WorkQueue;
 pub use record::GraphEvent;
 pub use retry::Retry;

@@ -246,9 +246,7 @@ impl Record for GraphEvent {
             GraphEvent::RunStarted(settings) => settings.fields(visit),
             GraphEvent::Declared { action, name, wants, emits, gated, restored } => {
                 visit("action", Value::U64(u64::from(*action)));
-                visit("name", Value::Str(name));
-                wants.iter().for_each(|event| visit("wants", Value::Str(event)));
-                emits.iter().for_each(|event| visit("emits", Value::Str(event)));
+                declared_fields(name, wants, emits, visit);
                 visit("gated", Value::Bool(*gated));
                 visit("restored", Value::Bool(*restored));
             }
@@ -301,11 +299,7 @@ impl Record for GraphEvent {
                 visit("op", Value::Str(op));
                 visit("object", Value::Str(object));
             }
-            GraphEvent::QueueAdded { item, accepted, done } => {
-                visit("item", Value::U64(*item));
-                visit("accepted", Value::Bool(*accepted));
-                visit("done", Value::Bool(*done));
-            }
+            GraphEvent::QueueAdded { item, accepted, done } => added_fields(*item, *accepted, *done, visit),
             GraphEvent::QueueStarted { item } => visit("item", Value::U64(*item)),
             GraphEvent::QueueDone { unstarted, early } => {
                 visit("unstarted", Value::U64(*unstarted));
@@ -314,6 +308,18 @@ impl Record for GraphEvent {
             GraphEvent::QueueRunAgain { refused } => visit("refused", Value::Bool(*refused)),
         }
     }
+}
+
+fn added_fields(item: u64, accepted: bool, done: bool, visit: Visit<'_>) {
+    visit("item", Value::U64(item));
+    visit("accepted", Value::Bool(accepted));
+    visit("done", Value::Bool(done));
+}
+
+fn declared_fields(name: &str, wants: &[Arc<str>], emits: &[Arc<str>], visit: Visit<'_>) {
+    visit("name", Value::Str(name));
+    wants.iter().for_each(|event| visit("wants", Value::Str(event)));
+    emits.iter().for_each(|event| visit("emits", Value::Str(event)));
 }
 
 impl RunSettings {

@@ -14,6 +14,7 @@ mod drawing;
 mod files;
 mod properties;
 mod planted;
+mod hunts;
 mod world;
 
 use std::sync::Arc;

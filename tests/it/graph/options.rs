@@ -234,10 +234,9 @@ fn orders_of_start() {
                 .map(|(index, node)| noting(&node, &started, base(&node.name).priority(index)));
             let config = Config { order, workers: NonZeroUsize::MIN, ..Config::parallel() };
             run(config, list.collect()).await.expect("nothing fails");
-            let started = started.lock().expect("nobody panics").clone();
             started
         });
-        assert_eq!(seen.value, expected, "{order:?}");
+        assert_eq!(*seen.value.lock().expect("nobody panics"), expected, "{order:?}");
         seen.properties();
     }
 }

@@ -134,13 +134,32 @@ fn a_good_history_breaks_nothing() {
     assert_eq!(broken(&blocked, Punctuality::Exact), None);
 }
 
-/// In the good history: the end of A's turn is event 9, the start of B 10, its end 11.
-fn bad() -> Vec<(&'static str, &'static str, History)> {
-    let stop = |cause| (20, E::Stopped { cause });
-    let end = |at, error, of| [(at, E::TraceFinished), (at, finished(error, of))];
-    let attempt = |attempt, cancelled| (0, E::Attempt { action: 0, attempt, cancelled });
-    let asked = |attempt, delay_ns| (0, E::PolicyAsked { action: 0, attempt, delay_ns });
-    let attempt_failed = |attempt| (0, E::AttemptFailed { action: 0, attempt });
+type Bad = (&'static str, &'static str, History);
+
+/// Histories that each break one property. In the good history the end of A's turn is event 9, the start of B 10,
+/// its end 11.
+fn bad() -> Vec<Bad> {
+    [bad_sets(), bad_starts(), bad_traces(), bad_attempts_and_queues()].concat()
+}
+
+/// The end of a history.
+fn end(at: u64, error: Option<&'static str>, of: [&[u32]; 5]) -> [(u64, E); 2] {
+    [(at, E::TraceFinished), (at, finished(error, of))]
+}
+
+fn attempt(attempt: u32, cancelled: bool) -> (u64, E) {
+    (0, E::Attempt { action: 0, attempt, cancelled })
+}
+
+fn attempt_failed(attempt: u32) -> (u64, E) {
+    (0, E::AttemptFailed { action: 0, attempt })
+}
+
+fn asked(attempt: u32, delay_ns: Option<u64>) -> (u64, E) {
+    (0, E::PolicyAsked { action: 0, attempt, delay_ns })
+}
+
+fn bad_sets() -> Vec<Bad> {
     vec![
         ("conservation", "an action in no set", replaced(16, finished(None, [&[0], &[], &[], &[], &[]]))),
         (
@@ -183,10 +202,18 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
             [history, end(10, Some("cancelled"), [&[0], &[], &[], &[1], &[]]).to_vec()].concat()
         }),
         ("honest-verdict", "orphans given up early", {
-            let mut history = cut(11, &[stop("timed-out"), (69, E::OrphansGivenUp { cancelled: false })]);
+            let mut history = cut(
+                11,
+                &[(20, E::Stopped { cause: "timed-out" }), (69, E::OrphansGivenUp { cancelled: false })],
+            );
             history.push((69, E::Abandoned { action: 1 }));
             [history, end(69, Some("orphans-timed-out"), [&[0], &[], &[], &[], &[1]]).to_vec()].concat()
         }),
+    ]
+}
+
+fn bad_starts() -> Vec<Bad> {
+    vec![
         ("minimal-blockage", "a failure stops what should go on", {
             let history = cut(
                 6,
@@ -229,6 +256,11 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
             history.push((151, finished(None, [&[0, 1], &[], &[], &[], &[]])));
             history
         }),
+    ]
+}
+
+fn bad_traces() -> Vec<Bad> {
+    vec![
         (
             "frozen-result",
             "read differently",
@@ -260,6 +292,11 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
                 E::RunFinished { error: None, sets: sets([&[0, 1], &[], &[], &[], &[]]), inputs_kept: false },
             ),
         ),
+    ]
+}
+
+fn bad_attempts_and_queues() -> Vec<Bad> {
+    vec![
         ("retry", "after the cancel", cut(6, &[attempt(1, true)])),
         ("retry", "without asking", cut(6, &[attempt(1, false), attempt_failed(1), attempt(2, false)])),
         (

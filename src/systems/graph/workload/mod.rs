@@ -44,8 +44,8 @@ pub struct Workload {
     pub cancel_after: Option<Span>,
     /// Abandoned actions are left alone so long after a run before they are dropped.
     pub linger: Option<Span>,
-    /// A run that has not returned so long after its start is overdue; by default one second more than its timeout
-    /// and its orphan timeout, if it has both.
+    /// A run that has not returned twice so long after its start is overdue; by default one second more than its
+    /// timeout and its orphan timeout, if it has both.
     pub overdue_after: Option<Span>,
 }
 
