@@ -254,9 +254,8 @@ async fn wait_for<'a, T>(
     while !condition(&receiver.borrow()) {
         receiver.mark_unchanged();
         changed(receiver, sent).await?;
-        receiver.mark_unchanged();
     }
-    Ok(receiver.borrow_and_update())
+    Ok(receiver.borrow())
 }
 
 impl<T> Clone for Receiver<T> {

@@ -99,6 +99,39 @@ fn what_is_sent_from_outside_between_steps_arrives() {
 }
 
 #[test]
+fn a_waiting_receiver_sees_that_all_senders_are_gone() {
+    simulate(|| async {
+        let (sender, mut receiver) = watch::channel(0);
+        let waiting = task::spawn(async move { receiver.changed().await.is_err() });
+        sleep(Duration::from_secs(1)).await;
+        drop(sender.clone());
+        sleep(Duration::from_secs(1)).await;
+        drop(sender);
+        assert!(waiting.await.unwrap());
+    });
+}
+
+#[test]
+fn a_condition_is_asked_once_a_value() {
+    simulate(|| async {
+        let (sender, mut receiver) = watch::channel(0);
+        sender.send(1).unwrap();
+        let waiting = task::spawn(async move {
+            let mut asked = 0;
+            let found = receiver.wait_for(|value| {
+                asked += 1;
+                *value == 2
+            });
+            drop(found.await.unwrap());
+            (asked, receiver.has_changed().unwrap())
+        });
+        sleep(Duration::from_secs(1)).await;
+        sender.send(2).unwrap();
+        assert_eq!(waiting.await.unwrap(), (2, false));
+    });
+}
+
+#[test]
 fn a_sender_sees_that_all_receivers_are_gone() {
     simulate(|| async {
         let (sender, receiver) = watch::channel(0);
