@@ -18,7 +18,7 @@ pub(super) enum Limit<'a> {
 }
 
 impl Sim {
-    /// Drives to the limit or the end; whether a condition was met.
+    /// Drives to the limit or the end; whether the steps were taken or the condition was met.
     pub(super) fn drive(&mut self, limit: Limit<'_>) -> bool {
         if self.end.is_some() {
             return false;
@@ -32,7 +32,8 @@ impl Sim {
     }
 
     fn drive_entered(&mut self, mut limit: Limit<'_>) -> bool {
-        if matches!(limit, Limit::End) && current::with(|world| world.required_left == 0) {
+        let over = || current::with(|world| world.required_left == 0);
+        if matches!(limit, Limit::End) && self.over_since.is_none() && over() {
             self.workload_over();
         }
         while self.end.is_none() {
@@ -48,7 +49,7 @@ impl Sim {
                 Limit::Steps(left) if matches!(stepped, Stepped::Turn | Stepped::Time) => {
                     *left -= 1;
                     if *left == 0 {
-                        return false;
+                        return true;
                     }
                 }
                 Limit::Condition(condition) => {

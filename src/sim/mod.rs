@@ -137,10 +137,9 @@ impl Sim {
 
     // Driving by hand.
 
-    /// Takes one step: a turn of a task, or a jump of the clock. False when the run has ended.
+    /// Takes one step: a turn of a task, or a jump of the clock. False when none is left to take.
     pub fn step(&mut self) -> bool {
-        self.drive(drive::Limit::Steps(1));
-        self.end.is_none()
+        self.drive(drive::Limit::Steps(1))
     }
 
     /// Runs for a virtual duration, or to the end.
