@@ -23,11 +23,6 @@ impl Sim {
         if self.end.is_some() {
             return false;
         }
-        assert!(
-            !is_inside_tokio(),
-            "a Sim cannot be driven inside a tokio task, whose budget makes channels pend: use fatum::check, \
-             or drive the Sim on a thread of its own"
-        );
         self.entered(|sim| sim.drive_entered(limit))
     }
 
@@ -198,12 +193,4 @@ impl Sim {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Whether the calling thread runs a tokio task, which has a budget.
-fn is_inside_tokio() -> bool {
-    #[cfg(feature = "tokio")]
-    return tokio::task::try_id().is_some();
-    #[cfg(not(feature = "tokio"))]
-    return false;
 }
