@@ -40,6 +40,12 @@ impl Thread {
     const fn new() -> Thread {
         Thread { epoch_next: 0, live: Vec::new(), parked: Vec::new() }
     }
+
+    fn epoch(&mut self) -> u32 {
+        let counter = self.epoch_next % (1 << COUNTER_BITS);
+        self.epoch_next = self.epoch_next.wrapping_add(1);
+        tag() << COUNTER_BITS | counter
+    }
 }
 
 /// What can be said to a world that is not entered.
@@ -66,15 +72,19 @@ fn tag() -> u32 {
     })
 }
 
-/// An epoch for a new world of this thread.
+/// An epoch for a new world of this thread. The counter wraps, so a world that is still alive keeps its own, and
+/// what is told of an earlier bearer is forgotten.
 pub(crate) fn open_epoch() -> u32 {
-    THREAD.with_borrow_mut(|thread| {
-        let counter = thread.epoch_next % (1 << COUNTER_BITS);
-        thread.epoch_next = thread.epoch_next.wrapping_add(1);
-        let epoch = tag() << COUNTER_BITS | counter;
+    let epoch = THREAD.with_borrow_mut(|thread| {
+        let mut epoch = thread.epoch();
+        while thread.live.contains(&epoch) {
+            epoch = thread.epoch();
+        }
         thread.live.push(epoch);
         epoch
-    })
+    });
+    take_escape(epoch);
+    epoch
 }
 
 /// Ends an epoch: whatever still points to it does nothing from now on.
@@ -168,7 +178,9 @@ fn park(epoch: u32, message: Message) {
     if epoch >> COUNTER_BITS != tag() {
         return escape(message);
     }
-    THREAD.with_borrow_mut(|thread| {
+    // A thread that is ending has no worlds any more.
+    let _ = THREAD.try_with(|thread| {
+        let mut thread = thread.borrow_mut();
         if thread.live.contains(&epoch) {
             thread.parked.push((epoch, message));
         }

@@ -18,21 +18,17 @@ pub(super) enum Limit<'a> {
 }
 
 impl Sim {
-    /// Drives to the limit or the end; whether a condition was met.
+    /// Drives to the limit or the end; whether the steps were taken or the condition was met.
     pub(super) fn drive(&mut self, limit: Limit<'_>) -> bool {
         if self.end.is_some() {
             return false;
         }
-        assert!(
-            !is_inside_tokio(),
-            "a Sim cannot be driven inside a tokio task, whose budget makes channels pend: use fatum::check, \
-             or drive the Sim on a thread of its own"
-        );
         self.entered(|sim| sim.drive_entered(limit))
     }
 
     fn drive_entered(&mut self, mut limit: Limit<'_>) -> bool {
-        if matches!(limit, Limit::End) && current::with(|world| world.required_left == 0) {
+        let over = || current::with(|world| world.required_left == 0);
+        if matches!(limit, Limit::End) && self.over_since.is_none() && over() {
             self.workload_over();
         }
         while self.end.is_none() {
@@ -48,7 +44,7 @@ impl Sim {
                 Limit::Steps(left) if matches!(stepped, Stepped::Turn | Stepped::Time) => {
                     *left -= 1;
                     if *left == 0 {
-                        return false;
+                        return true;
                     }
                 }
                 Limit::Condition(condition) => {
@@ -197,12 +193,4 @@ impl Sim {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Whether the calling thread runs a tokio task, which has a budget.
-fn is_inside_tokio() -> bool {
-    #[cfg(feature = "tokio")]
-    return tokio::task::try_id().is_some();
-    #[cfg(not(feature = "tokio"))]
-    return false;
 }

@@ -22,6 +22,8 @@ use crate::trace::Record;
 use std::any::Any;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
+#[cfg(feature = "tokio")]
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// One simulated world: clock, tasks, hosts, faults, properties, trace.
@@ -137,10 +139,9 @@ impl Sim {
 
     // Driving by hand.
 
-    /// Takes one step: a turn of a task, or a jump of the clock. False when the run has ended.
+    /// Takes one step: a turn of a task, or a jump of the clock. False when none is left to take.
     pub fn step(&mut self) -> bool {
-        self.drive(drive::Limit::Steps(1));
-        self.end.is_none()
+        self.drive(drive::Limit::Steps(1))
     }
 
     /// Runs for a virtual duration, or to the end.
@@ -194,13 +195,30 @@ impl Sim {
     fn entered<R>(&mut self, f: impl FnOnce(&mut Sim) -> R) -> R {
         let world = self.world.take().expect("a simulation does not run inside itself");
         current::enter(world).into_iter().for_each(step::discard);
-        let result = crate::runtime::panics::catch(|| f(self));
+        let result = crate::runtime::panics::catch(|| unbudgeted(|| f(self)));
         self.world = Some(current::leave());
         match result {
             Ok(result) => result,
             Err(payload) => std::panic::resume_unwind(payload),
         }
     }
+}
+
+/// Calls `f` outside the budget of a tokio task: after 128 operations it would make channels pend that are ready.
+#[cfg(feature = "tokio")]
+fn unbudgeted<R>(f: impl FnOnce() -> R) -> R {
+    let mut f = Some(f);
+    let call = std::future::poll_fn(|_| f.take().map_or(Poll::Pending, |f| Poll::Ready(f())));
+    let mut call = std::pin::pin!(tokio::task::coop::unconstrained(call));
+    match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("a call that was not made yet is ready"),
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+fn unbudgeted<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 impl Drop for Sim {

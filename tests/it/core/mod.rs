@@ -1,5 +1,6 @@
 //! The runtime and the Sim: ends, determinism, abuse.
 
+mod abuse;
 mod ends;
 mod hangs;
 mod places;

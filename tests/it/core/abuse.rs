@@ -1,0 +1,731 @@
+//! Determinism under abuse: what user code does in destructors, to other tasks, with handles and wakers that outlive
+//! their world, and with several worlds on one thread.
+
+use fatum::runtime::{End, LeakPolicy};
+use fatum::sim::Keep;
+use fatum::task::{AbortHandle, JoinHandle};
+use fatum::time::{Duration, Sleep, sleep};
+use fatum::{Run, Sim, event, rand, task};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+const SEEDS: u64 = 120;
+
+type Facts = (End, u64, u64, u64);
+
+fn facts(run: &Run) -> Facts {
+    (run.end.clone(), run.digests.choice, run.digests.trace, run.steps)
+}
+
+fn run_one(seed: u64, keep: Keep, program: &dyn Fn(&mut Sim)) -> Run {
+    let mut sim = Sim::builder().seed(seed).keep(keep).leaks(LeakPolicy::Allow).build();
+    program(&mut sim);
+    sim.finish()
+}
+
+/// Runs each seed twice, in both orders, and once recorded: always the same run. What it was, by seed.
+fn repeats(program: impl Fn(&mut Sim)) -> Vec<Facts> {
+    let first: Vec<Facts> = (0..SEEDS).map(|seed| facts(&run_one(seed, Keep::Digests, &program))).collect();
+    for seed in (0..SEEDS).rev() {
+        let keep = if seed % 2 == 0 { Keep::Digests } else { Keep::Trace };
+        assert_eq!(facts(&run_one(seed, keep, &program)).1, first[seed as usize].1, "seed {seed}");
+        assert_eq!(facts(&run_one(seed, keep, &program)).2, first[seed as usize].2, "seed {seed}");
+    }
+    first
+}
+
+/// As [`repeats`], for a program that must pass and have runs that differ.
+fn repeats_and_passes(program: impl Fn(&mut Sim)) {
+    let runs = repeats(program);
+    let failed = runs.iter().find(|(end, ..)| !end.is_passed());
+    assert_eq!(failed, None);
+    let mut traces: Vec<u64> = runs.iter().map(|(_, _, trace, _)| *trace).collect();
+    traces.sort_unstable();
+    traces.dedup();
+    assert!(traces.len() > 10, "the seeds explored {} runs", traces.len());
+}
+
+/// A bit of everything: a program whose runs tell whether anything leaked in from another world.
+fn mixture(sim: &mut Sim) {
+    for name in ["a", "b"] {
+        sim.host(name).run(|_| async {
+            let mut set = task::JoinSet::new();
+            for number in 0..4u64 {
+                set.spawn(async move {
+                    sleep(Duration::from_millis(rand::rng().below(5))).await;
+                    task::yield_point("x").await;
+                    number
+                });
+            }
+            while let Some(number) = set.join_next().await {
+                event!("left", number = number.unwrap());
+            }
+        });
+    }
+}
+
+fn mixed(seed: u64) -> Facts {
+    facts(&run_one(seed, Keep::Digests, &mixture))
+}
+
+// Destructors.
+
+/// Does in its destructor whatever user code can do there.
+struct Chaos {
+    depth: u64,
+    sleep: Option<Pin<Box<Sleep>>>,
+    handle: Option<JoinHandle<u64>>,
+    victim: AbortHandle,
+    waker: Arc<Mutex<Option<Waker>>>,
+}
+
+impl Drop for Chaos {
+    fn drop(&mut self) {
+        event!("dropped", depth = self.depth, over = self.victim.is_finished());
+        self.sleep.take();
+        self.handle.take();
+        self.victim.abort();
+        let waker = self.waker.lock().unwrap().take();
+        if let Some(waker) = waker {
+            waker.wake_by_ref();
+            waker.wake();
+        }
+        if self.depth > 0 {
+            drop(task::spawn(chaotic(self.depth - 1, self.waker.clone())));
+        }
+    }
+}
+
+async fn chaotic(depth: u64, waker: Arc<Mutex<Option<Waker>>>) -> u64 {
+    let handle = task::spawn(async move {
+        sleep(Duration::from_millis(2)).await;
+        depth
+    });
+    let mut timer = Box::pin(sleep(Duration::from_millis(depth + 1)));
+    poll_fn(|context| {
+        *waker.lock().unwrap() = Some(context.waker().clone());
+        let _ = timer.as_mut().poll(context);
+        Poll::Ready(())
+    })
+    .await;
+    let victim = handle.abort_handle();
+    let _chaos = Chaos { depth, sleep: Some(timer), handle: Some(handle), victim, waker };
+    task::yield_now().await;
+    sleep(Duration::from_millis(rand::rng().below(4))).await;
+    depth
+}
+
+#[test]
+fn destructors_may_spawn_wake_cancel_timers_abort_and_drop_handles() {
+    repeats_and_passes(|sim| {
+        sim.run(async {
+            let waker = Arc::default();
+            let tasks: Vec<_> = (0..4).map(|_| task::spawn(chaotic(3, Arc::clone(&waker)))).collect();
+            sleep(Duration::from_millis(2)).await;
+            for (index, task) in tasks.into_iter().enumerate() {
+                if index % 2 == 0 {
+                    task.abort();
+                }
+                let _ = task.await;
+            }
+            sleep(Duration::from_secs(1)).await;
+        });
+    });
+}
+
+#[test]
+fn a_world_that_ends_with_chaos_alive_repeats() {
+    repeats(|sim| {
+        sim.run(async {
+            for _ in 0..4 {
+                task::spawn(chaotic(5, Arc::default()));
+            }
+            sleep(Duration::from_millis(1)).await;
+        });
+    });
+}
+
+// Aborts.
+
+/// Aborts a task, its own, when dropped.
+struct AbortsOnDrop(Rc<RefCell<Option<AbortHandle>>>, Rc<Cell<u64>>);
+
+impl Drop for AbortsOnDrop {
+    fn drop(&mut self) {
+        let own = self.0.borrow();
+        let own = own.as_ref().unwrap();
+        own.abort();
+        assert!(!own.is_finished(), "it is being dropped");
+        self.1.set(self.1.get() + 1);
+    }
+}
+
+#[test]
+fn a_task_may_be_aborted_by_another_by_itself_during_its_drop_and_when_finished() {
+    repeats_and_passes(|sim| {
+        mixture(sim);
+        sim.run(async {
+            let own: Rc<RefCell<Option<AbortHandle>>> = Rc::default();
+            let drops = Rc::new(Cell::new(0));
+            let guard = AbortsOnDrop(own.clone(), drops.clone());
+            let mine = own.clone();
+            let itself = task::spawn_local(async move {
+                let _guard = guard;
+                task::yield_now().await;
+                mine.borrow().as_ref().unwrap().abort();
+                task::yield_now().await;
+                panic!("it went on after it had aborted itself");
+            });
+            *own.borrow_mut() = Some(itself.abort_handle());
+            assert!(itself.await.unwrap_err().is_cancelled());
+            assert_eq!(drops.get(), 1, "dropped once");
+            own.borrow().as_ref().unwrap().abort();
+
+            let by_another = task::spawn(pending::<()>());
+            let aborter = by_another.abort_handle();
+            let other = task::spawn(async move {
+                task::yield_point("abort").await;
+                aborter.abort();
+                aborter.abort();
+                aborter
+            });
+            assert!(by_another.await.unwrap_err().is_cancelled());
+            other.await.unwrap().abort();
+
+            let finished = task::spawn(async { 7 });
+            sleep(Duration::from_millis(1)).await;
+            assert!(finished.is_finished());
+            finished.abort();
+            assert_eq!(finished.await.unwrap(), 7, "an abort does not take back an output");
+
+            let never_ran = task::spawn(async { unreachable!("aborted before its first turn") });
+            never_ran.abort();
+            let joined: Result<(), _> = never_ran.await;
+            assert!(joined.unwrap_err().is_cancelled());
+        });
+    });
+}
+
+#[test]
+fn a_task_that_aborts_itself_and_ends_in_the_same_turn_has_finished() {
+    let run = run_one(1, Keep::Tape, &|sim| {
+        sim.run(async {
+            let own: Rc<RefCell<Option<AbortHandle>>> = Rc::default();
+            let mine = own.clone();
+            let child = task::spawn_local(async move {
+                mine.borrow().as_ref().unwrap().abort();
+                7
+            });
+            *own.borrow_mut() = Some(child.abort_handle());
+            assert_eq!(child.await.unwrap(), 7);
+        });
+    });
+    assert_eq!(run.end, End::Passed);
+}
+
+// Worlds that are dropped.
+
+/// Counts drops, and uses the facade while it is dropped.
+struct Counted(Arc<AtomicUsize>, Option<Pin<Box<Sleep>>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        event!("dropped");
+        fatum::property::always("ignored while closing", false, String::new);
+        drop(task::spawn(pending::<()>()));
+        let _ = rand::rng().below(100);
+        self.1.take();
+        let _later = fatum::time::Instant::now();
+    }
+}
+
+fn crowd(sim: &mut Sim, dropped: &Arc<AtomicUsize>) {
+    let dropped = dropped.clone();
+    sim.run(async move {
+        let mut kept = Vec::new();
+        for _ in 0..1_000 {
+            let counted = Counted(dropped.clone(), None);
+            kept.push(task::spawn(async move {
+                let mut counted = counted;
+                let mut timer = Box::pin(sleep(Duration::from_secs(9)));
+                poll_fn(|context| {
+                    let _ = timer.as_mut().poll(context);
+                    Poll::Ready(())
+                })
+                .await;
+                counted.1 = Some(timer);
+                pending::<()>().await;
+            }));
+        }
+        sleep(Duration::from_secs(5)).await;
+        pending::<()>().await;
+    });
+}
+
+#[test]
+fn a_sim_may_be_dropped_with_a_thousand_live_tasks() {
+    let alone: Vec<Facts> = (0..SEEDS).map(mixed).collect();
+    for seed in 0..SEEDS {
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let mut sim = Sim::new(seed);
+        crowd(&mut sim, &dropped);
+        match seed % 4 {
+            0 => {}
+            1 => assert!(sim.step()),
+            2 => assert!((0..500).all(|_| sim.step())),
+            _ => sim.run_for(Duration::from_secs(6)),
+        }
+        let mid_run = seed % 4 > 1;
+        if seed % 8 > 3 {
+            let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+                let _sim = sim;
+                std::panic::resume_unwind(Box::new("while panicking"));
+            }));
+            assert!(payload.is_err());
+        } else {
+            drop(sim);
+        }
+        let dropped = dropped.load(Ordering::Relaxed);
+        assert!(if mid_run { dropped == 1_000 } else { dropped <= 1_000 }, "{dropped}");
+        assert!(!fatum::is_simulated());
+        assert_eq!(mixed(seed), alone[seed as usize], "seed {seed} after a crowd was dropped");
+    }
+}
+
+// Handles and wakers that outlive their world.
+
+/// What one run of a world leaves behind.
+struct Remains {
+    handles: Vec<JoinHandle<u64>>,
+    aborters: Vec<AbortHandle>,
+    sleeps: Vec<Pin<Box<Sleep>>>,
+    wakers: Vec<Waker>,
+}
+
+impl Remains {
+    /// Leaves a world with each of these, some of ended tasks and some of live ones.
+    fn of_a_world(seed: u64) -> Remains {
+        let shared: Arc<Mutex<Option<Remains>>> = Arc::default();
+        let keeper = shared.clone();
+        let mut sim = Sim::new(seed);
+        sim.run(async move {
+            let mut remains = Remains { handles: vec![], aborters: vec![], sleeps: vec![], wakers: vec![] };
+            for index in 0..8 {
+                let handle = task::spawn(async move {
+                    if index % 2 == 0 {
+                        pending::<()>().await;
+                    }
+                    index
+                });
+                remains.aborters.push(handle.abort_handle());
+                remains.handles.push(handle);
+                let mut timer = Box::pin(sleep(Duration::from_secs(100)));
+                poll_fn(|context| {
+                    let _ = timer.as_mut().poll(context);
+                    remains.wakers.push(context.waker().clone());
+                    Poll::Ready(())
+                })
+                .await;
+                remains.sleeps.push(timer);
+            }
+            *keeper.lock().unwrap() = Some(remains);
+            sleep(Duration::from_secs(5)).await;
+        });
+        sim.run_for(Duration::from_secs(1));
+        drop(sim);
+        shared.lock().unwrap().take().unwrap()
+    }
+
+    /// Uses and drops everything.
+    fn spend(self) {
+        for aborter in &self.aborters {
+            aborter.abort();
+            assert!(aborter.is_finished());
+        }
+        for handle in &self.handles {
+            handle.abort();
+        }
+        self.wakers.iter().for_each(Waker::wake_by_ref);
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "another thread is what this is about")]
+fn handles_sleeps_and_wakers_may_outlive_their_world_and_disturb_no_other() {
+    let alone: Vec<Facts> = (0..SEEDS).map(mixed).collect();
+    for seed in 0..SEEDS {
+        let remains = Remains::of_a_world(seed);
+        match seed % 3 {
+            0 => remains.spend(),
+            1 => std::thread::spawn(|| remains.spend()).join().unwrap(),
+            _ => {
+                // Within another world, at each of its steps.
+                let mut remains = Some(remains);
+                let mut sim = Sim::builder().seed(seed).leaks(LeakPolicy::Allow).build();
+                mixture(&mut sim);
+                sim.always("undisturbed", move || {
+                    if let Some(remains) = remains.take() {
+                        remains.spend();
+                    }
+                    true
+                });
+                assert_eq!(facts(&sim.finish()), alone[seed as usize], "seed {seed}");
+            }
+        }
+        assert_eq!(mixed(seed), alone[seed as usize], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_handle_or_sleep_used_in_another_world_is_told_with_its_place() {
+    fn used_elsewhere<F>(make: impl FnOnce() -> F + 'static) -> String
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let slot: Rc<RefCell<Option<F>>> = Rc::default();
+        let keeper = slot.clone();
+        let mut first = Sim::new(1);
+        first.run(async move { *keeper.borrow_mut() = Some(make()) });
+        assert_eq!(first.finish().end.kind(), "passed");
+        let mut second = Sim::new(2);
+        second.run(async move {
+            let future = slot.borrow_mut().take().unwrap();
+            future.await;
+        });
+        match second.finish().end {
+            End::Panicked { message, .. } => message,
+            end => panic!("{end:?}"),
+        }
+    }
+    let message = used_elsewhere(|| {
+        let handle = task::spawn(async {});
+        async { handle.await.unwrap() }
+    });
+    assert!(message.contains("abuse.rs") && message.contains("outside the simulation"), "{message}");
+    let message = used_elsewhere(|| {
+        let timer = sleep(Duration::from_secs(1));
+        async { timer.await }
+    });
+    assert!(message.contains("abuse.rs") && message.contains("polled outside it"), "{message}");
+}
+
+#[test]
+fn a_world_that_outlives_many_others_still_hears_its_wakes() {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mut old = Sim::new(1);
+    old.run(async move { receiver.await.unwrap() });
+    old.host("clock").daemon().run(|_| async {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    old.run_for(Duration::from_secs(1));
+    for _ in 0..40_000 {
+        drop(Sim::new(0));
+    }
+    sender.send(()).unwrap();
+    assert_eq!(old.finish().end, End::Passed);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "another thread is what this is about")]
+fn a_late_wake_from_another_thread_is_not_taken_for_one_of_a_later_world() {
+    let remains = Remains::of_a_world(1);
+    std::thread::spawn(move || remains.spend()).join().unwrap();
+    for seed in 0..40_000 {
+        let mut sim = Sim::new(seed);
+        sim.run(async {});
+        assert_eq!(sim.finish().end, End::Passed, "world {seed}");
+    }
+}
+
+// Several worlds on one thread.
+
+fn setup(seed: u64, program: impl Fn(&mut Sim)) -> Sim {
+    let mut sim = Sim::builder().seed(seed).leaks(LeakPolicy::Allow).build();
+    program(&mut sim);
+    sim
+}
+
+fn busy(sim: &mut Sim) {
+    mixture(sim);
+    sim.run(async {
+        task::spawn(chaotic(3, Arc::default()));
+        sleep(Duration::from_millis(7)).await;
+    });
+}
+
+#[test]
+fn two_sims_interleaved_by_hand_are_the_two_alone() {
+    for seed in 0..SEEDS {
+        let alone = [(seed, mixture as fn(&mut Sim)), (seed + 1, busy)]
+            .map(|(seed, program)| facts(&setup(seed, program).finish()));
+        let (mut first, mut second) = (setup(seed, mixture), setup(seed + 1, busy));
+        let mut going = [true, true];
+        while going != [false, false] {
+            going = [first.step(), second.step()];
+        }
+        assert_eq!([facts(&first.finish()), facts(&second.finish())], alone, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_run_in_pieces_is_the_run_in_one() {
+    for seed in 0..SEEDS {
+        let whole = facts(&setup(seed, busy).finish());
+        let mut by_time = setup(seed, busy);
+        for _ in 0..20 {
+            by_time.run_for(Duration::from_micros(700));
+        }
+        assert_eq!(facts(&by_time.finish()), whole, "seed {seed}");
+        let mut by_condition = setup(seed, busy);
+        by_condition.run_until(|| fatum::time::Instant::now().since_start() >= Duration::from_millis(3));
+        assert_eq!(facts(&by_condition.finish()), whole, "seed {seed}");
+    }
+}
+
+#[test]
+fn steps_end_where_nothing_can_happen_any_more() {
+    let mut empty = Sim::new(1);
+    assert!(!empty.step());
+    let mut daemon = Sim::new(1);
+    daemon.host("d").daemon().run(|_| async { pending::<()>().await });
+    let steps = (0..10).take_while(|_| daemon.step()).count();
+    assert_eq!(steps, 1);
+    assert_eq!(daemon.finish().end, End::Passed);
+}
+
+#[test]
+fn a_sim_run_inside_a_task_of_another_disturbs_neither() {
+    let inner: Vec<Facts> = (0..SEEDS).map(mixed).collect();
+    let inner = Rc::new(inner);
+    repeats_and_passes(|sim| {
+        let inner = inner.clone();
+        busy(sim);
+        sim.run(async move {
+            for seed in 0..3 {
+                sleep(Duration::from_millis(1)).await;
+                assert_eq!(mixed(seed), inner[seed as usize]);
+                assert!(fatum::is_simulated());
+                task::yield_point("between").await;
+            }
+        });
+    });
+    let nested = |nests: bool| {
+        let run = run_one(3, Keep::Digests, &|sim| {
+            busy(sim);
+            sim.run(async move {
+                sleep(Duration::from_millis(1)).await;
+                if nests {
+                    mixed(5);
+                }
+            });
+        });
+        facts(&run)
+    };
+    assert_eq!(nested(true), nested(false));
+}
+
+#[test]
+fn an_inner_sim_may_wake_a_task_of_the_outer() {
+    repeats_and_passes(|sim| {
+        mixture(sim);
+        sim.run(async {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let waiting = task::spawn(async { receiver.await.unwrap() });
+            sleep(Duration::from_millis(1)).await;
+            let mut inner = Sim::new(9);
+            inner.run(async move {
+                sleep(Duration::from_secs(1)).await;
+                sender.send(7).unwrap();
+            });
+            assert_eq!(inner.finish().end, End::Passed);
+            assert_eq!(waiting.await.unwrap(), 7);
+        });
+    });
+}
+
+#[test]
+fn a_b_a_in_one_process_gives_a() {
+    for seed in 0..SEEDS {
+        let a = facts(&run_one(seed, Keep::Digests, &mixture));
+        facts(&run_one(seed, Keep::Digests, &busy));
+        assert_eq!(facts(&run_one(seed, Keep::Digests, &mixture)), a, "seed {seed}");
+    }
+}
+
+// Foreign wakers.
+
+/// Children polled each with a waker of its own, and only when that was woken.
+struct Unordered {
+    children: Vec<Option<Pin<Box<dyn Future<Output = u64>>>>>,
+    shared: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken {
+    queue: Mutex<VecDeque<usize>>,
+    parent: Mutex<Option<Waker>>,
+}
+
+struct ChildWaker {
+    index: usize,
+    shared: Arc<Woken>,
+}
+
+impl Wake for ChildWaker {
+    fn wake(self: Arc<Self>) {
+        self.shared.queue.lock().unwrap().push_back(self.index);
+        let parent = self.shared.parent.lock().unwrap().clone();
+        if let Some(parent) = parent {
+            parent.wake();
+        }
+    }
+}
+
+impl Unordered {
+    fn new(children: Vec<Pin<Box<dyn Future<Output = u64>>>>) -> Unordered {
+        let shared = Arc::new(Woken::default());
+        shared.queue.lock().unwrap().extend(0..children.len());
+        Unordered { children: children.into_iter().map(Some).collect(), shared }
+    }
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<u64>> {
+        *self.shared.parent.lock().unwrap() = Some(context.waker().clone());
+        loop {
+            let next = self.shared.queue.lock().unwrap().pop_front();
+            let Some(index) = next else { break };
+            let Some(child) = &mut self.children[index] else { continue };
+            let waker = Waker::from(Arc::new(ChildWaker { index, shared: self.shared.clone() }));
+            if let Poll::Ready(output) = child.as_mut().poll(&mut Context::from_waker(&waker)) {
+                self.children[index] = None;
+                return Poll::Ready(Some(output));
+            }
+        }
+        if self.children.iter().all(Option::is_none) { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+#[test]
+fn futures_with_wakers_of_their_own_repeat() {
+    repeats_and_passes(|sim| {
+        mixture(sim);
+        sim.run(async {
+            let lock = Arc::new(tokio::sync::Mutex::new(0u64));
+            let children = (0..6u64).map(|number| {
+                let lock = lock.clone();
+                let child = async move {
+                    sleep(Duration::from_millis(number % 3)).await;
+                    *lock.lock().await += 1;
+                    let joined = task::spawn(async move {
+                        task::yield_point("child").await;
+                        sleep(Duration::from_millis(rand::rng().below(3))).await;
+                        number
+                    });
+                    joined.await.unwrap()
+                };
+                Box::pin(child) as Pin<Box<dyn Future<Output = u64>>>
+            });
+            let mut unordered = Unordered::new(children.collect());
+            let mut sum = 0;
+            while let Some(number) = poll_fn(|context| unordered.poll_next(context)).await {
+                event!("out", number = number);
+                sum += number;
+            }
+            assert_eq!((sum, *lock.lock().await), (15, 6));
+        });
+    });
+}
+
+// Slots.
+
+#[test]
+fn a_slot_may_be_used_more_often_than_it_has_generations() {
+    let spawns = 70_000u64;
+    let run = run_one(1, Keep::Digests, &|sim| {
+        sim.run(async move {
+            let first: Rc<RefCell<Vec<Waker>>> = Rc::default();
+            for number in 0..spawns {
+                if number % 10_000 == 0 {
+                    sleep(Duration::from_nanos(1)).await;
+                }
+                let keeper = first.clone();
+                let child = task::spawn_local(async move {
+                    if number < 2 {
+                        poll_fn(|context| {
+                            keeper.borrow_mut().push(context.waker().clone());
+                            Poll::Ready(())
+                        })
+                        .await;
+                    }
+                    number
+                });
+                assert_eq!(child.await.unwrap(), number);
+            }
+            first.borrow().iter().for_each(Waker::wake_by_ref);
+        });
+    });
+    assert_eq!((run.end, u64::from(run.tasks)), (End::Passed, spawns + 1), "every child joined");
+}
+
+#[cfg(feature = "tokio")]
+mod under_tokio {
+    //! Simulations inside a tokio runtime, whose tasks have a budget of channel operations.
+
+    use super::*;
+
+    /// More operations in one poll than tokio's budget allows.
+    fn channels(sim: &mut Sim) {
+        mixture(sim);
+        sim.run(async {
+            let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+            for number in 0..1_000u64 {
+                sender.send(number).unwrap();
+            }
+            for number in 0..1_000 {
+                assert_eq!(receiver.recv().await, Some(number));
+            }
+        });
+    }
+
+    #[test]
+    fn a_check_inside_a_tokio_test_is_the_check_outside() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let check = super::super::sweeps::quiet("channels").runs(200);
+        let outside = check.sweep(channels, &|_| {}).unwrap();
+        let in_the_main = runtime.block_on(async {
+            fatum::check("channels", channels);
+            check.sweep(channels, &|_| {}).unwrap()
+        });
+        let task_check = check.clone();
+        let in_a_task = runtime.block_on(async {
+            let spawned = tokio::spawn(async move {
+                fatum::check("channels", channels);
+                task_check.sweep(channels, &|_| {}).unwrap()
+            });
+            spawned.await.unwrap()
+        });
+        for report in [in_the_main, in_a_task] {
+            assert_eq!(report.verdict, outside.verdict);
+            assert_eq!((report.steps, report.distinct_traces), (outside.steps, outside.distinct_traces));
+        }
+    }
+
+    #[test]
+    fn a_sim_driven_by_hand_inside_tokio_runs_as_outside() {
+        let alone = facts(&setup(7, channels).finish());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let in_the_main = runtime.block_on(async { facts(&setup(7, channels).finish()) });
+        assert_eq!(in_the_main, alone);
+        let in_a_task = runtime
+            .block_on(async { tokio::spawn(async { facts(&setup(7, channels).finish()) }).await.unwrap() });
+        assert_eq!(in_a_task, alone);
+    }
+}
