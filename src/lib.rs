@@ -5,6 +5,7 @@
 )]
 
 mod error;
+pub mod span;
 pub mod choice;
 pub mod strategy;
 pub mod trace;
@@ -19,6 +20,9 @@ pub mod sim;
 pub mod log;
 mod wall;
 pub mod check;
+pub mod scenario;
+#[cfg(feature = "cli")]
+pub mod cli;
 
 pub use check::{Check, check, fuzz};
 pub use emit::emit;
