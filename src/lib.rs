@@ -12,6 +12,7 @@ pub mod trace;
 pub mod runtime;
 pub mod task;
 pub mod time;
+pub mod sync;
 mod emit;
 pub mod rand;
 pub mod fault;
@@ -29,8 +30,11 @@ pub use emit::emit;
 pub use error::Error;
 pub use runtime::current::is_simulated;
 pub use sim::{Run, Sim};
+pub use tokio::{join, try_join};
 
 #[doc(hidden)]
 pub mod __private {
     pub use crate::emit::Adhoc;
+    pub use crate::sync::select_start;
+    pub use tokio;
 }

@@ -3,6 +3,7 @@
 
 use super::current::{self, Leftovers, Message};
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
+use super::objects::Objects;
 use super::stats::Counts;
 use super::tasks::{Boxed, Ending, NewTask, TaskId, Tasks};
 use super::timers::{Due, NOBODY, TimerKey, Timers};
@@ -106,8 +107,7 @@ pub(crate) struct World {
     pub(crate) progress_at: u64,
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
     pub(crate) verdict: Option<End>,
-    pub(crate) holders: BTreeMap<u64, Vec<u32>>,
-    object_next: u64,
+    pub(crate) objects: Objects,
     watch: Option<Arc<Mutex<String>>>,
 }
 
@@ -168,8 +168,7 @@ impl World {
             progress_at: 0,
             unjoined_panics: Vec::new(),
             verdict: None,
-            holders: BTreeMap::new(),
-            object_next: 0,
+            objects: Objects::default(),
             watch: config.watch,
         })
     }
@@ -717,7 +716,7 @@ impl World {
         }
     }
 
-    // Messages, timers, holders.
+    // Messages, timers.
 
     /// Carries out a message; what is left over is dropped by the caller when no world is borrowed.
     pub(crate) fn apply(&mut self, message: Message) -> Leftovers {
@@ -766,30 +765,6 @@ impl World {
     pub(crate) fn timer(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         let owner = self.running.unwrap_or(NOBODY);
         self.timers.insert(self.now, deadline, owner, waker)
-    }
-
-    /// A number for a new synchronization object.
-    pub(crate) fn new_object(&mut self) -> u64 {
-        self.object_next += 1;
-        self.object_next
-    }
-
-    /// Registers the running task as a holder of `object`; its serial.
-    pub(crate) fn hold(&mut self, object: u64) -> Option<u32> {
-        let serial = self.running.map(|slot| self.tasks.at(slot).serial)?;
-        self.holders.entry(object).or_default().push(serial);
-        Some(serial)
-    }
-
-    pub(crate) fn unhold(&mut self, object: u64, serial: u32) {
-        if let Some(holders) = self.holders.get_mut(&object) {
-            if let Some(index) = holders.iter().position(|holder| *holder == serial) {
-                holders.remove(index);
-            }
-            if holders.is_empty() {
-                self.holders.remove(&object);
-            }
-        }
     }
 
     // Verdicts and the record.
@@ -915,7 +890,7 @@ impl World {
         if self.tasks.live_count() > 0 {
             return None;
         }
-        let (timers, permits) = (self.timers.len(), self.holders.len());
+        let (timers, permits) = (self.timers.len(), self.objects.held());
         let detail = format!(
             "{timers} timers and {permits} locks or permits are held at the end and no task is alive"
         );

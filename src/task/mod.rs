@@ -11,7 +11,7 @@ mod spawn;
 
 pub use blocking::spawn_blocking;
 pub use handle::{AbortHandle, JoinError, JoinHandle};
-pub(crate) use point::{Point, mark};
+pub(crate) use point::{Point, mark_on};
 pub use point::{yield_now, yield_point, yield_read};
 pub use set::JoinSet;
 pub(crate) use spawn::root;
