@@ -18,10 +18,7 @@ pub fn emit<R: Record>(record: R) {
     let now = current::with(|world| world.note_record(word, name, kind));
     let violation = observers.iter_mut().find_map(|observer| {
         let broken = (observer.observe)(&record, now).err()?;
-        Some(crate::runtime::world::Violation {
-            property: observer.property.to_owned(),
-            detail: broken,
-        })
+        Some(crate::runtime::world::Violation { property: observer.property.to_owned(), detail: broken })
     });
     current::with(|world| {
         observers.append(&mut world.observers);

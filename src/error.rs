@@ -33,25 +33,13 @@ enum Kind {
 impl Error {
     /// Input that cannot be used.
     pub fn input(message: impl Into<String>) -> Error {
-        Error {
-            kind: Kind::Input,
-            message: message.into(),
-            help: None,
-            place: None,
-            source: None,
-        }
+        Error { kind: Kind::Input, message: message.into(), help: None, place: None, source: None }
     }
 
     /// A file operation that failed.
     pub fn io(doing: &str, path: &Path, source: std::io::Error) -> Error {
         let message = format!("cannot {doing} {}: {source}", path.display());
-        Error {
-            kind: Kind::Io,
-            message,
-            help: None,
-            place: None,
-            source: Some(Box::new(source)),
-        }
+        Error { kind: Kind::Io, message, help: None, place: None, source: Some(Box::new(source)) }
     }
 
     /// A word that is none of those allowed; names the nearest.
@@ -79,25 +67,11 @@ impl Error {
     /// Adds the place: the byte at `offset` of `text`, which is the content of `path`.
     pub fn at(mut self, path: &Path, text: &str, offset: usize) -> Error {
         let before = &text.as_bytes()[..offset.min(text.len())];
-        let start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |newline| newline + 1);
+        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
-        let content: String = text
-            .lines()
-            .nth(line - 1)
-            .unwrap_or("")
-            .chars()
-            .take(160)
-            .collect();
-        self.place = Some(Place {
-            path: path.to_owned(),
-            line,
-            column,
-            text: content,
-        });
+        let content: String = text.lines().nth(line - 1).unwrap_or("").chars().take(160).collect();
+        self.place = Some(Place { path: path.to_owned(), line, column, text: content });
         self
     }
 
@@ -113,7 +87,7 @@ impl Error {
 }
 
 /// The candidate most like `found`, if one is alike at all.
-pub fn nearest<'a>(found: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(found: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let scored = candidates.map(|candidate| (strsim::jaro_winkler(found, candidate), candidate));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 > 0.75).then_some(best.1)
@@ -123,14 +97,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Some(place) => {
-                writeln!(
-                    f,
-                    "{}:{}:{}: {}",
-                    place.path.display(),
-                    place.line,
-                    place.column,
-                    self.message
-                )?;
+                writeln!(f, "{}:{}:{}: {}", place.path.display(), place.line, place.column, self.message)?;
                 let margin = place.line.to_string().len();
                 writeln!(f, "{:margin$} |", "")?;
                 writeln!(f, "{} | {}", place.line, place.text)?;
@@ -147,8 +114,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source
-            .as_ref()
-            .map(|source| &**source as &(dyn std::error::Error + 'static))
+        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }

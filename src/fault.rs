@@ -33,10 +33,7 @@ pub async fn failpoint(site: &'static str) -> Result<(), Injected> {
 pub async fn failpoint_on(site: &'static str, object: &str) -> Result<(), Injected> {
     match ask(site, object) {
         0 => Ok(()),
-        1 => Err(Injected {
-            site,
-            object: object.to_owned(),
-        }),
+        1 => Err(Injected { site, object: object.to_owned() }),
         2 => pending().await,
         3 => {
             abort_running();

@@ -1,8 +1,5 @@
 //! fatum
-#![cfg_attr(
-    test,
-    expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")
-)]
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on should panic"))]
 
 mod error;
 pub mod span;
@@ -10,8 +7,8 @@ pub mod choice;
 pub mod strategy;
 pub mod trace;
 pub mod runtime;
-pub mod task;
 pub mod time;
+pub mod task;
 pub mod sync;
 mod emit;
 pub mod rand;
@@ -21,6 +18,8 @@ pub mod sim;
 pub mod log;
 mod wall;
 pub mod check;
+#[cfg(feature = "proptest")]
+pub mod prop;
 pub mod scenario;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -53,11 +53,7 @@ fn record(metadata: &tracing::Metadata<'_>, message: String) {
     let (level, target) = (metadata.level().as_str(), metadata.target().to_owned());
     current::try_with(|world| {
         if world.events.is_some() {
-            world.record(Kind::Log {
-                level,
-                target,
-                message,
-            });
+            world.record(Kind::Log { level, target, message });
         }
     });
 }
@@ -70,17 +66,9 @@ pub fn captured<R>(f: impl FnOnce() -> R) -> R {
 
 /// The log lines of a trace, stamped with virtual time and task.
 pub fn lines(trace: &Trace) -> Vec<String> {
-    let logs = trace
-        .events
-        .iter()
-        .filter(|event| matches!(event.kind, Kind::Log { .. }));
+    let logs = trace.events.iter().filter(|event| matches!(event.kind, Kind::Log { .. }));
     let stamp = |event: &crate::trace::Event| {
-        format!(
-            "{} {}",
-            text::time(event.at),
-            event.task.as_deref().unwrap_or("-")
-        )
+        format!("{} {}", text::time(event.at), event.task.as_deref().unwrap_or("-"))
     };
-    logs.map(|event| format!("{} {}", stamp(event), text::what(&event.kind)))
-        .collect()
+    logs.map(|event| format!("{} {}", stamp(event), text::what(&event.kind))).collect()
 }

@@ -61,14 +61,7 @@ impl Predicate {
     ) -> Predicate {
         let reads = reads.iter().map(|label| hash_bytes(label.as_bytes())).collect();
         let holds = Box::new(move || holds().into_result());
-        Predicate {
-            name,
-            when,
-            reads,
-            holds,
-            satisfied: false,
-            why_not: String::new(),
-        }
+        Predicate { name, when, reads, holds, satisfied: false, why_not: String::new() }
     }
 
     /// Evaluates after a step that wrote `touched`; a broken `always` is returned.
@@ -122,43 +115,32 @@ impl Predicate {
     pub(crate) fn verdict(&self) -> Option<End> {
         let property = self.name.to_owned();
         match self.when {
-            When::Eventually if !self.satisfied => Some(End::Violated {
-                property,
-                detail: self.reason("never came to hold"),
-            }),
-            When::Converges if !self.satisfied => Some(End::NotConverged {
-                property,
-                detail: self.reason("does not hold at the end"),
-            }),
+            When::Eventually if !self.satisfied => {
+                Some(End::Violated { property, detail: self.reason("never came to hold") })
+            }
+            When::Converges if !self.satisfied => {
+                Some(End::NotConverged { property, detail: self.reason("does not hold at the end") })
+            }
             When::Always | When::Eventually | When::Converges | When::Sometimes => None,
         }
     }
 
     fn reason(&self, default: &str) -> String {
-        if self.why_not.is_empty() {
-            default.to_owned()
-        } else {
-            self.why_not.clone()
-        }
+        if self.why_not.is_empty() { default.to_owned() } else { self.why_not.clone() }
     }
 }
 
 /// Checks, here and now, that something holds; a broken property ends the run. Does nothing outside a simulation.
 pub fn always(property: &'static str, holds: bool, detail: impl FnOnce() -> String) {
     if !holds && crate::is_simulated() {
-        let violation = Violation {
-            property: property.to_owned(),
-            detail: detail(),
-        };
+        let violation = Violation { property: property.to_owned(), detail: detail() };
         current::try_with(|world| world.violate(violation));
     }
 }
 
 /// Says that a place was reached which no run must reach.
 pub fn unreachable(property: &'static str) {
-    always(property, false, || {
-        "a place that must not be reached was reached".to_owned()
-    });
+    always(property, false, || "a place that must not be reached was reached".to_owned());
 }
 
 /// Says that a place was reached which some run of the sweep must reach.

@@ -15,9 +15,7 @@ pub fn rng() -> ChoiceRng {
 
 /// A generator whose draws are choices at a site of the caller's.
 pub fn rng_at(site: &'static str) -> ChoiceRng {
-    ChoiceRng {
-        label: Label::new(site),
-    }
+    ChoiceRng { label: Label::new(site) }
 }
 
 /// See [`rng`].

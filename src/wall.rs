@@ -5,10 +5,7 @@ use std::time::Duration;
 /// Measures wall time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "wall time bounds a sweep and enters no run"
-    )]
+    #[expect(clippy::disallowed_types, reason = "wall time bounds a sweep and enters no run")]
     started: std::time::Instant,
 }
 
@@ -20,9 +17,7 @@ impl Stopwatch {
         reason = "wall time bounds a sweep and enters no run"
     )]
     pub(crate) fn start() -> Stopwatch {
-        Stopwatch {
-            started: std::time::Instant::now(),
-        }
+        Stopwatch { started: std::time::Instant::now() }
     }
 
     /// Since the start.

@@ -30,34 +30,25 @@ pub(super) fn is_due(seed: u64, one_in: u64) -> bool {
 pub(super) fn recheck(check: &Check, rechecks: Vec<Recheck>, program: &dyn Program) -> Vec<Failure> {
     let differing = Mutex::new(Vec::new());
     let jobs = check.threads_max();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "another thread is the point; a run never sees it"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "another thread is the point; a run never sees it")]
     std::thread::scope(|scope| {
         for job in 0..jobs {
             let (rechecks, differing) = (&rechecks, &differing);
             scope.spawn(move || {
                 // Last seeds first, and those of the next thread: another order, another thread.
-                let mine = rechecks
-                    .iter()
-                    .rev()
-                    .filter(|recheck| (recheck.job + 1) % jobs == job);
+                let mine = rechecks.iter().rev().filter(|recheck| (recheck.job + 1) % jobs == job);
                 for recheck in mine {
                     let again = check.sweep_seed(recheck.seed, true, program);
                     if let Some(agreed) = recheck.digests.first_difference(&again.digests) {
-                        let mut differing = differing
-                            .lock()
-                            .unwrap_or_else(std::sync::PoisonError::into_inner);
+                        let mut differing =
+                            differing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         differing.push((recheck.seed, agreed));
                     }
                 }
             });
         }
     });
-    let mut differing = differing
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut differing = differing.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     differing.sort_unstable();
     let count = differing.len() as u64;
     differing

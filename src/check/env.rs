@@ -57,10 +57,7 @@ impl Environment {
     ///
     /// # Errors
     /// A variable that cannot be read, by name.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Result<Environment, Error> {
         Environment::from_lookup(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
@@ -98,9 +95,7 @@ impl Environment {
 fn parse<T: FromStr>(name: &str, value: Option<String>) -> Result<Option<T>, Error> {
     let Some(value) = value else { return Ok(None) };
     let parsed = value.parse();
-    parsed
-        .map(Some)
-        .map_err(|_| Error::input(format!("{name}={value}: this is no whole number")))
+    parsed.map(Some).map_err(|_| Error::input(format!("{name}={value}: this is no whole number")))
 }
 
 /// Parses `i/n`, counted from 0.
@@ -108,9 +103,7 @@ fn parse<T: FromStr>(name: &str, value: Option<String>) -> Result<Option<T>, Err
 /// # Errors
 /// Anything else, and an `i` that is not below `n`.
 pub fn shard(text: &str) -> Result<(u64, u64), Error> {
-    let halves = text
-        .split_once('/')
-        .and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    let halves = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
     match halves {
         Some((i, n)) if i < n => Ok((i, n)),
         Some(_) | None => Err(Error::input(format!("`{text}` is no shard"))
@@ -130,10 +123,7 @@ mod tests {
     fn every_variable_is_read() {
         assert_eq!(with("FATUM_SEED", "7").unwrap().seed, Some(7));
         assert_eq!(with("FATUM_SHARD", "1/4").unwrap().shard, Some((1, 4)));
-        assert_eq!(
-            with("FATUM_TRACE", "jsonl").unwrap().trace,
-            Some(TraceFormat::Jsonl)
-        );
+        assert_eq!(with("FATUM_TRACE", "jsonl").unwrap().trace, Some(TraceFormat::Jsonl));
         assert_eq!(with("FATUM_RUNS", "").unwrap().runs, None);
     }
 

@@ -94,11 +94,7 @@ impl FailureFile {
             Error::input(format!("this is no failure file: {}", error.message())).at(path, text, start)
         })?;
         if file.version != VERSION {
-            let message = format!(
-                "{}: version {} of the format is not known",
-                path.display(),
-                file.version
-            );
+            let message = format!("{}: version {} of the format is not known", path.display(), file.version);
             return Err(Error::input(message).help(format!("this fatum reads version {VERSION}")));
         }
         let impossible = |problem| Error::input(format!("{}: impossible tape: {problem}", path.display()));
@@ -113,19 +109,11 @@ impl FailureFile {
 
     fn file_name(&self) -> String {
         let clean = |c: char| {
-            if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
-                c
-            } else {
-                '-'
-            }
+            if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }
         };
         let (kind, property) = self.end.signature();
         let property = property.map_or(String::new(), |property| format!("-{property}"));
-        let stem: String = format!("{}-{kind}{property}", self.name)
-            .chars()
-            .map(clean)
-            .take(120)
-            .collect();
+        let stem: String = format!("{}-{kind}{property}", self.name).chars().map(clean).take(120).collect();
         let tape = toml::to_string(&self.tape).expect("a tape holds only what TOML can hold");
         format!("{stem}-{:08x}.toml", hash_bytes(tape.as_bytes()) as u32)
     }
@@ -178,26 +166,16 @@ pub fn read(path: &Path) -> Result<FailureFile, Error> {
 pub fn read_text(path: &Path, size_max: u64) -> Result<String, Error> {
     let metadata = std::fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
     if metadata.is_dir() {
-        return Err(Error::input(format!(
-            "{} is a directory and not a file",
-            path.display()
-        )));
+        return Err(Error::input(format!("{} is a directory and not a file", path.display())));
     }
     if metadata.len() > size_max {
-        let message = format!(
-            "{} has {} bytes: more than the {size_max} allowed",
-            path.display(),
-            metadata.len()
-        );
+        let message =
+            format!("{} has {} bytes: more than the {size_max} allowed", path.display(), metadata.len());
         return Err(Error::input(message));
     }
     let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
     String::from_utf8(bytes).map_err(|error| {
-        let message = format!(
-            "{} is not UTF-8: byte {}",
-            path.display(),
-            error.utf8_error().valid_up_to()
-        );
+        let message = format!("{} is not UTF-8: byte {}", path.display(), error.utf8_error().valid_up_to());
         Error::input(message)
     })
 }

@@ -15,19 +15,12 @@ impl<F: Fn(&mut Sim) + Send + Sync> Program for F {}
 impl Check {
     /// A world for this check; the source is the caller's to set.
     fn builder(&self) -> SimBuilder {
-        Sim::builder()
-            .faults(self.faults.clone())
-            .budget(self.budget)
-            .panics(self.panics)
-            .leaks(self.leaks)
+        Sim::builder().faults(self.faults.clone()).budget(self.budget).panics(self.panics).leaks(self.leaks)
     }
 
     /// The run of a seed, with nothing kept but digests.
     pub(super) fn sweep_seed(&self, seed: u64, checkpoints: bool, program: &dyn Program) -> Run {
-        let builder = self
-            .builder()
-            .seed(seed)
-            .strategy(self.strategy, self.calibration);
+        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
         run(builder.checkpoints(checkpoints), program)
     }
 
@@ -37,19 +30,13 @@ impl Check {
     }
 
     pub(super) fn record_seed(&self, seed: u64, keep: Keep, program: &dyn Program) -> Run {
-        let builder = self
-            .builder()
-            .seed(seed)
-            .strategy(self.strategy, self.calibration);
+        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
         run(builder.keep(keep), program)
     }
 
     /// The run of a seed, in which `running` always names the task that takes its turn.
     pub(super) fn run_watched(&self, seed: u64, running: Arc<Mutex<String>>, program: &dyn Program) -> Run {
-        let builder = self
-            .builder()
-            .seed(seed)
-            .strategy(self.strategy, self.calibration);
+        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
         run(builder.keep(Keep::Tape).watch(running), program)
     }
 
@@ -81,12 +68,7 @@ impl Check {
 
     /// The same run with its tape.
     pub(super) fn record_steps(&self, steps: &[Step], program: &dyn Program) -> Run {
-        run(
-            self.builder()
-                .source(Box::new(StepsSource::new(steps.to_vec())))
-                .keep(Keep::Tape),
-            program,
-        )
+        run(self.builder().source(Box::new(StepsSource::new(steps.to_vec()))).keep(Keep::Tape), program)
     }
 }
 

@@ -22,8 +22,7 @@ impl Check {
     pub fn assert_passes(&self, program: impl Program) {
         let verdict = std::thread::scope(|scope| {
             let own = scope.spawn(|| self.passes(&program));
-            own.join()
-                .unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+            own.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
         });
         if let Err(page) = verdict {
             panic!("{}\n\n{page}", self.name);
@@ -49,11 +48,7 @@ impl Check {
         }
         let check = environment.apply(self.clone());
         let report = check.sweep(program, &|_| {}).map_err(|error| error.to_string())?;
-        if report.is_passed() {
-            Ok(())
-        } else {
-            Err(check.render(&report))
-        }
+        if report.is_passed() { Ok(()) } else { Err(check.render(&report)) }
     }
 
     /// The files that are replayed first, sorted by name.
@@ -62,9 +57,8 @@ impl Check {
             return Ok(Vec::new());
         };
         let entries = std::fs::read_dir(dir).map_err(|error| Error::io("list", dir, error))?;
-        let mut paths: Vec<PathBuf> = entries
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .collect();
+        let mut paths: Vec<PathBuf> =
+            entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
         paths.sort();
         Ok(paths)
@@ -87,10 +81,8 @@ impl Check {
 
 /// What a replay shows: whether it is the same failure, the story, who waits, and the trace where wanted.
 pub fn replay_page(path: &Path, file: &FailureFile, run: &Run, trace: Option<TraceFormat>) -> String {
-    let mut page = vec![
-        format!("replay of {}: {}", path.display(), replay_verdict(file, run)),
-        String::new(),
-    ];
+    let mut page =
+        vec![format!("replay of {}: {}", path.display(), replay_verdict(file, run)), String::new()];
     page.extend(story(run).into_iter().map(|line| format!("  {line}")));
     page.push(String::new());
     page.extend(render_blocked(run));
@@ -105,11 +97,7 @@ pub fn replay_page(path: &Path, file: &FailureFile, run: &Run, trace: Option<Tra
 /// How a replay compares with its file, in a sentence.
 pub fn replay_verdict(file: &FailureFile, run: &Run) -> String {
     let matched = run.matched;
-    let met = format!(
-        "{} of {} deviations met",
-        matched.met,
-        matched.met + matched.unmatched
-    );
+    let met = format!("{} of {} deviations met", matched.met, matched.met + matched.unmatched);
     if file.has_digests_of(run) && file.end == run.end {
         format!("reproduced, the same run to the last event ({met})")
     } else if file.end.signature() == run.end.signature() {

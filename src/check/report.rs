@@ -115,10 +115,7 @@ impl Report {
             warnings.push(format!("never met in {} runs: {}", self.runs, names.join(", ")));
         }
         if self.inconclusive_runs > 0 {
-            warnings.push(format!(
-                "{} runs spent their budget and prove nothing",
-                self.inconclusive_runs
-            ));
+            warnings.push(format!("{} runs spent their budget and prove nothing", self.inconclusive_runs));
         }
         warnings
     }
@@ -135,10 +132,8 @@ impl Check {
 
 /// The page of one failure: what broke, the story, how it was found, the file, the command.
 pub fn render_failure(failure: &Failure) -> String {
-    let mut page = vec![
-        format!("FAILED after {:?}: {}", failure.run.time, failure.end.sentence()),
-        String::new(),
-    ];
+    let mut page =
+        vec![format!("FAILED after {:?}: {}", failure.run.time, failure.end.sentence()), String::new()];
     page.extend(failure.story.iter().map(|line| format!("  {line}")));
     page.push(String::new());
     page.extend(render_blocked(&failure.run));
@@ -173,22 +168,13 @@ pub fn render_blocked(run: &Run) -> Vec<String> {
         let since = crate::trace::text::time(blocked.since);
         let required = if blocked.required { " (required)" } else { "" };
         if blocked.waits.is_empty() {
-            lines.push(format!(
-                "  {}{required}, since {since}: on nothing that can wake it",
-                blocked.task
-            ));
+            lines.push(format!("  {}{required}, since {since}: on nothing that can wake it", blocked.task));
         }
         for wait in &blocked.waits {
             let since = wait.since.map_or(since.clone(), crate::trace::text::time);
-            let place = wait
-                .place
-                .as_ref()
-                .map_or(String::new(), |place| format!(" at {place}"));
-            let resource = if wait.resource.is_empty() {
-                String::new()
-            } else {
-                format!(" on {}", wait.resource)
-            };
+            let place = wait.place.as_ref().map_or(String::new(), |place| format!(" at {place}"));
+            let resource =
+                if wait.resource.is_empty() { String::new() } else { format!(" on {}", wait.resource) };
             let holders = match wait.holders.as_slice() {
                 [] => String::new(),
                 holders => format!(", held by {}", holders.join(", ")),

@@ -14,11 +14,7 @@ const WIDTH_MAX: usize = 160;
 pub fn story(run: &Run) -> Vec<String> {
     let events = &run.trace.events;
     let deviations = deviations(events);
-    let verdict = format!(
-        "{}  {}",
-        text::time(run.time.as_nanos() as u64),
-        run.end.sentence()
-    );
+    let verdict = format!("{}  {}", text::time(run.time.as_nanos() as u64), run.end.sentence());
     let room = LINES_MAX - 1;
     let mut lines: Vec<(usize, String)> = deviations.iter().take(room).cloned().collect();
     if deviations.len() > room {
@@ -44,11 +40,7 @@ fn deviations(events: &[Event]) -> Vec<(usize, String)> {
     let mut previous: Option<(usize, &str)> = None;
     for (index, event) in events.iter().enumerate() {
         match &event.kind {
-            Kind::Turn {
-                turn,
-                instead_of: Some(oldest),
-                ..
-            } => {
+            Kind::Turn { turn, instead_of: Some(oldest), .. } => {
                 let task = event.task.as_deref().unwrap_or("-");
                 let during = during(events, index);
                 match (previous, lines.last_mut()) {
@@ -82,24 +74,13 @@ fn deviations(events: &[Event]) -> Vec<(usize, String)> {
 
 /// What the turn that begins at `index` did first, in brackets.
 fn during(events: &[Event], index: usize) -> String {
-    let turn = events[index + 1..]
-        .iter()
-        .take_while(|event| !matches!(event.kind, Kind::Turn { .. }));
-    let record = turn
-        .into_iter()
-        .find(|event| matches!(event.kind, Kind::Record { .. }));
+    let turn = events[index + 1..].iter().take_while(|event| !matches!(event.kind, Kind::Turn { .. }));
+    let record = turn.into_iter().find(|event| matches!(event.kind, Kind::Record { .. }));
     record.map_or_else(String::new, |event| format!(" ({})", text::what(&event.kind)))
 }
 
 fn choice(event: &Event) -> String {
-    let Kind::Choice {
-        site,
-        owner,
-        occurrence,
-        option,
-        meaning,
-    } = &event.kind
-    else {
+    let Kind::Choice { site, owner, occurrence, option, meaning } = &event.kind else {
         return String::new();
     };
     let at = text::time(event.at);
@@ -129,21 +110,13 @@ fn ordinal(number: u32) -> String {
 
 /// The last records, the latest first.
 fn records_before_the_end(events: &[Event]) -> impl Iterator<Item = (usize, String)> {
-    let end = events
-        .iter()
-        .position(|event| matches!(event.kind, Kind::Violated { .. }))
-        .unwrap_or(events.len());
-    let records = events[..end]
-        .iter()
-        .enumerate()
-        .rev()
-        .filter(|(_, event)| matches!(event.kind, Kind::Record { .. }));
+    let end =
+        events.iter().position(|event| matches!(event.kind, Kind::Violated { .. })).unwrap_or(events.len());
+    let records =
+        events[..end].iter().enumerate().rev().filter(|(_, event)| matches!(event.kind, Kind::Record { .. }));
     records.map(|(index, event)| {
         let task = event.task.as_deref().unwrap_or("-");
-        (
-            index,
-            format!("{}  {task}: {}", text::time(event.at), text::what(&event.kind)),
-        )
+        (index, format!("{}  {task}: {}", text::time(event.at), text::what(&event.kind)))
     })
 }
 

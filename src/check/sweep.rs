@@ -76,12 +76,7 @@ impl Tally {
             let (kind, property) = run.end.signature();
             let signature = (kind, property.map(str::to_owned));
             let digests = (run.digests.choice, run.digests.trace);
-            self.failing.push(Failing {
-                index,
-                origin: origin(),
-                signature,
-                digests,
-            });
+            self.failing.push(Failing { index, origin: origin(), signature, digests });
         }
     }
 
@@ -105,11 +100,7 @@ impl Tally {
 }
 
 fn add_site(sites: &mut BTreeMap<&'static str, SiteStats>, site: SiteStats) {
-    let sum = sites.entry(site.site).or_insert(SiteStats {
-        asked: 0,
-        fired: 0,
-        ..site
-    });
+    let sum = sites.entry(site.site).or_insert(SiteStats { asked: 0, fired: 0, ..site });
     sum.asked += site.asked;
     sum.fired += site.fired;
 }
@@ -180,10 +171,7 @@ impl Check {
             &shared.watchdog,
             program,
         );
-        let tallies = shared
-            .tallies
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tallies = shared.tallies.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         longest_prefix(tallies, self.shard)
     }
 
@@ -210,11 +198,7 @@ impl Check {
             let recheck = determinism::is_due(seed, self.recheck_one_in);
             let run = self.sweep_seed(seed, recheck, program);
             if recheck {
-                tally.rechecks.push(Recheck {
-                    job,
-                    seed,
-                    digests: run.digests.clone(),
-                });
+                tally.rechecks.push(Recheck { job, seed, digests: run.digests.clone() });
             }
             tally.add(index, || Origin::Seed(seed), run);
         }
@@ -276,11 +260,7 @@ impl Check {
             distinct_traces: tally.traces.len() as u64,
             faults_fired: tally.faults_fired,
             picks: tally.picks,
-            coverage: tally
-                .coverage
-                .into_iter()
-                .map(|(name, hits)| (name.to_owned(), hits))
-                .collect(),
+            coverage: tally.coverage.into_iter().map(|(name, hits)| (name.to_owned(), hits)).collect(),
             sites: tally.sites.into_values().collect(),
             calibration: self.calibration,
             failing_runs: tally.failing.len() as u64,
@@ -294,10 +274,7 @@ impl Check {
     fn failures(&self, failing: &[Failing], program: &dyn Program) -> Result<Vec<Failure>, Error> {
         let mut groups: Vec<Vec<&Failing>> = Vec::new();
         for run in failing {
-            match groups
-                .iter_mut()
-                .find(|group| group[0].signature == run.signature)
-            {
+            match groups.iter_mut().find(|group| group[0].signature == run.signature) {
                 Some(group) => group.push(run),
                 None => groups.push(vec![run]),
             }
@@ -394,10 +371,8 @@ struct Shared {
 /// The chunks from the first on, as far as all are done.
 fn longest_prefix(tallies: BTreeMap<u64, Tally>, (shard, shards): (u64, u64)) -> Tally {
     let mut whole = Tally::default();
-    let complete = tallies
-        .into_iter()
-        .zip(0u64..)
-        .take_while(|((chunk, _), nth)| *chunk == shard + nth * shards);
+    let complete =
+        tallies.into_iter().zip(0u64..).take_while(|((chunk, _), nth)| *chunk == shard + nth * shards);
     for ((_, tally), _) in complete {
         whole.merge(tally);
     }

@@ -30,10 +30,7 @@ struct Job {
 impl Watchdog {
     /// For this many threads; the calling thread is the one that will watch.
     pub(super) fn new(jobs: usize) -> Watchdog {
-        Watchdog {
-            jobs: (0..jobs).map(|_| Job::default()).collect(),
-            watcher: std::thread::current(),
-        }
+        Watchdog { jobs: (0..jobs).map(|_| Job::default()).collect(), watcher: std::thread::current() }
     }
 
     /// A thread begins a seed.
@@ -50,11 +47,8 @@ impl Watchdog {
 
     /// Looks until all threads retired; a run that takes too long ends the process.
     pub(super) fn watch(&self, check: &Check, program: &dyn Program) {
-        let mut seen: Vec<(u64, crate::wall::Stopwatch)> = self
-            .jobs
-            .iter()
-            .map(|_| (0, crate::wall::Stopwatch::start()))
-            .collect();
+        let mut seen: Vec<(u64, crate::wall::Stopwatch)> =
+            self.jobs.iter().map(|_| (0, crate::wall::Stopwatch::start())).collect();
         while !self.jobs.iter().all(|job| job.retired.load(Ordering::Acquire)) {
             std::thread::park_timeout(LOOK_EVERY);
             for (job, (runs, since)) in self.jobs.iter().zip(&mut seen) {
@@ -88,10 +82,7 @@ fn hang(check: &Check, seed: u64, program: &dyn Program) -> ! {
         let task = running.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let name = &check.name;
         if again.is_finished() {
-            eprintln!(
-                "{name}: seed {seed} takes longer than {:?} of wall time",
-                check.hang_after
-            );
+            eprintln!("{name}: seed {seed} takes longer than {:?} of wall time", check.hang_after);
         } else {
             eprintln!(
                 "{name}: a poll of task {task} never returns (seed {seed}, after {:?})",

@@ -12,10 +12,7 @@ pub struct BytesSource {
 impl BytesSource {
     /// Answers from `bytes`.
     pub fn new(bytes: &[u8]) -> BytesSource {
-        BytesSource {
-            bytes: bytes.to_vec(),
-            at: 0,
-        }
+        BytesSource { bytes: bytes.to_vec(), at: 0 }
     }
 
     fn next(&mut self) -> u64 {
@@ -34,21 +31,13 @@ impl BytesSource {
 impl Source for BytesSource {
     fn choose(&mut self, ask: &Ask<'_>) -> u64 {
         let number = self.number(ask.arity);
-        let option = if ask.arity == u64::MAX {
-            number
-        } else {
-            number % ask.arity.max(1)
-        };
+        let option = if ask.arity == u64::MAX { number } else { number % ask.arity.max(1) };
         if ask.exists(option) { option } else { 0 }
     }
 
     fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
         let rank = self.number(ready.len() as u64) % ready.len() as u64;
-        if rank == 0 {
-            ready.oldest()
-        } else {
-            ready.nth_oldest(rank as usize)
-        }
+        if rank == 0 { ready.oldest() } else { ready.nth_oldest(rank as usize) }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {

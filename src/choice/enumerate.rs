@@ -54,25 +54,13 @@ impl StepsSource {
     /// The source that deviates at `steps`, which ascend.
     pub fn new(steps: Vec<Step>) -> StepsSource {
         let first = steps.last().map_or(0, |step| step.position + 1);
-        let asked = Asked {
-            first,
-            options: Vec::new(),
-        };
-        StepsSource {
-            steps,
-            met: 0,
-            position: 0,
-            asked,
-            shape: None,
-        }
+        let asked = Asked { first, options: Vec::new() };
+        StepsSource { steps, met: 0, position: 0, asked, shape: None }
     }
 
     /// As [`StepsSource::new`], and only deviations that keep the run within `shape` are noted as possible.
     pub fn shaped(steps: Vec<Step>, shape: Shape) -> StepsSource {
-        StepsSource {
-            shape: Some(shape),
-            ..StepsSource::new(steps)
-        }
+        StepsSource { shape: Some(shape), ..StepsSource::new(steps) }
     }
 
     /// What the run was asked after the last deviation.
@@ -109,14 +97,8 @@ impl Source for StepsSource {
 
     fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
         let arity = ready.len() as u64;
-        let rank = self.answer(None, || {
-            landmarks(arity).into_iter().filter(|&rank| rank > 0).collect()
-        });
-        if rank == 0 {
-            ready.oldest()
-        } else {
-            ready.nth_oldest(rank.min(arity - 1) as usize)
-        }
+        let rank = self.answer(None, || landmarks(arity).into_iter().filter(|&rank| rank > 0).collect());
+        if rank == 0 { ready.oldest() } else { ready.nth_oldest(rank.min(arity - 1) as usize) }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
@@ -153,23 +135,14 @@ struct Frame {
 impl Enumerator {
     /// All runs with at most `depth` deviations.
     pub fn new(depth: usize) -> Enumerator {
-        Enumerator {
-            depth,
-            level: 0,
-            frames: Vec::new(),
-            steps: Vec::new(),
-            started: false,
-        }
+        Enumerator { depth, level: 0, frames: Vec::new(), steps: Vec::new(), started: false }
     }
 
     /// The next run, or `None` when all were listed. Call [`Enumerator::ran`] after each.
     pub fn advance(&mut self) -> Option<Next> {
         if !self.started {
             self.started = true;
-            return Some(Next {
-                steps: Vec::new(),
-                seen: false,
-            });
+            return Some(Next { steps: Vec::new(), seen: false });
         }
         loop {
             if self.frames.is_empty() {
@@ -178,10 +151,7 @@ impl Enumerator {
                     return None;
                 }
                 self.steps.clear();
-                return Some(Next {
-                    steps: Vec::new(),
-                    seen: true,
-                });
+                return Some(Next { steps: Vec::new(), seen: true });
             }
             self.steps.truncate(self.frames.len() - 1);
             let Some(step) = self.frames.last_mut().and_then(Frame::next) else {
@@ -189,21 +159,14 @@ impl Enumerator {
                 continue;
             };
             self.steps.push(step);
-            return Some(Next {
-                steps: self.steps.clone(),
-                seen: self.steps.len() < self.level,
-            });
+            return Some(Next { steps: self.steps.clone(), seen: self.steps.len() < self.level });
         }
     }
 
     /// Tells what the run that [`Enumerator::advance`] gave last was asked.
     pub fn ran(&mut self, asked: Asked) {
         if self.steps.len() < self.level {
-            self.frames.push(Frame {
-                asked,
-                position: 0,
-                option: 0,
-            });
+            self.frames.push(Frame { asked, position: 0, option: 0 });
         }
     }
 }
@@ -213,10 +176,7 @@ impl Frame {
         while let Some(options) = self.asked.options.get(self.position) {
             if let Some(&option) = options.get(self.option) {
                 self.option += 1;
-                return Some(Step {
-                    position: self.asked.first + self.position as u64,
-                    option,
-                });
+                return Some(Step { position: self.asked.first + self.position as u64, option });
             }
             (self.position, self.option) = (self.position + 1, 0);
         }

@@ -125,10 +125,7 @@ impl FaultRule {
     /// Whether the rule speaks of this site.
     pub fn covers(&self, site: &str, object: &str, host: &str) -> bool {
         matches(&self.site, site)
-            && self
-                .object
-                .as_deref()
-                .is_none_or(|pattern| matches(pattern, object))
+            && self.object.as_deref().is_none_or(|pattern| matches(pattern, object))
             && self.host.as_deref().is_none_or(|pattern| matches(pattern, host))
     }
 }
@@ -169,21 +166,15 @@ impl FaultPlan {
 
     /// How long `option` of a fault site makes an operation wait, if it is a slow one.
     pub fn delay(&self, site: &str, object: &str, host: &str, option: u64) -> Option<Duration> {
-        let quarters = u32::try_from(option)
-            .ok()
-            .filter(|option| (4..8).contains(option))?
-            - 3;
-        self.rules
-            .iter()
-            .filter(|rule| rule.covers(site, object, host))
-            .find_map(|rule| match rule.kind {
-                FaultKind::Slow(by) => Some(by * quarters / 4),
-                FaultKind::Error
-                | FaultKind::Hang
-                | FaultKind::Cancel
-                | FaultKind::Stall
-                | FaultKind::LateTimer => None,
-            })
+        let quarters = u32::try_from(option).ok().filter(|option| (4..8).contains(option))? - 3;
+        self.rules.iter().filter(|rule| rule.covers(site, object, host)).find_map(|rule| match rule.kind {
+            FaultKind::Slow(by) => Some(by * quarters / 4),
+            FaultKind::Error
+            | FaultKind::Hang
+            | FaultKind::Cancel
+            | FaultKind::Stall
+            | FaultKind::LateTimer => None,
+        })
     }
 
     /// Whether any rule speaks of `site`.
@@ -195,27 +186,13 @@ impl FaultPlan {
 /// What option `option` of a fault site does, in words.
 pub fn option_name(site: &str, option: u64) -> &'static str {
     if site == SITE_STALL || site == SITE_LATE {
-        return [
-            "on time",
-            "1 deadline late",
-            "2 deadlines late",
-            "3 deadlines late",
-            "4 deadlines late",
-        ]
-        .get(option as usize)
-        .copied()
-        .unwrap_or("late");
+        return ["on time", "1 deadline late", "2 deadlines late", "3 deadlines late", "4 deadlines late"]
+            .get(option as usize)
+            .copied()
+            .unwrap_or("late");
     }
-    const NAMES: [&str; 8] = [
-        "no fault",
-        "error",
-        "hang",
-        "cancel",
-        "slow (1/4)",
-        "slow (1/2)",
-        "slow (3/4)",
-        "slow",
-    ];
+    const NAMES: [&str; 8] =
+        ["no fault", "error", "hang", "cancel", "slow (1/4)", "slow (1/2)", "slow (3/4)", "slow"];
     NAMES.get(option as usize).copied().unwrap_or("unknown fault")
 }
 
@@ -225,13 +202,9 @@ mod tests {
 
     #[test]
     fn patterns_match_whole_names_or_prefixes() {
-        for (pattern, text, expected) in [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("a*", "ab", true),
-            ("*", "", true),
-            ("a*", "b", false),
-        ] {
+        for (pattern, text, expected) in
+            [("a", "a", true), ("a", "ab", false), ("a*", "ab", true), ("*", "", true), ("a*", "b", false)]
+        {
             assert_eq!(matches(pattern, text), expected, "{pattern} against {text}");
         }
     }
@@ -240,18 +213,11 @@ mod tests {
     fn options_are_those_of_the_covering_rules() {
         let plan = FaultPlan::none()
             .with(FaultRule::new("action.run", FaultKind::Error, 0.1).on("fr"))
-            .with(FaultRule::new(
-                "action.*",
-                FaultKind::Slow(Duration::from_secs(4)),
-                0.1,
-            ));
+            .with(FaultRule::new("action.*", FaultKind::Slow(Duration::from_secs(4)), 0.1));
         assert_eq!(plan.options("action.run", "fr", "main"), 0b1111_0011);
         assert_eq!(plan.options("action.run", "hc", "main"), 0b1111_0001);
         assert_eq!(plan.options("other", "hc", "main"), 1);
-        assert_eq!(
-            plan.delay("action.run", "hc", "main", 5),
-            Some(Duration::from_secs(2))
-        );
+        assert_eq!(plan.delay("action.run", "hc", "main", 5), Some(Duration::from_secs(2)));
         assert_eq!(plan.delay("action.run", "hc", "main", 1), None);
     }
 }

@@ -10,10 +10,7 @@ pub struct Label {
 impl Label {
     /// A label; `const`, so that built-in sites pay nothing.
     pub const fn new(name: &'static str) -> Label {
-        Label {
-            name,
-            hash: hash_bytes(name.as_bytes()),
-        }
+        Label { name, hash: hash_bytes(name.as_bytes()) }
     }
 
     /// The text.

@@ -71,10 +71,7 @@ impl Ask<'_> {
 
     /// The options that search may use: all of a small domain, at most [`LANDMARKS_MAX`] of a large one, ascending.
     pub fn landmarks(&self) -> Vec<u64> {
-        landmarks(self.arity)
-            .into_iter()
-            .filter(|&option| self.exists(option))
-            .collect()
+        landmarks(self.arity).into_iter().filter(|&option| self.exists(option)).collect()
     }
 }
 

@@ -29,18 +29,9 @@ impl Names {
         let path = join(&parent, &name, *ordinal);
         let slot = slot as usize;
         if self.tasks.len() <= slot {
-            self.tasks.resize(
-                slot + 1,
-                Named {
-                    path: Arc::from(""),
-                    turn: 0,
-                },
-            );
+            self.tasks.resize(slot + 1, Named { path: Arc::from(""), turn: 0 });
         }
-        self.tasks[slot] = Named {
-            path: path.clone(),
-            turn: 0,
-        };
+        self.tasks[slot] = Named { path: path.clone(), turn: 0 };
         path
     }
 
@@ -86,10 +77,7 @@ fn join(parent: &str, name: &str, ordinal: u32) -> Arc<str> {
 /// The last named segment of a future's type name: `a::b::worker::{{closure}}` is `worker`.
 pub fn segment(type_name: &'static str) -> &'static str {
     let plain = type_name.split('<').next().unwrap_or(type_name);
-    plain
-        .rsplit("::")
-        .find(|part| !part.is_empty() && !part.starts_with('{'))
-        .unwrap_or("task")
+    plain.rsplit("::").find(|part| !part.is_empty() && !part.starts_with('{')).unwrap_or("task")
 }
 
 #[cfg(test)]
@@ -100,9 +88,8 @@ mod tests {
     fn siblings_of_one_name_are_counted() {
         let mut names = Names::default();
         names.spawn(0, None, "main");
-        let paths: Vec<_> = (1..4)
-            .map(|slot| names.spawn(slot, Some("main"), "worker").to_string())
-            .collect();
+        let paths: Vec<_> =
+            (1..4).map(|slot| names.spawn(slot, Some("main"), "worker").to_string()).collect();
         assert_eq!(paths, ["main/worker", "main/worker#2", "main/worker#3"]);
     }
 

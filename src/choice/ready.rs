@@ -25,11 +25,7 @@ impl Ready {
     /// Adds a task as the youngest.
     #[inline]
     pub fn push(&mut self, slot: u32, serial: u32) {
-        self.entries.push(Entry {
-            slot,
-            serial,
-            seq: self.seq_next,
-        });
+        self.entries.push(Entry { slot, serial, seq: self.seq_next });
         self.seq_next += 1;
     }
 

@@ -67,9 +67,9 @@ pub(crate) mod wide {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         match Wide::deserialize(deserializer)? {
             Wide::Number(number) => Ok(number),
-            Wide::Text(text) => text
-                .parse()
-                .map_err(|_| D::Error::custom(format!("`{text}` is no whole number"))),
+            Wide::Text(text) => {
+                text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no whole number")))
+            }
         }
     }
 }
@@ -96,39 +96,39 @@ impl Tape {
             let place = format!("schedule entry for turn {} of `{}`", entry.turn, entry.task);
             check(entry.turn > 0, || format!("{place}: turns are counted from 1"))?;
             check(!entry.by.is_empty(), || format!("{place}: `by` names no task"))?;
-            check(turns.insert((&entry.task, entry.turn)), || {
-                format!("{place}: stands twice")
-            })?;
+            check(turns.insert((&entry.task, entry.turn)), || format!("{place}: stands twice"))?;
         }
         let mut asked = BTreeSet::new();
         for entry in &self.choice {
-            let place = format!(
-                "choice {} of `{}` at `{}`",
-                entry.occurrence, entry.owner, entry.site
-            );
-            check(entry.occurrence > 0, || {
-                format!("{place}: occurrences are counted from 1")
+            let place = format!("choice {} of `{}` at `{}`", entry.occurrence, entry.owner, entry.site);
+            check(entry.occurrence > 0, || format!("{place}: occurrences are counted from 1"))?;
+            check(entry.option > 0, || format!("{place}: option 0 is the baseline and no deviation"))?;
+            check(asked.insert((&entry.site, &entry.owner, entry.occurrence)), || {
+                format!("{place}: stands twice")
             })?;
-            check(entry.option > 0, || {
-                format!("{place}: option 0 is the baseline and no deviation")
-            })?;
-            check(
-                asked.insert((&entry.site, &entry.owner, entry.occurrence)),
-                || format!("{place}: stands twice"),
-            )?;
         }
         Ok(())
+    }
+
+    /// The tape without `count` of its deviations from the `start`-th on: overtakings first, then the other choices.
+    pub fn without(&self, start: usize, count: usize) -> Tape {
+        let mut tape = Tape::default();
+        let mut index = 0..;
+        let mut stays = || index.next().is_none_or(|index: usize| index < start || index >= start + count);
+        for entry in &self.schedule {
+            for by in entry.by.iter().filter(|_| stays()) {
+                tape.note_overtaking(&entry.task, entry.turn, by);
+            }
+        }
+        tape.choice = self.choice.iter().filter(|_| stays()).cloned().collect();
+        tape
     }
 
     /// Notes that `by` ran before the turn of `task`, which was the oldest.
     pub fn note_overtaking(&mut self, task: &str, turn: u32, by: &str) {
         match self.schedule.last_mut() {
             Some(last) if last.task == task && last.turn == turn => last.by.push(by.to_owned()),
-            _ => self.schedule.push(Overtaken {
-                task: task.to_owned(),
-                turn,
-                by: vec![by.to_owned()],
-            }),
+            _ => self.schedule.push(Overtaken { task: task.to_owned(), turn, by: vec![by.to_owned()] }),
         }
     }
 }
@@ -139,11 +139,7 @@ fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), String> {
 
 /// Who owns a question: the object at its host where the site names one, else the task.
 pub fn owner(object: &str, host: &str, task: &str) -> String {
-    if object.is_empty() {
-        task.to_owned()
-    } else {
-        format!("{object}@{host}")
-    }
+    if object.is_empty() { task.to_owned() } else { format!("{object}@{host}") }
 }
 
 /// Answers from a tape; 0 where the tape is silent.
@@ -166,19 +162,11 @@ impl TapeSource {
         };
         for entry in &tape.schedule {
             let by: Vec<String> = entry.by.iter().rev().cloned().collect();
-            source
-                .schedule
-                .entry(entry.task.clone())
-                .or_default()
-                .insert(entry.turn, by);
+            source.schedule.entry(entry.task.clone()).or_default().insert(entry.turn, by);
         }
         for entry in &tape.choice {
             let key = (entry.site.clone(), entry.owner.clone());
-            source
-                .choices
-                .entry(key)
-                .or_default()
-                .insert(entry.occurrence, entry.option);
+            source.choices.entry(key).or_default().insert(entry.occurrence, entry.option);
         }
         source
     }
@@ -188,9 +176,8 @@ impl TapeSource {
         let turns = self.schedule.get_mut(&**names.path(oldest.slot))?;
         let by = turns.get_mut(&names.next_turn(oldest.slot))?;
         while let Some(path) = by.pop() {
-            let found = ready
-                .iter()
-                .position(|entry| entry.slot != oldest.slot && **names.path(entry.slot) == *path);
+            let found =
+                ready.iter().position(|entry| entry.slot != oldest.slot && **names.path(entry.slot) == *path);
             if let Some(index) = found {
                 self.met += 1;
                 return Some(index);
@@ -206,10 +193,7 @@ impl Source for TapeSource {
             return 0;
         }
         let key = (ask.label.name().to_owned(), owner(ask.object, ask.host, ask.task));
-        let answer = self
-            .choices
-            .get_mut(&key)
-            .and_then(|answers| answers.remove(&ask.occurrence));
+        let answer = self.choices.get_mut(&key).and_then(|answers| answers.remove(&ask.occurrence));
         match answer {
             Some(option) if ask.exists(option) => {
                 self.met += 1;
@@ -222,8 +206,7 @@ impl Source for TapeSource {
     fn pick(&mut self, ready: &Ready, names: Option<&Names>) -> usize {
         let oldest = ready.oldest();
         let names = names.expect("a run that plays a tape keeps names");
-        self.overtaker(ready.entries(), names, ready.entries()[oldest])
-            .unwrap_or(oldest)
+        self.overtaker(ready.entries(), names, ready.entries()[oldest]).unwrap_or(oldest)
     }
 
     fn needs_names(&self) -> bool {
@@ -231,10 +214,7 @@ impl Source for TapeSource {
     }
 
     fn matched(&self) -> Matched {
-        Matched {
-            met: self.met,
-            unmatched: self.total - self.met,
-        }
+        Matched { met: self.met, unmatched: self.total - self.met }
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
@@ -247,11 +227,7 @@ mod tests {
     use super::*;
 
     fn overtaken(task: &str, turn: u32, by: &[&str]) -> Overtaken {
-        Overtaken {
-            task: task.into(),
-            turn,
-            by: by.iter().map(|path| (*path).to_owned()).collect(),
-        }
+        Overtaken { task: task.into(), turn, by: by.iter().map(|path| (*path).to_owned()).collect() }
     }
 
     #[test]
@@ -260,50 +236,18 @@ mod tests {
         for (task, turn, by) in [("a", 1, "b"), ("a", 1, "c"), ("a", 2, "b")] {
             tape.note_overtaking(task, turn, by);
         }
-        assert_eq!(
-            tape.schedule,
-            [overtaken("a", 1, &["b", "c"]), overtaken("a", 2, &["b"])]
-        );
+        assert_eq!(tape.schedule, [overtaken("a", 1, &["b", "c"]), overtaken("a", 2, &["b"])]);
         assert_eq!(tape.deviations(), 3);
     }
 
     #[test]
     fn impossible_tapes_are_told_where() {
-        let zero = Deviation {
-            site: "s".into(),
-            owner: "o".into(),
-            occurrence: 1,
-            option: 0,
-        };
+        let zero = Deviation { site: "s".into(), owner: "o".into(), occurrence: 1, option: 0 };
         for (tape, expected) in [
-            (
-                Tape {
-                    schedule: vec![overtaken("a", 0, &["b"])],
-                    choice: vec![],
-                },
-                "counted from 1",
-            ),
-            (
-                Tape {
-                    schedule: vec![overtaken("a", 1, &[])],
-                    choice: vec![],
-                },
-                "names no task",
-            ),
-            (
-                Tape {
-                    schedule: vec![overtaken("a", 1, &["b"]); 2],
-                    choice: vec![],
-                },
-                "stands twice",
-            ),
-            (
-                Tape {
-                    schedule: vec![],
-                    choice: vec![zero],
-                },
-                "option 0 is the baseline",
-            ),
+            (Tape { schedule: vec![overtaken("a", 0, &["b"])], choice: vec![] }, "counted from 1"),
+            (Tape { schedule: vec![overtaken("a", 1, &[])], choice: vec![] }, "names no task"),
+            (Tape { schedule: vec![overtaken("a", 1, &["b"]); 2], choice: vec![] }, "stands twice"),
+            (Tape { schedule: vec![], choice: vec![zero] }, "option 0 is the baseline"),
         ] {
             let message = tape.validate().expect_err(expected);
             assert!(message.contains(expected), "{message}");

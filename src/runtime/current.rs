@@ -38,11 +38,7 @@ struct Thread {
 
 impl Thread {
     const fn new() -> Thread {
-        Thread {
-            epoch_next: 0,
-            live: Vec::new(),
-            parked: Vec::new(),
-        }
+        Thread { epoch_next: 0, live: Vec::new(), parked: Vec::new() }
     }
 }
 
@@ -139,18 +135,13 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
 /// Runs `f` on the running world, if there is one.
 #[inline]
 pub(crate) fn try_with<R>(f: impl FnOnce(&mut World) -> R) -> Option<R> {
-    CURRENT
-        .try_with(|current| current.borrow_mut().as_mut().map(|world| f(world)))
-        .ok()
-        .flatten()
+    CURRENT.try_with(|current| current.borrow_mut().as_mut().map(|world| f(world))).ok().flatten()
 }
 
 /// Whether code on this thread runs inside a simulation.
 #[inline]
 pub fn is_simulated() -> bool {
-    CURRENT
-        .try_with(|current| current.borrow().is_some())
-        .unwrap_or(false)
+    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
 /// Tells a world something, now or when it is next entered. A world that is gone hears nothing.
@@ -217,4 +208,15 @@ pub(crate) fn wake(id: WakeId) {
     if woken == Ok(false) {
         send(id.epoch(), Message::Wake(id));
     }
+}
+
+/// Says what to do about a facade call outside a simulation.
+#[cfg(not(feature = "tokio"))]
+#[cold]
+#[track_caller]
+pub(crate) fn outside(what: &str) -> ! {
+    panic!(
+        "{what} was called outside a simulation: call it under `fatum::check` or `fatum::Sim`, \
+         or turn on fatum's cargo feature `tokio` to run on tokio"
+    )
 }

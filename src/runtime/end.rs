@@ -104,10 +104,7 @@ impl End {
 
     /// The exit code of `replay` for this end: 0 when passed, from 10 on for the others.
     pub fn exit_code(&self) -> u8 {
-        let index = End::KINDS
-            .iter()
-            .position(|kind| *kind == self.kind())
-            .expect("every kind is listed");
+        let index = End::KINDS.iter().position(|kind| *kind == self.kind()).expect("every kind is listed");
         if index == 0 { 0 } else { 9 + index as u8 }
     }
 

@@ -21,9 +21,7 @@ pub(crate) fn install() {
     HOOK.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let kept = QUIET
-                .try_with(|quiet| keep(&mut quiet.borrow_mut(), info))
-                .unwrap_or(false);
+            let kept = QUIET.try_with(|quiet| keep(&mut quiet.borrow_mut(), info)).unwrap_or(false);
             if !kept {
                 previous(info);
             }
@@ -35,9 +33,8 @@ fn keep(quiet: &mut Quiet, info: &panic::PanicHookInfo<'_>) -> bool {
     if quiet.depth == 0 {
         return false;
     }
-    let place = info.location().map_or_else(String::new, |place| {
-        format!(" at {}:{}", place.file(), place.line())
-    });
+    let place =
+        info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
     quiet.last = Some(format!("{}{place}", message(info.payload())));
     true
 }

@@ -37,22 +37,12 @@ impl Counts {
 
     #[cold]
     fn open(&mut self, label: Label, fault: bool) -> usize {
-        self.sites.push(SiteStats {
-            site: label.name(),
-            hash: label.hash(),
-            asked: 0,
-            fired: 0,
-            fault,
-        });
+        self.sites.push(SiteStats { site: label.name(), hash: label.hash(), asked: 0, fired: 0, fault });
         self.sites.len() - 1
     }
 
     /// How many faults fired.
     pub(crate) fn faults_fired(&self) -> u64 {
-        self.sites
-            .iter()
-            .filter(|site| site.fault)
-            .map(|site| site.fired)
-            .sum()
+        self.sites.iter().filter(|site| site.fault).map(|site| site.fired).sum()
     }
 }

@@ -44,14 +44,12 @@ fn poll(slot: u32, mut boxed: Boxed, id: WakeId) {
     let mut context = Context::from_waker(&waker);
     match panics::catch(|| boxed.as_mut().poll(&mut context)) {
         Ok(Poll::Pending) => current::with(|world| world.pending(slot, boxed)),
-        Ok(Poll::Ready(())) => finish(current::with(|world| {
-            world.ended(slot, Some(boxed), Ending::Finished)
-        })),
+        Ok(Poll::Ready(())) => {
+            finish(current::with(|world| world.ended(slot, Some(boxed), Ending::Finished)))
+        }
         Err(payload) => {
             discard(boxed);
-            finish(current::with(|world| {
-                world.ended(slot, None, Ending::Panicked(payload))
-            }));
+            finish(current::with(|world| world.ended(slot, None, Ending::Panicked(payload))));
         }
     }
 }
@@ -82,10 +80,7 @@ pub(crate) fn discard<T>(value: T) {
     if let Err(payload) = panics::catch(|| drop(value)) {
         let message = panics::take_last().unwrap_or_else(|| panics::message(&*payload));
         current::with(|world| {
-            world.end_with(super::End::Panicked {
-                task: "a destructor".to_owned(),
-                message,
-            });
+            world.end_with(super::End::Panicked { task: "a destructor".to_owned(), message });
         });
     }
 }

@@ -99,7 +99,6 @@ pub(crate) struct Slot {
     pub(crate) generation: u16,
     pub(crate) host: u16,
     pub(crate) serial: u32,
-    pub(crate) parent: Option<u32>,
     pub(crate) name: TaskName,
     pub(crate) boxed: Option<Boxed>,
     pub(crate) ending: Option<Ending>,
@@ -146,7 +145,6 @@ impl Tasks {
             generation: 0,
             host: new.host,
             serial,
-            parent: new.parent,
             name: new.name,
             boxed: Some(new.boxed),
             ending: None,
@@ -168,10 +166,7 @@ impl Tasks {
             Some(index) => {
                 let old = &mut self.slots[index as usize];
                 slot.generation = old.generation + 1;
-                let id = TaskId {
-                    slot: index,
-                    generation: slot.generation,
-                };
+                let id = TaskId { slot: index, generation: slot.generation };
                 *old = slot;
                 id
             }
@@ -179,10 +174,7 @@ impl Tasks {
                 let index = self.slots.len() as u32;
                 assert!(index < SLOT_MAX, "a simulation can hold {SLOT_MAX} tasks");
                 self.slots.push(slot);
-                TaskId {
-                    slot: index,
-                    generation: 0,
-                }
+                TaskId { slot: index, generation: 0 }
             }
         }
     }
@@ -204,16 +196,12 @@ impl Tasks {
 
     #[inline]
     pub(crate) fn get(&self, id: TaskId) -> Option<&Slot> {
-        self.slots
-            .get(id.slot as usize)
-            .filter(|slot| slot.generation == id.generation)
+        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: TaskId) -> Option<&mut Slot> {
-        self.slots
-            .get_mut(id.slot as usize)
-            .filter(|slot| slot.generation == id.generation)
+        self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)
     }
 
     #[inline]
@@ -223,10 +211,7 @@ impl Tasks {
 
     /// The id of the task in a slot.
     pub(crate) fn id(&self, slot: u32) -> TaskId {
-        TaskId {
-            slot,
-            generation: self.slots[slot as usize].generation,
-        }
+        TaskId { slot, generation: self.slots[slot as usize].generation }
     }
 
     #[inline]
@@ -236,11 +221,7 @@ impl Tasks {
 
     /// The live tasks, in no meaningful order.
     pub(crate) fn live(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.live)
-            .map(|(index, slot)| (index as u32, slot))
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.live).map(|(index, slot)| (index as u32, slot))
     }
 
     pub(crate) fn live_count(&self) -> u32 {
@@ -261,9 +242,6 @@ impl Tasks {
             }
         }
         boxes.sort_by_key(|(serial, _, _)| *serial);
-        boxes
-            .into_iter()
-            .map(|(_, index, boxed)| (index, boxed))
-            .collect()
+        boxes.into_iter().map(|(_, index, boxed)| (index, boxed)).collect()
     }
 }

@@ -51,12 +51,7 @@ impl Timers {
     pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: u32, waker: Waker) -> TimerKey {
         let seq = self.seq_next;
         self.seq_next += 1;
-        let filled = Cell {
-            seq,
-            deadline,
-            registered: now,
-            due: Some(Due { waker, owner }),
-        };
+        let filled = Cell { seq, deadline, registered: now, due: Some(Due { waker, owner }) };
         let cell = match self.free.pop() {
             Some(cell) => {
                 self.cells[cell as usize] = filled;
@@ -74,11 +69,7 @@ impl Timers {
 
     /// Replaces the waker of a timer; gives back the one to drop, or `waker` itself when the timer is gone.
     pub(crate) fn update(&mut self, key: TimerKey, waker: Waker) -> Waker {
-        match self
-            .cells
-            .get_mut(key.cell as usize)
-            .filter(|cell| cell.seq == key.seq)
-        {
+        match self.cells.get_mut(key.cell as usize).filter(|cell| cell.seq == key.seq) {
             Some(Cell { due: Some(due), .. }) => std::mem::replace(&mut due.waker, waker),
             _ => waker,
         }
@@ -86,10 +77,7 @@ impl Timers {
 
     /// Takes a timer out; its waker, to be dropped by the caller.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Waker> {
-        let cell = self
-            .cells
-            .get_mut(key.cell as usize)
-            .filter(|cell| cell.seq == key.seq)?;
+        let cell = self.cells.get_mut(key.cell as usize).filter(|cell| cell.seq == key.seq)?;
         let due = cell.due.take()?;
         self.free.push(key.cell);
         self.live -= 1;
@@ -123,10 +111,7 @@ impl Timers {
 
     /// The timers that wait: owner, registration and deadline of each.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (u32, u64, u64)> {
-        let waiting = self
-            .cells
-            .iter()
-            .filter_map(|cell| cell.due.as_ref().map(|due| (due, cell)));
+        let waiting = self.cells.iter().filter_map(|cell| cell.due.as_ref().map(|due| (due, cell)));
         waiting.map(|(due, cell)| (due.owner, cell.registered, cell.deadline))
     }
 
@@ -142,10 +127,7 @@ impl Timers {
 
     fn compact(&mut self) {
         let heap = std::mem::take(&mut self.heap);
-        self.heap = heap
-            .into_iter()
-            .filter(|&Reverse((_, seq, cell))| self.is_live(cell, seq))
-            .collect();
+        self.heap = heap.into_iter().filter(|&Reverse((_, seq, cell))| self.is_live(cell, seq)).collect();
     }
 }
 
@@ -158,9 +140,7 @@ mod tests {
     }
 
     fn fire(timers: &mut Timers, now: u64) -> Vec<u32> {
-        std::iter::from_fn(|| timers.pop_due(now))
-            .map(|due| due.owner)
-            .collect()
+        std::iter::from_fn(|| timers.pop_due(now)).map(|due| due.owner).collect()
     }
 
     #[test]
@@ -169,7 +149,7 @@ mod tests {
         for (deadline, owner) in [(5, 1), (3, 2), (5, 3), (3, 4)] {
             insert(&mut timers, deadline, owner);
         }
-        assert_eq!(fire(&mut timers, 2), []);
+        assert_eq!(fire(&mut timers, 2), [0u32; 0]);
         assert_eq!(fire(&mut timers, 5), [2, 4, 1, 3]);
     }
 
@@ -181,10 +161,7 @@ mod tests {
         assert!(timers.cancel(first).is_some());
         assert!(timers.cancel(first).is_none());
         insert(&mut timers, 4, 3);
-        assert!(
-            timers.cancel(first).is_none(),
-            "a reused cell does not revive an old key"
-        );
+        assert!(timers.cancel(first).is_none(), "a reused cell does not revive an old key");
         assert_eq!(timers.next_deadline(), Some(2));
         assert_eq!(fire(&mut timers, 9), [2, 3]);
     }
@@ -204,11 +181,7 @@ mod tests {
             let key = insert(&mut timers, 500_000 + round, 1);
             timers.cancel(key);
         }
-        assert!(
-            timers.heap.len() <= 2 + DEAD_SLACK + 1,
-            "{} entries",
-            timers.heap.len()
-        );
+        assert!(timers.heap.len() <= 2 + DEAD_SLACK + 1, "{} entries", timers.heap.len());
         assert_eq!(timers.cells.len(), 2);
     }
 }

@@ -68,10 +68,7 @@ pub(crate) fn report(make: impl FnOnce() -> Report<'static>) -> bool {
         let report = make();
         current::with(|world| {
             let holders = world.objects.holders(report.object);
-            let holders = holders
-                .iter()
-                .map(|serial| world.label_of_serial(*serial))
-                .collect();
+            let holders = holders.iter().map(|serial| world.label_of_serial(*serial)).collect();
             let wait = Wait {
                 operation: report.operation.to_owned(),
                 resource: report.resource,
@@ -96,11 +93,7 @@ fn place(location: &Location<'_>) -> String {
 /// Examines the tasks of the running world that have not ended: required ones first, then in spawn order.
 pub(crate) fn examine() -> Vec<Blocked> {
     let mut order: Vec<(bool, u32, u32)> = current::with(|world| {
-        world
-            .tasks
-            .live()
-            .map(|(slot, task)| (!task.required, task.serial, slot))
-            .collect()
+        world.tasks.live().map(|(slot, task)| (!task.required, task.serial, slot)).collect()
     });
     order.sort_unstable();
     order.truncate(BLOCKED_MAX);
@@ -122,12 +115,7 @@ fn examine_task(slot: u32) -> Blocked {
         waits.extend(ended);
         let task = world.task_label(slot);
         let slot = world.tasks.at(slot);
-        Blocked {
-            task,
-            required: slot.required,
-            since: slot.polled_at,
-            waits,
-        }
+        Blocked { task, required: slot.required, since: slot.polled_at, waits }
     })
 }
 
@@ -142,10 +130,7 @@ fn probe(slot: u32, mut boxed: Boxed) -> Option<Wait> {
         }
         Ok(Poll::Ready(())) | Err(_) => {
             let _ = panics::catch(|| drop(boxed));
-            Some(Wait::foreign(
-                "nothing any more: it could go on if it were polled".to_owned(),
-                None,
-            ))
+            Some(Wait::foreign("nothing any more: it could go on if it were polled".to_owned(), None))
         }
     }
 }
@@ -165,13 +150,7 @@ pub(crate) fn note_clone() {
 
 impl Wait {
     fn foreign(resource: String, place: Option<String>) -> Wait {
-        Wait {
-            operation: "await".to_owned(),
-            resource,
-            place,
-            holders: Vec::new(),
-            since: None,
-        }
+        Wait { operation: "await".to_owned(), resource, place, holders: Vec::new(), since: None }
     }
 }
 
@@ -179,34 +158,17 @@ impl Wait {
 fn user_place(backtrace: &Backtrace) -> Option<String> {
     let text = backtrace.to_string();
     let places = text.lines().filter_map(|line| line.trim().strip_prefix("at "));
-    let users = places
-        .map(|place| place.strip_prefix("./").unwrap_or(place))
-        .find(|place| is_users(place))?;
-    Some(
-        users
-            .rsplit_once(':')
-            .map_or(users, |(line, _column)| line)
-            .to_owned(),
-    )
+    let users =
+        places.map(|place| place.strip_prefix("./").unwrap_or(place)).find(|place| is_users(place))?;
+    Some(users.rsplit_once(':').map_or(users, |(line, _column)| line).to_owned())
 }
 
 /// Line tables name files and no crates, so ours are known by where this file lies.
 fn is_users(place: &str) -> bool {
-    const INTERNAL: [&str; 7] = [
-        "runtime/",
-        "task/",
-        "sync/",
-        "time/",
-        "sim/",
-        "fault.rs",
-        "property.rs",
-    ];
+    const INTERNAL: [&str; 7] = ["runtime/", "task/", "sync/", "time/", "sim/", "fault.rs", "property.rs"];
     let root = file!().strip_suffix("runtime/wait.rs").unwrap_or("src/");
-    let ours = place
-        .strip_prefix(root)
-        .is_some_and(|file| INTERNAL.iter().any(|part| file.starts_with(part)));
-    let library = ["/rustc/", "/library/", "/registry/"]
-        .iter()
-        .any(|part| place.contains(part));
+    let ours =
+        place.strip_prefix(root).is_some_and(|file| INTERNAL.iter().any(|part| file.starts_with(part)));
+    let library = ["/rustc/", "/library/", "/registry/"].iter().any(|part| place.contains(part));
     !ours && !library
 }

@@ -97,10 +97,7 @@ mod tests {
     fn ids_survive_packing() {
         for (epoch, generation, slot) in [(0, 0, 0), (1, 2, 3), ((1 << 24) - 1, u16::MAX, SLOT_MAX)] {
             let id = WakeId::new(epoch, generation, slot);
-            assert_eq!(
-                (id.epoch(), id.generation(), id.slot()),
-                (epoch, generation, slot)
-            );
+            assert_eq!((id.epoch(), id.generation(), id.slot()), (epoch, generation, slot));
             assert_eq!(WakeId::of(&id.waker().clone()), Some(id));
         }
     }

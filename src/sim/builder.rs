@@ -117,9 +117,8 @@ impl SimBuilder {
     pub fn build(self) -> Sim {
         let (seed, strategy, calibration) = (self.seed, self.strategy, self.calibration);
         let plan = self.faults.clone();
-        let source = self
-            .source
-            .unwrap_or_else(|| Box::new(SeedSource::new(seed, strategy, calibration, plan)));
+        let source =
+            self.source.unwrap_or_else(|| Box::new(SeedSource::new(seed, strategy, calibration, plan)));
         let world = World::new(Config {
             source,
             plan: self.faults,

@@ -95,10 +95,7 @@ impl Sim {
             return;
         }
         let (touched, quiet) = current::with(|world| (std::mem::take(&mut world.touched), world.quiet));
-        let broken = self
-            .predicates
-            .iter_mut()
-            .find_map(|predicate| predicate.observe(&touched, quiet));
+        let broken = self.predicates.iter_mut().find_map(|predicate| predicate.observe(&touched, quiet));
         if let Some(violation) = broken {
             current::with(|world| world.violate(violation));
         }
@@ -122,10 +119,7 @@ impl Sim {
 
     fn begin_quiet(&mut self) {
         current::with(|world| world.begin_quiet());
-        let broken = self
-            .predicates
-            .iter_mut()
-            .find_map(|predicate| predicate.evaluate(true));
+        let broken = self.predicates.iter_mut().find_map(|predicate| predicate.evaluate(true));
         if let Some(violation) = broken {
             current::with(|world| world.violate(violation));
         }
@@ -160,11 +154,7 @@ impl Sim {
     fn idle_for_ever(&mut self, limit: &Limit<'_>) -> bool {
         let waiting = current::with(|world| world.required_left);
         if waiting > 0 {
-            let tasks = if waiting == 1 {
-                "required task waits"
-            } else {
-                "required tasks wait"
-            };
+            let tasks = if waiting == 1 { "required task waits" } else { "required tasks wait" };
             self.conclude(End::Deadlock {
                 detail: format!("{waiting} {tasks}, and nothing can wake anything any more"),
             });
@@ -187,14 +177,10 @@ impl Sim {
     fn conclude(&mut self, end: End) {
         let epoch = current::with(|world| world.epoch);
         let escape = current::take_escape(epoch);
-        let explains = matches!(
-            end,
-            End::Passed | End::Deadlock { .. } | End::OutOfBudget { .. } | End::Leaked { .. }
-        );
+        let explains =
+            matches!(end, End::Passed | End::Deadlock { .. } | End::OutOfBudget { .. } | End::Leaked { .. });
         self.end = Some(match escape {
-            Some(id) if explains => End::Escaped {
-                task: current::with(|world| world.label_of(id)),
-            },
+            Some(id) if explains => End::Escaped { task: current::with(|world| world.label_of(id)) },
             Some(_) | None => end,
         });
     }

@@ -45,7 +45,8 @@ impl MainResult for () {
 }
 
 /// Names the type of a main that never returns, which stable Rust cannot spell in an impl.
-trait Returns {
+pub trait Returns {
+    /// The type.
     type Output;
 }
 
@@ -74,12 +75,7 @@ impl<'a> HostBuilder<'a> {
         });
         let name = world.hosts[host].clone();
         let host = u16::try_from(host).expect("a simulation has at most 65,536 hosts");
-        HostBuilder {
-            world,
-            host,
-            name,
-            daemon: false,
-        }
+        HostBuilder { world, host, name, daemon: false }
     }
 
     /// It serves for ever: the run does not wait for its mains, and what descends from them is no leak.
@@ -95,18 +91,11 @@ impl<'a> HostBuilder<'a> {
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let future = main(Host {
-            name: self.name.clone(),
-        });
+        let future = main(Host { name: self.name.clone() });
         let name = self.name.clone();
         let watched = async move {
             if let Some(message) = future.await.into_error() {
-                current::with(|world| {
-                    world.end_with(End::Failed {
-                        host: name.to_string(),
-                        message,
-                    })
-                });
+                current::with(|world| world.end_with(End::Failed { host: name.to_string(), message }));
             }
         };
         root(self.world, self.host, Arc::from(MAIN), watched, self.daemon);

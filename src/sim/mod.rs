@@ -49,13 +49,7 @@ impl Sim {
 
     pub(crate) fn with_world(world: Box<World>, seed: u64) -> Sim {
         crate::runtime::panics::install();
-        Sim {
-            world: Some(world),
-            seed,
-            predicates: Vec::new(),
-            end: None,
-            over_since: None,
-        }
+        Sim { world: Some(world), seed, predicates: Vec::new(), end: None, over_since: None }
     }
 
     // Setting up.
@@ -117,12 +111,10 @@ impl Sim {
         mut state: S,
         mut fold: impl FnMut(&mut S, Instant, &R) -> Result<(), String> + 'static,
     ) {
-        let observe = Box::new(
-            move |record: &dyn Any, now: u64| match record.downcast_ref::<R>() {
-                Some(record) => fold(&mut state, Instant::from_nanos(now), record),
-                None => Ok(()),
-            },
-        );
+        let observe = Box::new(move |record: &dyn Any, now: u64| match record.downcast_ref::<R>() {
+            Some(record) => fold(&mut state, Instant::from_nanos(now), record),
+            None => Ok(()),
+        });
         self.world().observers.push(Observer { property, observe });
     }
 
@@ -185,23 +177,16 @@ impl Sim {
     }
 
     fn world(&mut self) -> &mut World {
-        self.world
-            .as_deref_mut()
-            .expect("the world is here while the simulation does not run")
+        self.world.as_deref_mut().expect("the world is here while the simulation does not run")
     }
 
     fn world_ref(&self) -> &World {
-        self.world
-            .as_deref()
-            .expect("the world is here while the simulation does not run")
+        self.world.as_deref().expect("the world is here while the simulation does not run")
     }
 
     /// Runs `f` with the world entered.
     fn entered<R>(&mut self, f: impl FnOnce(&mut Sim) -> R) -> R {
-        let world = self
-            .world
-            .take()
-            .expect("a simulation does not run inside itself");
+        let world = self.world.take().expect("a simulation does not run inside itself");
         current::enter(world);
         let result = crate::runtime::panics::catch(|| f(self));
         self.world = Some(current::leave());

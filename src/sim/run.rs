@@ -45,10 +45,7 @@ pub struct Run {
 impl Run {
     /// What a strategy may estimate from this run.
     pub fn calibration(&self) -> Calibration {
-        Calibration {
-            steps: self.steps,
-            tasks: u64::from(self.tasks),
-        }
+        Calibration { steps: self.steps, tasks: u64::from(self.tasks) }
     }
 
     /// Whether two runs were the same.
@@ -66,17 +63,10 @@ impl Run {
 impl Sim {
     /// What the run was, and the source that it was answered by.
     pub(super) fn into_run(mut self) -> Run {
-        let end = self
-            .end
-            .clone()
-            .expect("a run that was driven to its end has one");
+        let end = self.end.clone().expect("a run that was driven to its end has one");
         let digests = self.world_ref().digests.clone();
         let wanted = !end.is_passed() && self.world_ref().names.is_some();
-        let blocked = if wanted {
-            self.entered(|_| wait::examine())
-        } else {
-            Vec::new()
-        };
+        let blocked = if wanted { self.entered(|_| wait::examine()) } else { Vec::new() };
         let coverage = self.coverage();
         let seed = self.seed;
         let world = self.world();
@@ -93,9 +83,7 @@ impl Sim {
             coverage,
             matched: world.matched(),
             tape: std::mem::take(&mut world.tape),
-            trace: Trace {
-                events: world.events.take().unwrap_or_default(),
-            },
+            trace: Trace { events: world.events.take().unwrap_or_default() },
             blocked,
         }
     }
@@ -114,9 +102,7 @@ impl Sim {
     pub(crate) fn finish_with_source<S: 'static>(mut self) -> (Run, S) {
         self.drive(super::drive::Limit::End);
         let source = self.world().take_source().into_any();
-        let source = source
-            .downcast()
-            .expect("the source is the one that the caller gave");
+        let source = source.downcast().expect("the source is the one that the caller gave");
         (self.into_run(), *source)
     }
 }

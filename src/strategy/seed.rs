@@ -22,13 +22,7 @@ impl SeedSource {
     /// The source of `seed` under a strategy of the caller's.
     pub fn with_strategy(seed: u64, strategy: Box<dyn Strategy>, plan: FaultPlan) -> SeedSource {
         let fired = vec![0; plan.rules.len()];
-        SeedSource {
-            seed,
-            strategy,
-            plan,
-            fired,
-            streams: Vec::new(),
-        }
+        SeedSource { seed, strategy, plan, fired, streams: Vec::new() }
     }
 
     #[inline]
@@ -40,8 +34,7 @@ impl SeedSource {
 
     #[cold]
     fn open(&mut self, label_hash: u64) -> usize {
-        self.streams
-            .push((label_hash, Stream::with_hash(self.seed, label_hash)));
+        self.streams.push((label_hash, Stream::with_hash(self.seed, label_hash)));
         self.streams.len() - 1
     }
 
@@ -80,10 +73,7 @@ fn is_open(rule: &FaultRule, now: u64, fired: u32) -> bool {
 /// One of the options of a mask, drawn by `detail`.
 fn nth_option(mask: u8, detail: u32) -> u64 {
     let rank = (u64::from(detail) * u64::from(mask.count_ones())) >> 32;
-    (0..8)
-        .filter(|option| (mask >> option) & 1 == 1)
-        .nth(rank as usize)
-        .unwrap_or(0)
+    (0..8).filter(|option| (mask >> option) & 1 == 1).nth(rank as usize).unwrap_or(0)
 }
 
 impl Source for SeedSource {
@@ -94,11 +84,7 @@ impl Source for SeedSource {
             Weights::Rare { one_in, of } => {
                 let draw = self.stream(ask.label.hash()).word();
                 let rare = (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in);
-                if rare {
-                    1 + (((draw & 0xffff_ffff) * (ask.arity - 1)) >> 32)
-                } else {
-                    0
-                }
+                if rare { 1 + (((draw & 0xffff_ffff) * (ask.arity - 1)) >> 32) } else { 0 }
             }
             Weights::Fault(mask) => self.fault(ask, mask),
         }

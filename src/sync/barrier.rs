@@ -75,9 +75,7 @@ impl Barrier {
 
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Barrier")
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+        f.debug_struct("Barrier").field("size", &self.size).finish_non_exhaustive()
     }
 }
 

@@ -22,13 +22,7 @@ const CLOSED: Label = Label::new("sync.closed");
 pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let site = Site::new("broadcast channel");
     let (sender, receiver) = inner::channel(capacity);
-    (
-        Sender { site, inner: sender },
-        Receiver {
-            site,
-            inner: receiver,
-        },
-    )
+    (Sender { site, inner: sender }, Receiver { site, inner: receiver })
 }
 
 /// Sends values.
@@ -44,10 +38,7 @@ impl<T> Sender<T> {
     /// As [`channel`].
     #[track_caller]
     pub fn new(capacity: usize) -> Sender<T> {
-        Sender {
-            site: Site::new("broadcast channel"),
-            inner: inner::Sender::new(capacity),
-        }
+        Sender { site: Site::new("broadcast channel"), inner: inner::Sender::new(capacity) }
     }
 
     /// Sends a value to every receiver; how many there are.
@@ -61,19 +52,13 @@ impl<T> Sender<T> {
 
     /// A receiver of what is sent from now on.
     pub fn subscribe(&self) -> Receiver<T> {
-        Receiver {
-            site: self.site,
-            inner: self.inner.subscribe(),
-        }
+        Receiver { site: self.site, inner: self.inner.subscribe() }
     }
 
     /// A handle that does not keep the channel open.
     #[must_use = "Downgrade creates a WeakSender without destroying the original non-weak sender."]
     pub fn downgrade(&self) -> WeakSender<T> {
-        WeakSender {
-            site: self.site,
-            inner: self.inner.downgrade(),
-        }
+        WeakSender { site: self.site, inner: self.inner.downgrade() }
     }
 
     /// How many values are kept for some receiver.
@@ -115,10 +100,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender {
-            site: self.site,
-            inner: self.inner.clone(),
-        }
+        Sender { site: self.site, inner: self.inner.clone() }
     }
 }
 
@@ -139,10 +121,7 @@ impl<T> WeakSender<T> {
     #[must_use]
     pub fn upgrade(&self) -> Option<Sender<T>> {
         let inner = self.inner.upgrade()?;
-        Some(Sender {
-            site: self.site,
-            inner,
-        })
+        Some(Sender { site: self.site, inner })
     }
 
     /// How many senders there are.
@@ -158,10 +137,7 @@ impl<T> WeakSender<T> {
 
 impl<T> Clone for WeakSender<T> {
     fn clone(&self) -> WeakSender<T> {
-        WeakSender {
-            site: self.site,
-            inner: self.inner.clone(),
-        }
+        WeakSender { site: self.site, inner: self.inner.clone() }
     }
 }
 
@@ -212,10 +188,7 @@ impl<T> Receiver<T> {
 impl<T: Clone> Receiver<T> {
     /// A receiver of what is sent from now on.
     pub fn resubscribe(&self) -> Receiver<T> {
-        Receiver {
-            site: self.site,
-            inner: self.inner.resubscribe(),
-        }
+        Receiver { site: self.site, inner: self.inner.resubscribe() }
     }
 
     /// Waits for the next value; an error when it lagged or there is no sender. Safe to cancel.

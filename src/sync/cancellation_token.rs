@@ -23,19 +23,13 @@ impl CancellationToken {
     /// Not cancelled.
     #[track_caller]
     pub fn new() -> CancellationToken {
-        CancellationToken {
-            site: Site::new("CancellationToken"),
-            inner: inner::CancellationToken::new(),
-        }
+        CancellationToken { site: Site::new("CancellationToken"), inner: inner::CancellationToken::new() }
     }
 
     /// A token that is cancelled with this one, but not the other way round.
     #[track_caller]
     pub fn child_token(&self) -> CancellationToken {
-        CancellationToken {
-            site: Site::new("CancellationToken"),
-            inner: self.inner.child_token(),
-        }
+        CancellationToken { site: Site::new("CancellationToken"), inner: self.inner.child_token() }
     }
 
     /// Cancels it and its children.
@@ -53,18 +47,14 @@ impl CancellationToken {
     #[track_caller]
     pub fn cancelled(&self) -> WaitForCancellationFuture<'_> {
         let wait = self.site.wait(&CANCELLED, Access::Read);
-        WaitForCancellationFuture {
-            operation: Operation::new(wait, self.inner.cancelled()),
-        }
+        WaitForCancellationFuture { operation: Operation::new(wait, self.inner.cancelled()) }
     }
 
     /// As [`CancellationToken::cancelled`], with the token in the future.
     #[track_caller]
     pub fn cancelled_owned(self) -> WaitForCancellationFutureOwned {
         let wait = self.site.wait(&CANCELLED, Access::Read);
-        WaitForCancellationFutureOwned {
-            operation: Operation::new(wait, self.inner.cancelled_owned()),
-        }
+        WaitForCancellationFutureOwned { operation: Operation::new(wait, self.inner.cancelled_owned()) }
     }
 
     /// Cancels when the guard is dropped.
@@ -105,10 +95,7 @@ impl CancellationToken {
 
 impl Clone for CancellationToken {
     fn clone(&self) -> CancellationToken {
-        CancellationToken {
-            site: self.site,
-            inner: self.inner.clone(),
-        }
+        CancellationToken { site: self.site, inner: self.inner.clone() }
     }
 }
 
@@ -203,16 +190,12 @@ pub struct DropGuard {
 impl DropGuard {
     /// The token.
     pub fn token(&self) -> &CancellationToken {
-        self.token
-            .as_ref()
-            .expect("only `disarm` takes it, and that ends the guard")
+        self.token.as_ref().expect("only `disarm` takes it, and that ends the guard")
     }
 
     /// The token, which is not cancelled.
     pub fn disarm(mut self) -> CancellationToken {
-        self.token
-            .take()
-            .expect("only `disarm` takes it, and that ends the guard")
+        self.token.take().expect("only `disarm` takes it, and that ends the guard")
     }
 }
 
@@ -233,15 +216,12 @@ pub struct DropGuardRef<'a> {
 impl<'a> DropGuardRef<'a> {
     /// The token.
     pub fn token(&self) -> &CancellationToken {
-        self.token
-            .expect("only `disarm` takes it, and that ends the guard")
+        self.token.expect("only `disarm` takes it, and that ends the guard")
     }
 
     /// The token, which is not cancelled.
     pub fn disarm(mut self) -> &'a CancellationToken {
-        self.token
-            .take()
-            .expect("only `disarm` takes it, and that ends the guard")
+        self.token.take().expect("only `disarm` takes it, and that ends the guard")
     }
 }
 

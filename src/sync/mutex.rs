@@ -23,10 +23,7 @@ impl<T> Mutex<T> {
     /// An unlocked mutex.
     #[track_caller]
     pub fn new(value: T) -> Mutex<T> {
-        Mutex {
-            site: Site::new("Mutex"),
-            inner: Arc::new(inner::Mutex::new(value)),
-        }
+        Mutex { site: Site::new("Mutex"), inner: Arc::new(inner::Mutex::new(value)) }
     }
 
     /// The value.
@@ -41,8 +38,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Waits for the lock. Safe to cancel; that gives up the place in the queue.
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
-        self.site
-            .writing(&LOCK, async move { self.guard(self.inner.lock().await) })
+        self.site.writing(&LOCK, async move { self.guard(self.inner.lock().await) })
     }
 
     /// As [`Mutex::lock`], with a guard that keeps the mutex alive.
@@ -82,19 +78,11 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn guard<'a>(&'a self, guard: inner::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        MutexGuard {
-            inner: guard,
-            lock: self,
-            _hold: self.site.hold(),
-        }
+        MutexGuard { inner: guard, lock: self, _hold: self.site.hold() }
     }
 
     fn owned(self: Arc<Self>, guard: inner::OwnedMutexGuard<T>) -> OwnedMutexGuard<T> {
-        OwnedMutexGuard {
-            inner: guard,
-            _hold: self.site.hold(),
-            lock: self,
-        }
+        OwnedMutexGuard { inner: guard, _hold: self.site.hold(), lock: self }
     }
 }
 

@@ -22,19 +22,13 @@ impl Notify {
     /// Without a permit.
     #[track_caller]
     pub fn new() -> Notify {
-        Notify {
-            site: Site::new("Notify"),
-            inner: inner::Notify::new(),
-        }
+        Notify { site: Site::new("Notify"), inner: inner::Notify::new() }
     }
 
     /// As [`Notify::new`], for a static, which belongs to no simulation.
     #[track_caller]
     pub const fn const_new() -> Notify {
-        Notify {
-            site: Site::fixed("Notify"),
-            inner: inner::Notify::const_new(),
-        }
+        Notify { site: Site::fixed("Notify"), inner: inner::Notify::const_new() }
     }
 
     /// Waits for a permit. It hears [`Notify::notify_waiters`] from now on, and [`Notify::notify_one`] from its first
@@ -42,9 +36,7 @@ impl Notify {
     #[track_caller]
     pub fn notified(&self) -> Notified<'_> {
         let wait = self.site.wait(&NOTIFIED, Access::Write);
-        Notified {
-            operation: Operation::new(wait, self.inner.notified()),
-        }
+        Notified { operation: Operation::new(wait, self.inner.notified()) }
     }
 
     /// Wakes the task that has waited longest, or keeps a permit for the next.

@@ -111,10 +111,7 @@ impl<T> OnceCell<T> {
                 let value = f().await?;
                 self.fill(value, permit);
             }
-            Ok(self
-                .inner
-                .get()
-                .expect("the gate is closed once there is a value"))
+            Ok(self.inner.get().expect("the gate is closed once there is a value"))
         }
     }
 

@@ -23,11 +23,7 @@ const CLOSED: Label = Label::new("sync.closed");
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let site = Site::new("oneshot channel");
     let (sender, receiver) = inner::channel();
-    let receiver = Receiver {
-        site,
-        wait: site.wait(&RECV, Access::Write),
-        inner: receiver,
-    };
+    let receiver = Receiver { site, wait: site.wait(&RECV, Access::Write), inner: receiver };
     (Sender { site, inner: sender }, receiver)
 }
 

@@ -35,14 +35,7 @@ impl Wait {
         access: Access,
         place: &'static Location<'static>,
     ) -> Wait {
-        Wait {
-            site,
-            label,
-            place,
-            since: NOT_YET,
-            access,
-            asked: false,
-        }
+        Wait { site, label, place, since: NOT_YET, access, asked: false }
     }
 
     /// Moves the await's place: for futures that are created far from where they are awaited.
@@ -120,8 +113,6 @@ impl<F: Future> Future for Operation<F> {
 
 impl<F> fmt::Debug for Operation<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operation")
-            .field("wait", &self.wait)
-            .finish_non_exhaustive()
+        f.debug_struct("Operation").field("wait", &self.wait).finish_non_exhaustive()
     }
 }

@@ -25,10 +25,7 @@ impl<T> RwLock<T> {
     /// An unlocked lock.
     #[track_caller]
     pub fn new(value: T) -> RwLock<T> {
-        RwLock {
-            site: Site::new("RwLock"),
-            inner: Arc::new(inner::RwLock::new(value)),
-        }
+        RwLock { site: Site::new("RwLock"), inner: Arc::new(inner::RwLock::new(value)) }
     }
 
     /// An unlocked lock for at most this many readers at a time.
@@ -55,8 +52,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Waits until no writer holds the lock or waits before us. Safe to cancel.
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> {
-        self.site
-            .writing(&READ, async move { self.reader(self.inner.read().await) })
+        self.site.writing(&READ, async move { self.reader(self.inner.read().await) })
     }
 
     /// As [`RwLock::read`], with a guard that keeps the lock alive.
@@ -72,8 +68,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Waits until nobody holds the lock. Safe to cancel.
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> {
-        self.site
-            .writing(&WRITE, async move { self.writer(self.inner.write().await) })
+        self.site.writing(&WRITE, async move { self.writer(self.inner.write().await) })
     }
 
     /// As [`RwLock::write`], with a guard that keeps the lock alive.
@@ -132,33 +127,19 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn reader<'a>(&self, guard: inner::RwLockReadGuard<'a, T>) -> RwLockReadGuard<'a, T> {
-        RwLockReadGuard {
-            inner: guard,
-            _hold: self.site.hold(),
-        }
+        RwLockReadGuard { inner: guard, _hold: self.site.hold() }
     }
 
     fn writer<'a>(&self, guard: inner::RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
-        RwLockWriteGuard {
-            inner: guard,
-            hold: self.site.hold(),
-        }
+        RwLockWriteGuard { inner: guard, hold: self.site.hold() }
     }
 
     fn owned_reader(self: Arc<Self>, guard: inner::OwnedRwLockReadGuard<T>) -> OwnedRwLockReadGuard<T> {
-        OwnedRwLockReadGuard {
-            inner: guard,
-            _hold: self.site.hold(),
-            lock: self,
-        }
+        OwnedRwLockReadGuard { inner: guard, _hold: self.site.hold(), lock: self }
     }
 
     fn owned_writer(self: Arc<Self>, guard: inner::OwnedRwLockWriteGuard<T>) -> OwnedRwLockWriteGuard<T> {
-        OwnedRwLockWriteGuard {
-            inner: guard,
-            hold: self.site.hold(),
-            lock: self,
-        }
+        OwnedRwLockWriteGuard { inner: guard, hold: self.site.hold(), lock: self }
     }
 }
 
@@ -201,10 +182,7 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// Becomes a reader, with no other writer in between.
     pub fn downgrade(self) -> RwLockReadGuard<'a, T> {
-        RwLockReadGuard {
-            inner: self.inner.downgrade(),
-            _hold: self.hold,
-        }
+        RwLockReadGuard { inner: self.inner.downgrade(), _hold: self.hold }
     }
 }
 
@@ -242,11 +220,7 @@ impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
 
     /// Becomes a reader, with no other writer in between.
     pub fn downgrade(self) -> OwnedRwLockReadGuard<T> {
-        OwnedRwLockReadGuard {
-            inner: self.inner.downgrade(),
-            lock: self.lock,
-            _hold: self.hold,
-        }
+        OwnedRwLockReadGuard { inner: self.inner.downgrade(), lock: self.lock, _hold: self.hold }
     }
 }
 

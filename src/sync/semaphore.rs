@@ -29,10 +29,7 @@ impl Semaphore {
     /// With more than [`Semaphore::MAX_PERMITS`].
     #[track_caller]
     pub fn new(permits: usize) -> Semaphore {
-        Semaphore {
-            site: Site::new("Semaphore"),
-            inner: inner::Semaphore::new(permits),
-        }
+        Semaphore { site: Site::new("Semaphore"), inner: inner::Semaphore::new(permits) }
     }
 
     /// As [`Semaphore::new`], for a static, which belongs to no simulation.
@@ -41,10 +38,7 @@ impl Semaphore {
     /// With more than [`Semaphore::MAX_PERMITS`].
     #[track_caller]
     pub const fn const_new(permits: usize) -> Semaphore {
-        Semaphore {
-            site: Site::fixed("Semaphore"),
-            inner: inner::Semaphore::const_new(permits),
-        }
+        Semaphore { site: Site::fixed("Semaphore"), inner: inner::Semaphore::const_new(permits) }
     }
 
     /// How many permits are free.
@@ -150,19 +144,11 @@ impl Semaphore {
     }
 
     fn permit<'a>(&'a self, inner: inner::SemaphorePermit<'a>) -> SemaphorePermit<'a> {
-        SemaphorePermit {
-            inner,
-            semaphore: self,
-            _hold: self.site.hold(),
-        }
+        SemaphorePermit { inner, semaphore: self, _hold: self.site.hold() }
     }
 
     fn owned(self: Arc<Self>, permits: usize) -> OwnedSemaphorePermit {
-        OwnedSemaphorePermit {
-            _hold: self.site.hold(),
-            semaphore: self,
-            permits,
-        }
+        OwnedSemaphorePermit { _hold: self.site.hold(), semaphore: self, permits }
     }
 }
 

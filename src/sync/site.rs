@@ -33,21 +33,13 @@ impl Site {
     pub(super) fn new(kind: &'static str) -> Site {
         let number = current::try_with(|world| world.objects.number());
         let id = number.unwrap_or_else(|| OUTSIDE_NEXT.fetch_add(1, Ordering::Relaxed));
-        Site {
-            kind,
-            created: Location::caller(),
-            id,
-        }
+        Site { kind, created: Location::caller(), id }
     }
 
     /// The site of a static, which belongs to no simulation.
     #[track_caller]
     pub(super) const fn fixed(kind: &'static str) -> Site {
-        Site {
-            kind,
-            created: Location::caller(),
-            id: STATIC,
-        }
+        Site { kind, created: Location::caller(), id: STATIC }
     }
 
     /// The number in the running simulation.
@@ -118,11 +110,7 @@ impl Site {
         let held = current::try_with(|world| {
             let serial = world.tasks.peek(world.running?).serial;
             world.objects.hold(object, serial);
-            Some(Hold {
-                object,
-                epoch: world.epoch,
-                serial,
-            })
+            Some(Hold { object, epoch: world.epoch, serial })
         });
         held.flatten().unwrap_or(Hold::NONE)
     }
@@ -137,11 +125,7 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    const NONE: Hold = Hold {
-        object: STATIC,
-        epoch: 0,
-        serial: 0,
-    };
+    const NONE: Hold = Hold { object: STATIC, epoch: 0, serial: 0 };
 }
 
 impl Drop for Hold {

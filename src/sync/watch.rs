@@ -119,11 +119,7 @@ impl<T> Sender<T> {
 
     /// A receiver that has seen the value.
     pub fn subscribe(&self) -> Receiver<T> {
-        Receiver {
-            site: self.site,
-            inner: self.inner.subscribe(),
-            sent: self.waiters.0.clone(),
-        }
+        Receiver { site: self.site, inner: self.inner.subscribe(), sent: self.waiters.0.clone() }
     }
 
     /// How many receivers there are.
@@ -144,11 +140,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender {
-            site: self.site,
-            inner: self.inner.clone(),
-            waiters: self.waiters.clone(),
-        }
+        Sender { site: self.site, inner: self.inner.clone(), waiters: self.waiters.clone() }
     }
 }
 
@@ -269,11 +261,7 @@ async fn wait_for<'a, T>(
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Receiver<T> {
-        Receiver {
-            site: self.site,
-            inner: self.inner.clone(),
-            sent: self.sent.clone(),
-        }
+        Receiver { site: self.site, inner: self.inner.clone(), sent: self.sent.clone() }
     }
 }
 

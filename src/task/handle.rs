@@ -33,13 +33,7 @@ enum Inner<T> {
 
 impl<T> JoinHandle<T> {
     pub(super) fn simulated(epoch: u32, id: TaskId) -> JoinHandle<T> {
-        JoinHandle {
-            inner: Inner::Simulated {
-                epoch,
-                id,
-                type_: PhantomData,
-            },
-        }
+        JoinHandle { inner: Inner::Simulated { epoch, id, type_: PhantomData } }
     }
 
     pub(super) fn dead() -> JoinHandle<T> {
@@ -48,9 +42,7 @@ impl<T> JoinHandle<T> {
 
     #[cfg(feature = "tokio")]
     pub(super) fn tokio(handle: tokio::task::JoinHandle<T>) -> JoinHandle<T> {
-        JoinHandle {
-            inner: Inner::Tokio(handle),
-        }
+        JoinHandle { inner: Inner::Tokio(handle) }
     }
 
     /// Asks the task to end; it is dropped at its next turn.
@@ -61,14 +53,10 @@ impl<T> JoinHandle<T> {
     /// A handle that can abort the task and nothing else.
     pub fn abort_handle(&self) -> AbortHandle {
         match &self.inner {
-            Inner::Simulated { epoch, id, .. } => AbortHandle {
-                inner: Aborter::Simulated(*epoch, *id),
-            },
+            Inner::Simulated { epoch, id, .. } => AbortHandle { inner: Aborter::Simulated(*epoch, *id) },
             Inner::Dead => AbortHandle { inner: Aborter::Dead },
             #[cfg(feature = "tokio")]
-            Inner::Tokio(handle) => AbortHandle {
-                inner: Aborter::Tokio(handle.abort_handle()),
-            },
+            Inner::Tokio(handle) => AbortHandle { inner: Aborter::Tokio(handle.abort_handle()) },
         }
     }
 
@@ -92,9 +80,7 @@ impl<T: 'static> Future for JoinHandle<T> {
                 }
                 joined.map(|(ending, boxed)| output(ending, boxed))
             }
-            Inner::Dead => Poll::Ready(Err(JoinError {
-                cause: Cause::Cancelled,
-            })),
+            Inner::Dead => Poll::Ready(Err(JoinError { cause: Cause::Cancelled })),
             #[cfg(feature = "tokio")]
             Inner::Tokio(handle) => Pin::new(handle).poll(context).map_err(JoinError::from_tokio),
         }
@@ -148,20 +134,11 @@ fn output<T: 'static>(ending: Ending, boxed: Option<Boxed>) -> Result<T, JoinErr
     match ending {
         Ending::Finished => {
             let mut boxed = boxed.expect("a finished task keeps its output for the handle");
-            let output = boxed
-                .as_mut()
-                .output()
-                .and_then(|any| any.downcast_mut::<Option<T>>());
-            Ok(output
-                .and_then(Option::take)
-                .expect("the output has the handle's type and was not taken"))
+            let output = boxed.as_mut().output().and_then(|any| any.downcast_mut::<Option<T>>());
+            Ok(output.and_then(Option::take).expect("the output has the handle's type and was not taken"))
         }
-        Ending::Cancelled => Err(JoinError {
-            cause: Cause::Cancelled,
-        }),
-        Ending::Panicked(payload) => Err(JoinError {
-            cause: Cause::Panicked(Mutex::new(payload)),
-        }),
+        Ending::Cancelled => Err(JoinError { cause: Cause::Cancelled }),
+        Ending::Panicked(payload) => Err(JoinError { cause: Cause::Panicked(Mutex::new(payload)) }),
     }
 }
 
@@ -234,12 +211,8 @@ impl JoinError {
     #[cfg(feature = "tokio")]
     fn from_tokio(error: tokio::task::JoinError) -> JoinError {
         match error.try_into_panic() {
-            Ok(payload) => JoinError {
-                cause: Cause::Panicked(Mutex::new(payload)),
-            },
-            Err(_) => JoinError {
-                cause: Cause::Cancelled,
-            },
+            Ok(payload) => JoinError { cause: Cause::Panicked(Mutex::new(payload)) },
+            Err(_) => JoinError { cause: Cause::Cancelled },
         }
     }
 
@@ -259,9 +232,9 @@ impl JoinError {
     /// The error itself, when the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
         match self.cause {
-            Cause::Panicked(payload) => Ok(payload
-                .into_inner()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)),
+            Cause::Panicked(payload) => {
+                Ok(payload.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+            }
             Cause::Cancelled => Err(self),
         }
     }

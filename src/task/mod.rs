@@ -16,14 +16,3 @@ pub use point::{yield_now, yield_point, yield_read};
 pub use set::JoinSet;
 pub(crate) use spawn::root;
 pub use spawn::{spawn, spawn_local, spawn_named};
-
-/// Says what to do about a facade call outside a simulation.
-#[cfg(not(feature = "tokio"))]
-#[cold]
-#[track_caller]
-pub(crate) fn outside(what: &str) -> ! {
-    panic!(
-        "{what} was called outside a simulation: call it under `fatum::check` or `fatum::Sim`, \
-         or turn on fatum's cargo feature `tokio` to run on tokio"
-    )
-}

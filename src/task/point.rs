@@ -61,21 +61,11 @@ pub(crate) struct Point {
 impl Point {
     /// Before an operation on `object`.
     pub(crate) fn operation(label: Label, object: u64, access: Access) -> Point {
-        Point {
-            label,
-            object,
-            access,
-            asked: false,
-        }
+        Point { label, object, access, asked: false }
     }
 
     fn declared(label: Label, access: Access) -> Point {
-        Point {
-            label,
-            object: label.hash(),
-            access,
-            asked: false,
-        }
+        Point { label, object: label.hash(), access, asked: false }
     }
 }
 

@@ -49,11 +49,7 @@ impl Drop for Note {
 impl<T: 'static> JoinSet<T> {
     /// An empty set.
     pub fn new() -> JoinSet<T> {
-        JoinSet {
-            tasks: BTreeMap::new(),
-            key_next: 0,
-            finished: Arc::default(),
-        }
+        JoinSet { tasks: BTreeMap::new(), key_next: 0, finished: Arc::default() }
     }
 
     /// How many tasks are in the set, finished ones included.
@@ -78,10 +74,7 @@ impl<T: 'static> JoinSet<T> {
     {
         let note = self.note();
         let key = note.key;
-        self.insert(
-            key,
-            spawn_as(TaskName::Type(std::any::type_name::<F>()), noted(note, future)),
-        )
+        self.insert(key, spawn_as(TaskName::Type(std::any::type_name::<F>()), noted(note, future)))
     }
 
     /// Spawns a task that need not be `Send`.
@@ -95,19 +88,13 @@ impl<T: 'static> JoinSet<T> {
     {
         let note = self.note();
         let key = note.key;
-        self.insert(
-            key,
-            spawn_local_as(TaskName::Type(std::any::type_name::<F>()), noted(note, future)),
-        )
+        self.insert(key, spawn_local_as(TaskName::Type(std::any::type_name::<F>()), noted(note, future)))
     }
 
     fn note(&mut self) -> Note {
         let key = self.key_next;
         self.key_next += 1;
-        Note {
-            key,
-            finished: self.finished.clone(),
-        }
+        Note { key, finished: self.finished.clone() }
     }
 
     fn insert(&mut self, key: u64, handle: JoinHandle<T>) -> AbortHandle {
@@ -145,11 +132,7 @@ impl<T: 'static> JoinSet<T> {
             }
             // Its future is gone but its end is not told yet: the handle will wake us.
             Poll::Pending => {
-                self.finished
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .keys
-                    .push(key);
+                self.finished.lock().unwrap_or_else(PoisonError::into_inner).keys.push(key);
                 Poll::Pending
             }
         }
@@ -157,12 +140,7 @@ impl<T: 'static> JoinSet<T> {
 
     /// One of the tasks that are over.
     fn leaving(&self, context: &Context<'_>) -> Option<u64> {
-        let count = self
-            .finished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys
-            .len();
+        let count = self.finished.lock().unwrap_or_else(PoisonError::into_inner).keys.len();
         let choice = match count {
             0 | 1 => 0,
             _ => current::try_with(|world| world.choose(LEAVE, "", count as u64, Weights::Uniform))

@@ -110,15 +110,7 @@ fn child(world: &mut World, name: TaskName, boxed: Boxed) -> Result<TaskId, Boxe
     };
     let parent = world.tasks.peek(parent);
     let (host, serial, daemon) = (parent.host, parent.serial, parent.daemon);
-    world.spawn(NewTask {
-        host,
-        parent: Some(serial),
-        name,
-        boxed,
-        handle: true,
-        required: false,
-        daemon,
-    })
+    world.spawn(NewTask { host, parent: Some(serial), name, boxed, handle: true, required: false, daemon })
 }
 
 /// A root task of a host: what [`crate::Sim`] spawns.
@@ -128,18 +120,8 @@ where
 {
     let boxed: Boxed = Box::pin(Stage::Running { future });
     let name = TaskName::Given(name);
-    let task = NewTask {
-        host,
-        parent: None,
-        name,
-        boxed,
-        handle: false,
-        required: !daemon,
-        daemon,
-    };
-    let Ok(id) = world.spawn(task) else {
-        unreachable!("a simulation that is being set up takes tasks")
-    };
+    let task = NewTask { host, parent: None, name, boxed, handle: false, required: !daemon, daemon };
+    let Ok(id) = world.spawn(task) else { unreachable!("a simulation that is being set up takes tasks") };
     id
 }
 
@@ -166,11 +148,11 @@ where
 #[cfg(not(feature = "tokio"))]
 #[track_caller]
 fn elsewhere<F: Future>(_future: F) -> JoinHandle<F::Output> {
-    super::outside("fatum::task::spawn")
+    current::outside("fatum::task::spawn")
 }
 
 #[cfg(not(feature = "tokio"))]
 #[track_caller]
 fn elsewhere_local<F: Future>(_future: F) -> JoinHandle<F::Output> {
-    super::outside("fatum::task::spawn_local")
+    current::outside("fatum::task::spawn_local")
 }

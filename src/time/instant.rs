@@ -19,9 +19,7 @@ pub struct Instant {
 impl Instant {
     /// The present.
     pub fn now() -> Instant {
-        Instant {
-            nanos: current::try_with(|world| world.now).unwrap_or_else(outside_now),
-        }
+        Instant { nanos: current::try_with(|world| world.now).unwrap_or_else(outside_now) }
     }
 
     pub(crate) fn from_nanos(nanos: u64) -> Instant {
@@ -79,8 +77,7 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     fn add(self, duration: Duration) -> Instant {
-        self.checked_add(duration)
-            .expect("an instant plus a duration stays within 584 years of the start")
+        self.checked_add(duration).expect("an instant plus a duration stays within 584 years of the start")
     }
 }
 
@@ -94,8 +91,7 @@ impl Sub<Duration> for Instant {
     type Output = Instant;
 
     fn sub(self, duration: Duration) -> Instant {
-        self.checked_sub(duration)
-            .expect("an instant minus a duration is not before the start")
+        self.checked_sub(duration).expect("an instant minus a duration is not before the start")
     }
 }
 
@@ -132,9 +128,7 @@ impl SystemTime {
     /// The present.
     pub fn now() -> SystemTime {
         let simulated = current::try_with(|world| EPOCH + world.now);
-        SystemTime {
-            nanos: simulated.unwrap_or_else(outside_wall),
-        }
+        SystemTime { nanos: simulated.unwrap_or_else(outside_wall) }
     }
 
     /// Time since an earlier one.
@@ -158,12 +152,8 @@ impl Add<Duration> for SystemTime {
     type Output = SystemTime;
 
     fn add(self, duration: Duration) -> SystemTime {
-        let nanos = u64::try_from(duration.as_nanos())
-            .ok()
-            .and_then(|nanos| self.nanos.checked_add(nanos));
-        SystemTime {
-            nanos: nanos.expect("a date stays before the year 2554"),
-        }
+        let nanos = u64::try_from(duration.as_nanos()).ok().and_then(|nanos| self.nanos.checked_add(nanos));
+        SystemTime { nanos: nanos.expect("a date stays before the year 2554") }
     }
 }
 
@@ -176,10 +166,7 @@ impl fmt::Debug for SystemTime {
 #[cfg(feature = "tokio")]
 type Clock = tokio::time::Instant;
 #[cfg(not(feature = "tokio"))]
-#[expect(
-    clippy::disallowed_types,
-    reason = "outside a simulation the machine's clock is the clock"
-)]
+#[expect(clippy::disallowed_types, reason = "outside a simulation the machine's clock is the clock")]
 type Clock = std::time::Instant;
 
 /// The anchor of instants outside.
@@ -189,10 +176,7 @@ static ANCHOR: OnceLock<Clock> = OnceLock::new();
 pub(super) fn anchor() -> Clock {
     #[cfg_attr(
         not(feature = "tokio"),
-        expect(
-            clippy::disallowed_methods,
-            reason = "outside a simulation the machine's clock is the clock"
-        )
+        expect(clippy::disallowed_methods, reason = "outside a simulation the machine's clock is the clock")
     )]
     *ANCHOR.get_or_init(Clock::now)
 }

@@ -43,11 +43,7 @@ pub fn interval(period: Duration) -> Interval {
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "the period of an interval is not zero");
-    Interval {
-        sleep: Sleep::new(start, Location::caller()),
-        period,
-        missed: MissedTickBehavior::default(),
-    }
+    Interval { sleep: Sleep::new(start, Location::caller()), period, missed: MissedTickBehavior::default() }
 }
 
 impl Interval {

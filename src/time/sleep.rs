@@ -53,11 +53,7 @@ impl Sleep {
             Some(epoch) => Timer::New { epoch },
             None => outside(deadline),
         };
-        Sleep {
-            deadline,
-            place,
-            timer,
-        }
+        Sleep { deadline, place, timer }
     }
 
     /// When it is over.
@@ -92,13 +88,8 @@ impl Sleep {
             _ => None,
         };
         let resource = || format!("virtual time {:?}", self.deadline.since_start());
-        if wait::report(|| Report {
-            operation: "time.sleep",
-            resource: resource(),
-            place,
-            object: 0,
-            since,
-        }) {
+        if wait::report(|| Report { operation: "time.sleep", resource: resource(), place, object: 0, since })
+        {
             return Poll::Pending;
         }
         self.register(epoch, deadline, context);
@@ -146,9 +137,7 @@ impl Drop for Sleep {
 
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sleep")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("Sleep").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
@@ -162,5 +151,5 @@ fn outside(deadline: Instant) -> Timer {
 #[cfg(not(feature = "tokio"))]
 #[track_caller]
 fn outside(_deadline: Instant) -> Timer {
-    crate::task::outside("fatum::time::sleep")
+    current::outside("fatum::time::sleep")
 }

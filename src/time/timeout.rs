@@ -29,10 +29,7 @@ pin_project_lite::pin_project! {
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     let sleep = Sleep::new(Instant::now().saturating_add(duration), Location::caller());
-    Timeout {
-        future: future.into_future(),
-        sleep,
-    }
+    Timeout { future: future.into_future(), sleep }
 }
 
 /// Gives a future time until an instant.
@@ -41,10 +38,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// As [`super::sleep`].
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout {
-        future: future.into_future(),
-        sleep: Sleep::new(deadline, Location::caller()),
-    }
+    Timeout { future: future.into_future(), sleep: Sleep::new(deadline, Location::caller()) }
 }
 
 impl<F> Timeout<F> {

@@ -24,12 +24,7 @@ impl Digests {
     /// The digests of a run in which nothing happened yet.
     pub fn new(keep_checkpoints: bool) -> Digests {
         let checkpoints = keep_checkpoints.then(Vec::new);
-        Digests {
-            choice: CHOICE_START,
-            trace: TRACE_START,
-            events: 0,
-            checkpoints,
-        }
+        Digests { choice: CHOICE_START, trace: TRACE_START, events: 0, checkpoints }
     }
 
     /// Folds a choice.

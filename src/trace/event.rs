@@ -104,16 +104,8 @@ impl Kind {
     /// A record as an event.
     pub fn record<R: Record + ?Sized>(record: &R) -> Kind {
         let mut fields = Vec::new();
-        record.fields(&mut |key, value| {
-            fields.push(Field {
-                key,
-                value: Owned::from(value),
-            })
-        });
-        Kind::Record {
-            name: record.name(),
-            fields,
-        }
+        record.fields(&mut |key, value| fields.push(Field { key, value: Owned::from(value) }));
+        Kind::Record { name: record.name(), fields }
     }
 }
 

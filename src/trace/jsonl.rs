@@ -5,10 +5,7 @@ use serde_json::{Map, Value, json};
 
 /// The whole trace.
 pub fn render(trace: &Trace) -> String {
-    let lines = trace
-        .events
-        .iter()
-        .map(|event| Value::Object(line(event)).to_string() + "\n");
+    let lines = trace.events.iter().map(|event| Value::Object(line(event)).to_string() + "\n");
     lines.collect()
 }
 
@@ -27,40 +24,22 @@ fn line(event: &Event) -> Map<String, Value> {
 fn body(kind: &Kind) -> (&'static str, Value) {
     match kind {
         Kind::Spawned { path } => ("spawned", json!({ "path": &**path })),
-        Kind::Turn {
-            turn,
-            ready,
-            instead_of,
-        } => (
-            "turn",
-            json!({ "turn": turn, "ready": ready, "instead_of": instead_of.as_deref() }),
-        ),
+        Kind::Turn { turn, ready, instead_of } => {
+            ("turn", json!({ "turn": turn, "ready": ready, "instead_of": instead_of.as_deref() }))
+        }
         Kind::Ended { path, how } => ("ended", json!({ "path": &**path, "how": how })),
-        Kind::Choice {
-            site,
-            owner,
-            occurrence,
-            option,
-            meaning,
-        } => (
+        Kind::Choice { site, owner, occurrence, option, meaning } => (
             "choice",
             json!({ "site": site, "owner": owner, "occurrence": occurrence, "option": option, "meaning": meaning }),
         ),
         Kind::Record { name, fields } => {
-            let fields: Map<String, Value> = fields
-                .iter()
-                .map(|field| (field.key.to_owned(), value(&field.value)))
-                .collect();
+            let fields: Map<String, Value> =
+                fields.iter().map(|field| (field.key.to_owned(), value(&field.value))).collect();
             ("record", json!({ "name": name, "fields": fields }))
         }
-        Kind::Log {
-            level,
-            target,
-            message,
-        } => (
-            "log",
-            json!({ "level": level, "target": target, "message": message }),
-        ),
+        Kind::Log { level, target, message } => {
+            ("log", json!({ "level": level, "target": target, "message": message }))
+        }
         Kind::Quiet => ("quiet", json!({})),
         Kind::Violated { property, detail } => {
             ("violated", json!({ "property": property, "detail": detail }))

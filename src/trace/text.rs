@@ -12,19 +12,10 @@ pub fn time(nanos: u64) -> String {
 pub fn render(trace: &Trace) -> String {
     let times: Vec<String> = trace.events.iter().map(|event| time(event.at)).collect();
     let times_width = times.iter().map(|text| text.chars().count()).max().unwrap_or(0);
-    let tasks_width = trace
-        .events
-        .iter()
-        .map(|event| task(event).chars().count())
-        .max()
-        .unwrap_or(0);
+    let tasks_width = trace.events.iter().map(|event| task(event).chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for (event, at) in trace.events.iter().zip(&times) {
-        let line = format!(
-            "{at:>times_width$}  {:tasks_width$}  {}",
-            task(event),
-            what(&event.kind)
-        );
+        let line = format!("{at:>times_width$}  {:tasks_width$}  {}", task(event), what(&event.kind));
         let _ = writeln!(out, "{}", line.trim_end());
     }
     out
@@ -38,40 +29,20 @@ fn task(event: &Event) -> &str {
 pub fn what(kind: &Kind) -> String {
     match kind {
         Kind::Spawned { path } => format!("spawn {path}"),
-        Kind::Turn {
-            turn,
-            ready,
-            instead_of: None,
-        } => format!("turn {turn} of {ready} ready"),
-        Kind::Turn {
-            turn,
-            ready,
-            instead_of: Some(oldest),
-        } => {
+        Kind::Turn { turn, ready, instead_of: None } => format!("turn {turn} of {ready} ready"),
+        Kind::Turn { turn, ready, instead_of: Some(oldest) } => {
             format!("turn {turn} of {ready} ready, instead of {oldest}")
         }
         Kind::Ended { path, how } => format!("{how} {path}"),
-        Kind::Choice {
-            site,
-            owner,
-            occurrence,
-            option,
-            meaning,
-        } => match meaning {
+        Kind::Choice { site, owner, occurrence, option, meaning } => match meaning {
             Some(meaning) => format!("fault {site} {owner} #{occurrence}: {meaning}"),
             None => format!("choice {site} {owner} #{occurrence}: {option}"),
         },
         Kind::Record { name, fields } => {
-            let pairs = fields
-                .iter()
-                .map(|field| format!(" {}={}", field.key, field.value));
+            let pairs = fields.iter().map(|field| format!(" {}={}", field.key, field.value));
             format!("{name}{}", pairs.collect::<String>())
         }
-        Kind::Log {
-            level,
-            target,
-            message,
-        } => format!("{level} {target}: {message}"),
+        Kind::Log { level, target, message } => format!("{level} {target}: {message}"),
         Kind::Quiet => "quiet phase: no more faults".to_owned(),
         Kind::Violated { property, detail } => format!("VIOLATED {property}: {detail}"),
     }

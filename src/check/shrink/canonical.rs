@@ -35,9 +35,7 @@ pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical:
             found
         }
     };
-    found
-        .filter(|first| first.deviations() <= tape.deviations())
-        .unwrap_or(tape)
+    found.filter(|first| first.deviations() <= tape.deviations()).unwrap_or(tape)
 }
 
 fn shape(tape: &Tape) -> Shape {
@@ -46,10 +44,7 @@ fn shape(tape: &Tape) -> Shape {
     for deviation in &tape.choice {
         *sites.entry(hash_bytes(deviation.site.as_bytes())).or_insert(0) += 1;
     }
-    Shape {
-        picks: picks as u32,
-        sites,
-    }
+    Shape { picks: picks as u32, sites }
 }
 
 fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64) -> Option<Tape> {

@@ -2,69 +2,31 @@
 
 use super::Shrinker;
 use crate::choice::landmarks;
-use crate::choice::tape::{Deviation, Overtaken, Tape};
-
-/// One deviation of a tape.
-#[derive(Clone, Debug)]
-enum Element {
-    Overtaking { task: String, turn: u32, by: String },
-    Choice(Deviation),
-}
-
-fn elements(tape: &Tape) -> Vec<Element> {
-    let overtakings = tape.schedule.iter().flat_map(|entry| {
-        let Overtaken { task, turn, by } = entry;
-        by.iter().map(|by| Element::Overtaking {
-            task: task.clone(),
-            turn: *turn,
-            by: by.clone(),
-        })
-    });
-    overtakings
-        .chain(tape.choice.iter().cloned().map(Element::Choice))
-        .collect()
-}
-
-fn tape<'a>(elements: impl Iterator<Item = &'a Element>) -> Tape {
-    let mut tape = Tape::default();
-    for element in elements {
-        match element {
-            Element::Overtaking { task, turn, by } => tape.note_overtaking(task, *turn, by),
-            Element::Choice(deviation) => tape.choice.push(deviation.clone()),
-        }
-    }
-    tape
-}
+use crate::choice::tape::Tape;
 
 /// Removes ever smaller chunks for as long as the run still fails.
 pub(super) fn reduce(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
-    let mut chunk = elements(&best).len().div_ceil(2);
+    let mut chunk = (best.deviations() as usize).div_ceil(2);
     while chunk > 0 {
         match without_some_chunk(shrinker, &best, chunk) {
             Some(smaller) => best = smaller,
             None if chunk == 1 => break,
             None => chunk = chunk.div_ceil(2),
         }
-        chunk = chunk.min(elements(&best).len());
+        chunk = chunk.min(best.deviations() as usize);
     }
     best
 }
 
 /// The first removal of a chunk after which the run still fails, from the last chunk to the first.
 fn without_some_chunk(shrinker: &mut Shrinker<'_>, best: &Tape, chunk: usize) -> Option<Tape> {
-    let all = elements(best);
-    let starts = (0..all.len()).step_by(chunk.max(1)).rev();
-    starts.into_iter().find_map(|start| {
-        let rest = all.iter().take(start).chain(all.iter().skip(start + chunk));
-        smaller(shrinker, &tape(rest), best)
-    })
+    let starts = (0..best.deviations() as usize).step_by(chunk.max(1)).rev();
+    starts.into_iter().find_map(|start| smaller(shrinker, &best.without(start, chunk), best))
 }
 
 /// The recorded tape of a candidate that fails with fewer deviations than the best so far.
 pub(super) fn smaller(shrinker: &mut Shrinker<'_>, candidate: &Tape, best: &Tape) -> Option<Tape> {
-    shrinker
-        .attempt(candidate)
-        .filter(|recorded| recorded.deviations() < best.deviations())
+    shrinker.attempt(candidate).filter(|recorded| recorded.deviations() < best.deviations())
 }
 
 /// Removes single deviations until none can go.
@@ -81,15 +43,12 @@ pub(super) fn lower(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
         let Some(value) = best.choice.get(index).map(|deviation| deviation.option) else {
             break;
         };
-        let lower = landmarks(value.saturating_add(1))
-            .into_iter()
-            .filter(|option| (1..value).contains(option));
+        let lower =
+            landmarks(value.saturating_add(1)).into_iter().filter(|option| (1..value).contains(option));
         for option in lower {
             let mut candidate = best.clone();
             candidate.choice[index].option = option;
-            let recorded = shrinker
-                .attempt(&candidate)
-                .filter(|tape| tape.deviations() <= best.deviations());
+            let recorded = shrinker.attempt(&candidate).filter(|tape| tape.deviations() <= best.deviations());
             if let Some(recorded) = recorded {
                 best = recorded;
                 break;

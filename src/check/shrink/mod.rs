@@ -30,19 +30,10 @@ pub struct Shrunk {
 
 /// Shrinks the failing run `failing`, which was recorded with its trace.
 pub fn shrink(check: &Check, program: &dyn Program, failing: &Run, canonical: &mut Canonical) -> Shrunk {
-    let mut shrinker = Shrinker {
-        check,
-        program,
-        end: failing.end.clone(),
-        runs: 0,
-    };
+    let mut shrinker = Shrinker { check, program, end: failing.end.clone(), runs: 0 };
     let tape = shrinker.shrink(failing, canonical);
     let run = check.replay_tape(&tape, Keep::Trace, program);
-    Shrunk {
-        tape,
-        run,
-        runs: shrinker.runs + 1,
-    }
+    Shrunk { tape, run, runs: shrinker.runs + 1 }
 }
 
 /// Runs candidates and counts them.

@@ -30,14 +30,10 @@ pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Tape {
     let single = least(shrinker, rules.iter().map(|rule| vec![rule.clone()]));
     let found = single.or_else(|| {
         let pairs = pairs(&rules).take(PAIRS_MAX);
-        pairs
-            .into_iter()
-            .find_map(|pair| shrinker.attempt_source(Box::new(RuleSource::new(pair))))
+        pairs.into_iter().find_map(|pair| shrinker.attempt_source(Box::new(RuleSource::new(pair))))
     });
     let own = &failing.tape;
-    found
-        .filter(|tape| tape.deviations() < own.deviations())
-        .unwrap_or_else(|| own.clone())
+    found.filter(|tape| tape.deviations() < own.deviations()).unwrap_or_else(|| own.clone())
 }
 
 fn least(shrinker: &mut Shrinker<'_>, candidates: impl Iterator<Item = Vec<Rule>>) -> Option<Tape> {
@@ -45,9 +41,7 @@ fn least(shrinker: &mut Shrinker<'_>, candidates: impl Iterator<Item = Vec<Rule>
     for rules in candidates {
         let found = shrinker.attempt_source(Box::new(RuleSource::new(rules)));
         if let Some(tape) = found
-            && best
-                .as_ref()
-                .is_none_or(|best| tape.deviations() < best.deviations())
+            && best.as_ref().is_none_or(|best| tape.deviations() < best.deviations())
         {
             let least = tape.deviations() <= 1;
             best = Some(tape);
@@ -63,36 +57,19 @@ fn least(shrinker: &mut Shrinker<'_>, candidates: impl Iterator<Item = Vec<Rule>
 fn read(failing: &Run) -> Vec<Rule> {
     let mut rules: Vec<Rule> = failing.tape.choice.iter().cloned().map(Rule::Answer).collect();
     for event in &failing.trace.events {
-        if let (
-            Kind::Turn {
-                turn,
-                instead_of: Some(_),
-                ..
-            },
-            Some(task),
-        ) = (&event.kind, &event.task)
-        {
-            rules.push(Rule::Early {
-                task: task.to_string(),
-                turn: *turn,
-            });
+        if let (Kind::Turn { turn, instead_of: Some(_), .. }, Some(task)) = (&event.kind, &event.task) {
+            rules.push(Rule::Early { task: task.to_string(), turn: *turn });
         }
     }
     let late = failing.tape.schedule.iter();
-    rules.extend(late.map(|entry| Rule::Late {
-        task: entry.task.clone(),
-        turn: entry.turn,
-    }));
+    rules.extend(late.map(|entry| Rule::Late { task: entry.task.clone(), turn: entry.turn }));
     rules.truncate(RULES_MAX);
     rules
 }
 
 fn pairs(rules: &[Rule]) -> impl Iterator<Item = Vec<Rule>> {
     rules.iter().enumerate().flat_map(move |(index, first)| {
-        rules
-            .iter()
-            .skip(index + 1)
-            .map(move |second| vec![first.clone(), second.clone()])
+        rules.iter().skip(index + 1).map(move |second| vec![first.clone(), second.clone()])
     })
 }
 
@@ -140,16 +117,11 @@ impl Source for RuleSource {
             (names.path(slot), names.next_turn(slot))
         };
         let indices = 0..ready.len();
-        if let Some(early) = indices
-            .clone()
-            .find(|&index| self.is_early(key(index).0, key(index).1))
-        {
+        if let Some(early) = indices.clone().find(|&index| self.is_early(key(index).0, key(index).1)) {
             return early;
         }
         let timely = indices.filter(|&index| !self.is_late(key(index).0, key(index).1));
-        timely
-            .min_by_key(|&index| ready.entries()[index].seq)
-            .unwrap_or_else(|| ready.oldest())
+        timely.min_by_key(|&index| ready.entries()[index].seq).unwrap_or_else(|| ready.oldest())
     }
 
     fn needs_names(&self) -> bool {

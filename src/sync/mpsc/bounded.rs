@@ -23,13 +23,7 @@ const CLOSED: Label = Label::new("sync.closed");
 pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
     let site = Site::new("mpsc channel");
     let (sender, receiver) = inner::channel(buffer);
-    (
-        Sender { site, inner: sender },
-        Receiver {
-            site,
-            inner: receiver,
-        },
-    )
+    (Sender { site, inner: sender }, Receiver { site, inner: receiver })
 }
 
 /// Sends to a bounded channel.
@@ -171,10 +165,7 @@ impl<T> Sender<T> {
     /// A handle that does not keep the channel open.
     #[must_use = "Downgrade creates a WeakSender without destroying the original non-weak sender."]
     pub fn downgrade(&self) -> WeakSender<T> {
-        WeakSender {
-            site: self.site,
-            inner: self.inner.downgrade(),
-        }
+        WeakSender { site: self.site, inner: self.inner.downgrade() }
     }
 
     /// How many senders there are.
@@ -190,10 +181,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender {
-            site: self.site,
-            inner: self.inner.clone(),
-        }
+        Sender { site: self.site, inner: self.inner.clone() }
     }
 }
 
@@ -213,10 +201,7 @@ impl<T> WeakSender<T> {
     /// A sender, while there is another.
     pub fn upgrade(&self) -> Option<Sender<T>> {
         let inner = self.inner.upgrade()?;
-        Some(Sender {
-            site: self.site,
-            inner,
-        })
+        Some(Sender { site: self.site, inner })
     }
 
     /// How many senders there are.
@@ -232,10 +217,7 @@ impl<T> WeakSender<T> {
 
 impl<T> Clone for WeakSender<T> {
     fn clone(&self) -> WeakSender<T> {
-        WeakSender {
-            site: self.site,
-            inner: self.inner.clone(),
-        }
+        WeakSender { site: self.site, inner: self.inner.clone() }
     }
 }
 

@@ -17,11 +17,7 @@ pub struct Permit<'a, T> {
 
 impl<'a, T> Permit<'a, T> {
     pub(super) fn new(site: Site, inner: inner::Permit<'a, T>) -> Permit<'a, T> {
-        Permit {
-            site,
-            inner,
-            _hold: site.hold(),
-        }
+        Permit { site, inner, _hold: site.hold() }
     }
 
     /// Sends a value, without waiting. When the receiver is gone, the value is dropped.
@@ -46,11 +42,7 @@ pub struct PermitIterator<'a, T> {
 
 impl<'a, T> PermitIterator<'a, T> {
     pub(super) fn new(site: Site, inner: inner::PermitIterator<'a, T>) -> PermitIterator<'a, T> {
-        PermitIterator {
-            site,
-            inner,
-            _hold: site.hold(),
-        }
+        PermitIterator { site, inner, _hold: site.hold() }
     }
 }
 
@@ -85,28 +77,18 @@ pub struct OwnedPermit<T> {
 
 impl<T> OwnedPermit<T> {
     pub(super) fn new(site: Site, inner: inner::OwnedPermit<T>) -> OwnedPermit<T> {
-        OwnedPermit {
-            site,
-            inner,
-            _hold: site.hold(),
-        }
+        OwnedPermit { site, inner, _hold: site.hold() }
     }
 
     /// Sends a value, without waiting; the sender. When the receiver is gone, the value is dropped.
     pub fn send(self, value: T) -> Sender<T> {
         self.site.mark(&SEND);
-        Sender {
-            site: self.site,
-            inner: self.inner.send(value),
-        }
+        Sender { site: self.site, inner: self.inner.send(value) }
     }
 
     /// Gives the place back; the sender.
     pub fn release(self) -> Sender<T> {
-        Sender {
-            site: self.site,
-            inner: self.inner.release(),
-        }
+        Sender { site: self.site, inner: self.inner.release() }
     }
 
     /// Whether both are of one channel.

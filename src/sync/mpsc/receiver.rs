@@ -37,8 +37,7 @@ macro_rules! receives {
             /// closed and empty. Safe to cancel.
             #[track_caller]
             pub fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> impl Future<Output = usize> {
-                self.site
-                    .writing(&RECV, self.inner.recv_many(buffer, limit))
+                self.site.writing(&RECV, self.inner.recv_many(buffer, limit))
             }
 
             /// The next value, if it is there.

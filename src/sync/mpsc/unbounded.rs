@@ -16,13 +16,7 @@ const CLOSED: Label = Label::new("sync.closed");
 pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
     let site = Site::new("unbounded mpsc channel");
     let (sender, receiver) = inner::unbounded_channel();
-    (
-        UnboundedSender { site, inner: sender },
-        UnboundedReceiver {
-            site,
-            inner: receiver,
-        },
-    )
+    (UnboundedSender { site, inner: sender }, UnboundedReceiver { site, inner: receiver })
 }
 
 /// Sends to an unbounded channel.
@@ -60,10 +54,7 @@ impl<T> UnboundedSender<T> {
     /// A handle that does not keep the channel open.
     #[must_use = "Downgrade creates a WeakSender without destroying the original non-weak sender."]
     pub fn downgrade(&self) -> WeakUnboundedSender<T> {
-        WeakUnboundedSender {
-            site: self.site,
-            inner: self.inner.downgrade(),
-        }
+        WeakUnboundedSender { site: self.site, inner: self.inner.downgrade() }
     }
 
     /// How many senders there are.
@@ -79,10 +70,7 @@ impl<T> UnboundedSender<T> {
 
 impl<T> Clone for UnboundedSender<T> {
     fn clone(&self) -> UnboundedSender<T> {
-        UnboundedSender {
-            site: self.site,
-            inner: self.inner.clone(),
-        }
+        UnboundedSender { site: self.site, inner: self.inner.clone() }
     }
 }
 
@@ -102,10 +90,7 @@ impl<T> WeakUnboundedSender<T> {
     /// A sender, while there is another.
     pub fn upgrade(&self) -> Option<UnboundedSender<T>> {
         let inner = self.inner.upgrade()?;
-        Some(UnboundedSender {
-            site: self.site,
-            inner,
-        })
+        Some(UnboundedSender { site: self.site, inner })
     }
 
     /// How many senders there are.
@@ -121,10 +106,7 @@ impl<T> WeakUnboundedSender<T> {
 
 impl<T> Clone for WeakUnboundedSender<T> {
     fn clone(&self) -> WeakUnboundedSender<T> {
-        WeakUnboundedSender {
-            site: self.site,
-            inner: self.inner.clone(),
-        }
+        WeakUnboundedSender { site: self.site, inner: self.inner.clone() }
     }
 }
 

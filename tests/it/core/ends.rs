@@ -62,12 +62,7 @@ fn a_zero_time_loop_is_found() {
 
 #[test]
 fn an_exhausted_budget_is_inconclusive() {
-    let mut sim = Sim::builder()
-        .budget(Budget {
-            steps_max: 100,
-            ..Budget::default()
-        })
-        .build();
+    let mut sim = Sim::builder().budget(Budget { steps_max: 100, ..Budget::default() }).build();
     sim.run(async {
         loop {
             sleep(Duration::from_secs(1)).await;

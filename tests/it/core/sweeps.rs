@@ -4,8 +4,8 @@ use fatum::check::{Check, Verdict};
 use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
 use fatum::sim::Keep;
 use fatum::{Sim, task};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn lost_update(sim: &mut Sim) {
     let counter = Arc::new(AtomicU64::new(0));

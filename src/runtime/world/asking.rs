@@ -1,0 +1,85 @@
+//! Asking the source: choices, fault options and declared accesses.
+
+use super::World;
+use crate::choice::fault::option_name;
+use crate::choice::tape::{Deviation, owner};
+use crate::choice::{Access, Ask, Label, Notice, Weights};
+use crate::trace::Kind;
+use std::sync::Arc;
+
+impl World {
+    /// Asks the source at a site, on behalf of the running task.
+    pub(crate) fn choose(&mut self, label: Label, object: &str, arity: u64, weights: Weights) -> u64 {
+        self.choose_for(self.running, label, object, arity, weights)
+    }
+
+    pub(super) fn choose_for(
+        &mut self,
+        who: Option<u32>,
+        label: Label,
+        object: &str,
+        arity: u64,
+        weights: Weights,
+    ) -> u64 {
+        let fault = matches!(weights, Weights::Fault(_));
+        if self.closing || self.frozen.is_some() || (fault && self.quiet) {
+            return 0;
+        }
+        let host = who.map_or(0, |slot| self.tasks.peek(slot).host);
+        let host = self.hosts.get(usize::from(host)).map_or("", |name| &**name);
+        let mut task: Arc<str> = Arc::default();
+        let mut occurrence = 0;
+        if let Some(names) = &mut self.names {
+            task = who.map_or_else(Arc::default, |slot| names.path(slot).clone());
+            occurrence = names.occurrence(label.hash(), &owner(object, host, &task));
+        }
+        let ask = Ask { label, object, arity, weights, host, task: &task, occurrence, now: self.now };
+        let answer = self.source.choose(&ask);
+        let value = if ask.exists(answer) { answer } else { 0 };
+        self.digests.choice(label.hash(), arity, value);
+        self.counts.count(label, fault, value != 0);
+        if value != 0 && occurrence != 0 {
+            let owner = owner(object, host, &task);
+            self.note_choice(label.name(), owner, occurrence, value, fault);
+        }
+        value
+    }
+
+    #[cold]
+    pub(super) fn note_choice(
+        &mut self,
+        site: &'static str,
+        owner: String,
+        occurrence: u32,
+        option: u64,
+        fault: bool,
+    ) {
+        self.tape.choice.push(Deviation { site: site.to_owned(), owner: owner.clone(), occurrence, option });
+        let meaning = fault.then(|| option_name(site, option));
+        self.record(Kind::Choice { site, owner, occurrence, option, meaning });
+    }
+
+    /// The options of a fault site for the running task, as a mask.
+    pub(crate) fn fault_options(&self, site: &str, object: &str) -> u8 {
+        if self.quiet { 1 } else { self.plan.options(site, object, self.host_name()) }
+    }
+
+    /// The host of the running task.
+    pub(crate) fn host_name(&self) -> &str {
+        let host = self.running.map_or(0, |slot| self.tasks.peek(slot).host);
+        self.hosts.get(usize::from(host)).map_or("", |name| &**name)
+    }
+
+    /// Hears that the running task is about to touch a shared object.
+    pub(crate) fn access(&mut self, object: u64, access: Access) {
+        if self.watches && access == Access::Write && !self.touched.contains(&object) {
+            self.touched.push(object);
+        }
+        if self.listens
+            && let Some(slot) = self.running
+        {
+            let task = self.tasks.at(slot).serial;
+            self.source.notice(Notice::Access { task, object, access });
+        }
+    }
+}

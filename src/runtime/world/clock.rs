@@ -1,0 +1,111 @@
+//! Time: jumps to the next deadline, what is due, and what faults hold back.
+
+use super::{HOLD, Held, LATE, Next, World};
+use crate::runtime::tasks::TaskId;
+use crate::runtime::timers::{Due, NOBODY};
+use crate::runtime::waker::WakeId;
+use crate::trace::Kind;
+use std::task::Waker;
+
+impl World {
+    /// Moves time to the next deadline, if it is within `limit`, and fires what is due.
+    pub(super) fn advance(&mut self, limit: u64) -> Next {
+        match self.timers.next_deadline() {
+            Some(deadline) if deadline <= limit => self.jump(deadline),
+            None if !self.held.is_empty() => self.release_held(),
+            Some(_) | None => Next::Idle,
+        }
+    }
+
+    pub(super) fn jump(&mut self, deadline: u64) -> Next {
+        let mut foreign = Vec::new();
+        self.now = deadline;
+        self.steps_at_jump = self.steps;
+        self.limit_steps();
+        self.attention |= self.required_left > 0 && self.is_stale();
+        let mut late = Vec::new();
+        while let Some(due) = self.timers.pop_due(deadline) {
+            match self.lateness(&due) {
+                0 => self.fire(due, &mut foreign),
+                deadlines => late.push((deadlines, Held::Timer(due))),
+            }
+        }
+        let mut waiting = std::mem::take(&mut self.held);
+        for (left, _) in &mut waiting {
+            *left -= 1;
+        }
+        for (left, held) in waiting {
+            if left == 0 { self.let_go(held, &mut foreign) } else { self.held.push((left, held)) }
+        }
+        self.held.extend(late);
+        Next::Time(foreign)
+    }
+
+    /// With no deadline left to wait for, what is held is late enough.
+    pub(super) fn release_held(&mut self) -> Next {
+        let mut foreign = Vec::new();
+        for (_, held) in std::mem::take(&mut self.held) {
+            self.let_go(held, &mut foreign);
+        }
+        Next::Time(foreign)
+    }
+
+    pub(super) fn lateness(&mut self, due: &Due) -> u8 {
+        if !self.holds_timers || self.quiet {
+            return 0;
+        }
+        if due.owner == NOBODY {
+            return 0;
+        }
+        self.choose_for(Some(due.owner), LATE, "", 8, HOLD) as u8
+    }
+
+    pub(super) fn let_go(&mut self, held: Held, foreign: &mut Vec<Waker>) {
+        match held {
+            Held::Task { slot, serial } => {
+                let task = self.tasks.at(slot);
+                if task.live && task.serial == serial {
+                    self.push_ready(slot, serial);
+                }
+            }
+            Held::Timer(due) => self.fire(due, foreign),
+        }
+    }
+
+    /// Own wakers enter the ready set here, in firing order; others are for the caller to wake.
+    pub(super) fn fire(&mut self, due: Due, foreign: &mut Vec<Waker>) {
+        let Some(id) = WakeId::of(&due.waker).filter(|id| id.epoch() == self.epoch) else {
+            return foreign.push(due.waker);
+        };
+        let task = TaskId { slot: id.slot(), generation: id.generation() };
+        if let Some(slot) = self.tasks.get_mut(task)
+            && slot.live
+            && !slot.queued
+        {
+            slot.queued = true;
+            self.enqueue(task.slot);
+        }
+    }
+
+    /// Moves time to `to` without an event; for a limit that no deadline reaches.
+    pub(crate) fn wait_until(&mut self, to: u64) {
+        self.now = self.now.max(to);
+    }
+
+    /// Whether nothing can ever happen any more.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.ready.is_empty()
+            && self.woken.is_empty()
+            && self.held.is_empty()
+            && self.timers.next_deadline().is_none()
+    }
+
+    /// Ends the fault phase.
+    pub(crate) fn begin_quiet(&mut self) {
+        if !self.quiet {
+            self.quiet = true;
+            self.digests.event(3 << 62);
+            self.record_by(None, Kind::Quiet);
+        }
+    }
+}

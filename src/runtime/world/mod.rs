@@ -1,0 +1,184 @@
+//! The world: all state of one simulation, and its moves. Every function here runs with the world borrowed, so none
+//! calls user code; what holds user values is returned.
+//!
+//! The state stands here; the moves stand in rooms: asking, tasks, turns, clock, verdict.
+
+mod asking;
+mod clock;
+mod tasks;
+mod turns;
+mod verdict;
+
+use super::current;
+use super::end::{Budget, End, LeakPolicy, PanicPolicy};
+use super::objects::Objects;
+use super::stats::Counts;
+use super::tasks::{Boxed, TaskId, Tasks};
+use super::timers::{Due, Timers};
+use super::wait::Frozen;
+use super::waker::WakeId;
+use crate::choice::fault::{FaultPlan, SITE_LATE, SITE_STALL};
+use crate::choice::tape::Tape;
+use crate::choice::{Label, Names, Ready, Source, Weights};
+use crate::trace::{Digests, Event};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+const STALL: Label = Label::new(SITE_STALL);
+const LATE: Label = Label::new(SITE_LATE);
+/// A task or timer may be held until just after one of the next four deadlines.
+const HOLD: Weights = Weights::Fault(0b0001_1111);
+
+/// What a run keeps beside its digests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keep {
+    /// Nothing: a sweep.
+    #[default]
+    Digests,
+    /// Names and the tape.
+    Tape,
+    /// Names, the tape and every event.
+    Trace,
+}
+
+/// What a world is made of.
+pub(crate) struct Config {
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) plan: FaultPlan,
+    pub(crate) budget: Budget,
+    pub(crate) panics: PanicPolicy,
+    pub(crate) leaks: LeakPolicy,
+    pub(crate) keep: Keep,
+    pub(crate) checkpoints: bool,
+    /// Where to say who runs, for a watchdog on another thread.
+    pub(crate) watch: Option<Arc<Mutex<String>>>,
+}
+
+/// Something that waits for emitted records: a property's fold.
+pub(crate) struct Observer {
+    pub(crate) property: &'static str,
+    pub(crate) observe: Box<dyn FnMut(&dyn Any, u64) -> Result<(), String>>,
+}
+
+/// A broken property.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) property: String,
+    pub(crate) detail: String,
+}
+
+/// A task or timer that a fault holds back.
+enum Held {
+    Task { slot: u32, serial: u32 },
+    Timer(Due),
+}
+
+pub(crate) struct World {
+    pub(crate) epoch: u32,
+    pub(crate) parent: Option<Box<World>>,
+    pub(crate) now: u64,
+    pub(crate) steps: u64,
+    steps_at_jump: u64,
+    steps_limit: u64,
+    attention: bool,
+    pub(crate) tasks: Tasks,
+    pub(crate) ready: Ready,
+    woken: Vec<u32>,
+    pub(crate) running: Option<u32>,
+    last_polled: Option<u32>,
+    pub(crate) timers: Timers,
+    held: Vec<(u8, Held)>,
+    source: Box<dyn Source>,
+    listens: bool,
+    pub(crate) digests: Digests,
+    pub(crate) names: Option<Names>,
+    pub(crate) tape: Tape,
+    pub(crate) events: Option<Vec<Event>>,
+    pub(crate) plan: FaultPlan,
+    holds_tasks: bool,
+    holds_timers: bool,
+    pub(crate) quiet: bool,
+    pub(crate) closing: bool,
+    pub(crate) frozen: Option<Frozen>,
+    pub(crate) budget: Budget,
+    pub(crate) panics: PanicPolicy,
+    pub(crate) leaks: LeakPolicy,
+    pub(crate) counts: Counts,
+    pub(crate) coverage: BTreeMap<&'static str, u64>,
+    pub(crate) observers: Vec<Observer>,
+    /// Whether a predicate wants to know what was written.
+    pub(crate) watches: bool,
+    pub(crate) touched: Vec<u64>,
+    pub(crate) hosts: Vec<Arc<str>>,
+    pub(crate) required_left: u32,
+    pub(crate) progress_at: u64,
+    pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
+    pub(crate) verdict: Option<End>,
+    pub(crate) objects: Objects,
+    watch: Option<Arc<Mutex<String>>>,
+}
+
+/// What the step loop does next.
+pub(crate) enum Next {
+    /// Poll this task.
+    Poll { slot: u32, boxed: Boxed, id: WakeId },
+    /// Drop this task, which was aborted.
+    Cancel { slot: u32, boxed: Boxed },
+    /// Time moved; wake these foreign wakers.
+    Time(Vec<Waker>),
+    /// Nothing is ready, and no deadline is at or before the limit.
+    Idle,
+    /// A verdict stands, the workload is over, or a budget is spent: the driver decides.
+    Attention,
+}
+
+impl World {
+    pub(crate) fn new(config: Config) -> Box<World> {
+        let names = (config.keep >= Keep::Tape || config.source.needs_names()).then(Names::default);
+        Box::new(World {
+            epoch: current::open_epoch(),
+            parent: None,
+            now: 0,
+            steps: 0,
+            steps_at_jump: 0,
+            steps_limit: config.budget.steps_max.min(config.budget.zero_time_steps_max),
+            attention: false,
+            tasks: Tasks::default(),
+            ready: Ready::default(),
+            woken: Vec::new(),
+            running: None,
+            last_polled: None,
+            timers: Timers::default(),
+            held: Vec::new(),
+            listens: config.source.listens(),
+            source: config.source,
+            digests: Digests::new(config.checkpoints),
+            names,
+            tape: Tape::default(),
+            events: (config.keep == Keep::Trace).then(Vec::new),
+            holds_tasks: config.plan.speaks_of(SITE_STALL),
+            holds_timers: config.plan.speaks_of(SITE_LATE),
+            plan: config.plan,
+            quiet: false,
+            closing: false,
+            frozen: None,
+            budget: config.budget,
+            panics: config.panics,
+            leaks: config.leaks,
+            counts: Counts::default(),
+            coverage: BTreeMap::new(),
+            observers: Vec::new(),
+            watches: false,
+            touched: Vec::new(),
+            hosts: Vec::new(),
+            required_left: 0,
+            progress_at: 0,
+            unjoined_panics: Vec::new(),
+            verdict: None,
+            objects: Objects::default(),
+            watch: config.watch,
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Turns: who is polled next, and what a poll leaves behind.
+
+use super::{Next, World};
+use crate::choice::{Entry, Notice};
+use crate::runtime::current::Leftovers;
+use crate::runtime::end::{End, PanicPolicy};
+use crate::runtime::panics;
+use crate::runtime::tasks::{Boxed, Ending, TaskId};
+use crate::runtime::waker::WakeId;
+use crate::trace::{Event, Kind};
+use std::sync::PoisonError;
+use std::task::Waker;
+
+impl World {
+    /// What to do next; time may move up to `limit`.
+    #[inline]
+    pub(crate) fn next(&mut self, limit: u64) -> Next {
+        self.flush_woken();
+        if self.attention || self.steps >= self.steps_limit {
+            self.attention = false;
+            return Next::Attention;
+        }
+        if self.ready.is_empty() {
+            return self.advance(limit);
+        }
+        let entry = self.pick();
+        self.steps += 1;
+        self.running = Some(entry.slot);
+        self.last_polled = self.running;
+        self.digests.event((self.now << 20) ^ u64::from(entry.serial));
+        let task = self.tasks.at(entry.slot);
+        task.queued = false;
+        task.polled_at = self.now;
+        let boxed = task.boxed.take().expect("a ready task has its future");
+        if task.aborted {
+            return Next::Cancel { slot: entry.slot, boxed };
+        }
+        let id = WakeId::new(self.epoch, task.generation, entry.slot);
+        Next::Poll { slot: entry.slot, boxed, id }
+    }
+
+    #[inline]
+    pub(super) fn pick(&mut self) -> Entry {
+        let count = self.ready.len();
+        if self.names.is_some() {
+            return self.pick_named();
+        }
+        if count == 1 {
+            return self.ready.take(0);
+        }
+        let index = if self.quiet { self.ready.oldest() } else { self.source.pick(&self.ready, None) };
+        self.digests.pick(count, index);
+        self.counts.picks += 1;
+        self.ready.take(index)
+    }
+
+    #[cold]
+    pub(super) fn pick_named(&mut self) -> Entry {
+        let count = self.ready.len();
+        let oldest = self.ready.oldest();
+        let mut index = oldest;
+        if count > 1 {
+            if !self.quiet {
+                index = self.source.pick(&self.ready, self.names.as_ref());
+            }
+            self.digests.pick(count, index);
+            self.counts.picks += 1;
+        }
+        let overtaken = (index != oldest).then(|| self.ready.entries()[oldest].slot);
+        let entry = self.ready.take(index);
+        self.note_turn(entry.slot, overtaken, count);
+        entry
+    }
+
+    pub(super) fn note_turn(&mut self, slot: u32, overtaken: Option<u32>, count: usize) {
+        let Some(names) = &mut self.names else { return };
+        if let Some(oldest) = overtaken {
+            self.tape.note_overtaking(names.path(oldest), names.next_turn(oldest), names.path(slot));
+        }
+        names.took_turn(slot);
+        if let Some(watch) = &self.watch {
+            names.path(slot).as_ref().clone_into(&mut watch.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        if let Some(events) = &mut self.events {
+            let instead_of = overtaken.map(|oldest| names.path(oldest).clone());
+            let kind = Kind::Turn { turn: names.next_turn(slot) - 1, ready: count as u32, instead_of };
+            events.push(Event { at: self.now, task: Some(names.path(slot).clone()), kind });
+        }
+    }
+
+    /// The poll of `slot` is over and the task goes on.
+    #[inline]
+    pub(crate) fn pending(&mut self, slot: u32, boxed: Boxed) {
+        self.running = None;
+        self.tasks.at(slot).boxed = Some(boxed);
+    }
+
+    /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller.
+    pub(crate) fn ended(&mut self, slot: u32, boxed: Option<Boxed>, ending: Ending) -> Leftovers {
+        self.running = None;
+        let name = ending.name();
+        let panic = match &ending {
+            Ending::Panicked(payload) => {
+                Some(panics::take_last().unwrap_or_else(|| panics::message(&**payload)))
+            }
+            Ending::Finished | Ending::Cancelled => None,
+        };
+        if self.tasks.at(slot).queued {
+            self.forget(slot);
+        }
+        self.tasks.end(slot, ending);
+        let task = self.tasks.at(slot);
+        let (serial, required, handle) = (task.serial, task.required, task.handle);
+        let id = TaskId { slot, generation: task.generation };
+        let joiner = task.joiner.take();
+        self.required_left -= u32::from(required);
+        self.attention |= required && self.required_left == 0;
+        self.digests.event(2 << 62 | u64::from(serial));
+        self.progress_at = self.now;
+        if self.listens {
+            self.source.notice(Notice::Done { task: serial });
+        }
+        if let Some(message) = panic {
+            let path = self.task_label(slot);
+            if handle && self.panics == PanicPolicy::FailUnlessJoined {
+                self.unjoined_panics.push((id, path, message));
+            } else {
+                self.end_with(End::Panicked { task: path, message });
+            }
+        }
+        if self.events.is_some() {
+            let path = self.path(slot);
+            self.record(Kind::Ended { path, how: name });
+        }
+        self.settle(slot, boxed, joiner)
+    }
+
+    /// Keeps an output for the handle, or gives the slot back.
+    pub(super) fn settle(&mut self, slot: u32, boxed: Option<Boxed>, joiner: Option<Waker>) -> Leftovers {
+        let mut leftovers = Leftovers { boxed, waker: None };
+        if self.tasks.at(slot).handle {
+            self.tasks.at(slot).boxed = leftovers.boxed.take();
+        } else {
+            self.tasks.release(slot);
+        }
+        if let Some(waker) = joiner {
+            match WakeId::of(&waker) {
+                Some(id) if id.epoch() == self.epoch => self.wake(id),
+                Some(_) | None => leftovers.waker = Some(waker),
+            }
+        }
+        leftovers
+    }
+
+    /// Takes an ended task out of the queues that its last poll may have put it in.
+    pub(super) fn forget(&mut self, slot: u32) {
+        self.woken.retain(|woken| *woken != slot);
+        self.tasks.at(slot).queued = false;
+    }
+}
