@@ -20,6 +20,7 @@ mod wall;
 pub mod check;
 #[cfg(feature = "proptest")]
 pub mod prop;
+pub mod systems;
 pub mod scenario;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fatum::cli::main(fatum::scenario::Registry::new())
+    fatum::cli::main(fatum::scenario::Registry::new().with(fatum::scenario::Graph))
 }

@@ -34,22 +34,12 @@ impl FromStr for Span {
     type Err = BadSpan;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || BadSpan {
-            given: text.to_owned(),
-        };
-        let digits = text
-            .find(|letter: char| !letter.is_ascii_digit())
-            .ok_or_else(bad)?;
+        let bad = || BadSpan { given: text.to_owned() };
+        let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(bad)?;
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| bad())?;
-        let (_, scale) = UNITS
-            .into_iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(bad)?;
-        number
-            .checked_mul(scale)
-            .map(|nanos| Span(Duration::from_nanos(nanos)))
-            .ok_or_else(bad)
+        let (_, scale) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(bad)?;
+        number.checked_mul(scale).map(|nanos| Span(Duration::from_nanos(nanos))).ok_or_else(bad)
     }
 }
 

@@ -16,10 +16,7 @@ pub(super) fn scenarios(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         let mut files = BTreeSet::new();
         collect(path, 0, &mut files)?;
         if files.is_empty() {
-            return Err(Error::input(format!(
-                "there is no scenario file (*.toml) below {}",
-                path.display()
-            )));
+            return Err(Error::input(format!("there is no scenario file (*.toml) below {}", path.display())));
         }
         let is_new = |file: &PathBuf| !found.contains(file);
         let new: Vec<PathBuf> = files.into_iter().filter(is_new).collect();
@@ -39,9 +36,7 @@ fn collect(path: &Path, depth: usize, files: &mut BTreeSet<PathBuf>) -> Result<(
     }
     for entry in std::fs::read_dir(path).map_err(refused)? {
         let below = entry.map_err(refused)?.path();
-        let is_hidden = below
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let is_hidden = below.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let is_scenario = below.extension().is_some_and(|extension| extension == "toml");
         if !is_hidden && (is_scenario || below.is_dir()) {
             collect(&below, depth + 1, files)?;
@@ -52,7 +47,5 @@ fn collect(path: &Path, depth: usize, files: &mut BTreeSet<PathBuf>) -> Result<(
 
 /// Without `./`: a scenario has one name, however it is reached.
 fn clean(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|part| !matches!(part, std::path::Component::CurDir))
-        .collect()
+    path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
 }

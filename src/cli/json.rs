@@ -13,10 +13,8 @@ const VERSION: u32 = 1;
 
 /// Writes the report of these sweeps to `path`.
 pub(super) fn write(path: &Path, sweeps: &[(Scenario, Judgement)]) -> Result<(), Error> {
-    let scenarios: Vec<Value> = sweeps
-        .iter()
-        .map(|(scenario, judgement)| entry(scenario, judgement))
-        .collect();
+    let scenarios: Vec<Value> =
+        sweeps.iter().map(|(scenario, judgement)| entry(scenario, judgement)).collect();
     let report = json!({ "version": VERSION, "scenarios": scenarios });
     write_whole(path, format!("{report:#}\n").as_bytes())
 }
@@ -24,33 +22,22 @@ pub(super) fn write(path: &Path, sweeps: &[(Scenario, Judgement)]) -> Result<(),
 /// Finds out early whether `path` can be written, before hours of runs.
 pub(super) fn probe(path: &Path) -> Result<(), Error> {
     if path.is_dir() {
-        return Err(Error::input(format!(
-            "cannot write {}: it is a directory",
-            path.display()
-        )));
+        return Err(Error::input(format!("cannot write {}: it is a directory", path.display())));
     }
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match std::fs::metadata(dir) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(Error::input(format!(
-            "cannot write {}: {} is no directory",
-            path.display(),
-            dir.display()
-        ))),
+        Ok(_) => {
+            Err(Error::input(format!("cannot write {}: {} is no directory", path.display(), dir.display())))
+        }
         Err(error) => Err(Error::io("write below", dir, error)),
     }
 }
 
 fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
     let report = &judgement.report;
-    let coverage: Vec<Value> = report
-        .coverage
-        .iter()
-        .map(|(name, hits)| json!({ "name": name, "hits": hits }))
-        .collect();
+    let coverage: Vec<Value> =
+        report.coverage.iter().map(|(name, hits)| json!({ "name": name, "hits": hits })).collect();
     json!({
         "scenario": scenario.name,
         "system": scenario.system,

@@ -27,10 +27,7 @@ impl Arguments {
         for system in registry.systems() {
             output::say(&format!("  {}: {}", system.name(), system.about()));
         }
-        output::say(&format!(
-            "strategies: {}",
-            StrategyKind::ALL.map(StrategyKind::name).join(", ")
-        ));
+        output::say(&format!("strategies: {}", StrategyKind::ALL.map(StrategyKind::name).join(", ")));
         scenarios(self.paths, registry)
     }
 }
@@ -46,20 +43,8 @@ fn scenarios(paths: Vec<PathBuf>, registry: &Registry) -> Result<u8, Error> {
     for path in find::scenarios(&paths)? {
         let scenario = Scenario::read(&path, registry)?;
         let expected = scenario.expect.to_string();
-        let Scenario {
-            name,
-            system,
-            variant,
-            description,
-            ..
-        } = scenario;
-        table.row(vec![
-            name,
-            system.to_owned(),
-            variant.to_owned(),
-            expected,
-            description,
-        ]);
+        let Scenario { name, system, variant, description, .. } = scenario;
+        table.row(vec![name, system.to_owned(), variant.to_owned(), expected, description]);
     }
     output::say("");
     table.lines().iter().for_each(|line| output::say(line));

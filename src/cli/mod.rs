@@ -101,11 +101,7 @@ impl Command {
 
 /// The table of exit codes, for the help.
 fn exit_codes() -> String {
-    let kinds = End::KINDS
-        .iter()
-        .zip(9u8..)
-        .skip(1)
-        .map(|(kind, code)| format!("  {code}  {kind}"));
+    let kinds = End::KINDS.iter().zip(9u8..).skip(1).map(|(kind, code)| format!("  {code}  {kind}"));
     let hang = crate::check::EXIT_HANG;
     format!(
         "Exit codes:\n  \
@@ -121,10 +117,7 @@ fn exit_codes() -> String {
 
 /// The code of a replay that fails, but in another way than its file says.
 fn diverged_code() -> u8 {
-    End::Diverged {
-        detail: String::new(),
-    }
-    .exit_code()
+    End::Diverged { detail: String::new() }.exit_code()
 }
 
 #[cfg(test)]
@@ -135,16 +128,9 @@ mod tests {
     fn the_help_lists_the_codes_that_ends_have() {
         let help = exit_codes();
         for end in [
-            End::Violated {
-                property: String::new(),
-                detail: String::new(),
-            },
-            End::Diverged {
-                detail: String::new(),
-            },
-            End::OutOfBudget {
-                detail: String::new(),
-            },
+            End::Violated { property: String::new(), detail: String::new() },
+            End::Diverged { detail: String::new() },
+            End::OutOfBudget { detail: String::new() },
         ] {
             let line = format!("  {}  {}", end.exit_code(), end.kind());
             assert!(help.lines().any(|known| known == line), "{line} in\n{help}");

@@ -42,9 +42,5 @@ pub(super) fn paint(colour: Colour, text: &str, wanted: bool) -> String {
         Colour::Red => "31;1",
         Colour::Green => "32",
     };
-    if wanted {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
+    if wanted { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }

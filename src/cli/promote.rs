@@ -18,15 +18,11 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn carry_out(self) -> Result<u8, Error> {
         let failure = file::read(&self.file)?;
-        let default = Check::new("")
-            .regressions_dir
-            .expect("a check has a directory of regressions by default");
+        let default =
+            Check::new("").regressions_dir.expect("a check has a directory of regressions by default");
         let dir = self.to.unwrap_or(default);
         std::fs::create_dir_all(&dir).map_err(|error| Error::io("make the directory", &dir, error))?;
-        let name = self
-            .file
-            .file_name()
-            .expect("a path that was read as a file has a file name");
+        let name = self.file.file_name().expect("a path that was read as a file has a file name");
         let target = dir.join(name);
         if target.exists() && file::read(&target)? != failure {
             let message = format!("{} is there already and says something else", target.display());

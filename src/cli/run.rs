@@ -36,9 +36,7 @@ impl Arguments {
                 output::say(&text::render(run.trace()));
                 output::say("");
                 if run.end.is_failure() {
-                    story(&run)
-                        .iter()
-                        .for_each(|line| output::say(&format!("  {line}")));
+                    story(&run).iter().for_each(|line| output::say(&format!("  {line}")));
                     output::say("");
                 }
                 render_blocked(&run).iter().for_each(|line| output::say(line));

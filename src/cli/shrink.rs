@@ -21,11 +21,8 @@ impl Arguments {
         let saved = Saved::open(&self.file, registry)?;
         let run = saved.replay();
         if !run.end.is_failure() {
-            let message = format!(
-                "{} has nothing to shrink: its run {}",
-                self.file.display(),
-                run.end.sentence()
-            );
+            let message =
+                format!("{} has nothing to shrink: its run {}", self.file.display(), run.end.sentence());
             return Err(Error::input(message));
         }
         saved.note_differences(&run);
@@ -33,23 +30,14 @@ impl Arguments {
         let program = saved.scenario.program();
         let shrunk = shrink(&saved.scenario.check, &program, &run, &mut Canonical::default());
         let after = shrunk.tape.deviations();
-        output::say(&format!(
-            "from {before} deviations to {after} in {} runs",
-            shrunk.runs
-        ));
-        story(&shrunk.run)
-            .iter()
-            .for_each(|line| output::say(&format!("  {line}")));
+        output::say(&format!("from {before} deviations to {after} in {} runs", shrunk.runs));
+        story(&shrunk.run).iter().for_each(|line| output::say(&format!("  {line}")));
         let smaller = FailureFile::new(&saved.scenario.check, &failure(&saved, shrunk));
         if smaller.tape == saved.file.tape && smaller.end == saved.file.end {
             output::say("the file says so already");
             return Ok(OK);
         }
-        let dir = self
-            .file
-            .parent()
-            .filter(|dir| !dir.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let dir = self.file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         output::say(&format!("saved to {}", file::write(dir, &smaller)?.display()));
         Ok(OK)
     }

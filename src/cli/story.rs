@@ -18,9 +18,7 @@ impl Arguments {
         let saved = Saved::open(&self.file, registry)?;
         let run = saved.replay();
         saved.note_differences(&run);
-        crate::check::story(&run)
-            .iter()
-            .for_each(|line| output::say(line));
+        crate::check::story(&run).iter().for_each(|line| output::say(line));
         Ok(OK)
     }
 }

@@ -16,10 +16,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(columns: &[(&'static str, Align)]) -> Table {
-        Table {
-            columns: columns.to_vec(),
-            rows: Vec::new(),
-        }
+        Table { columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row; as many cells as there are columns.
@@ -32,19 +29,11 @@ impl Table {
     pub(super) fn lines(&self) -> Vec<String> {
         let head: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         let all: Vec<&Vec<String>> = std::iter::once(&head).chain(&self.rows).collect();
-        let width = |index: usize| {
-            all.iter()
-                .map(|row| row[index].chars().count())
-                .max()
-                .unwrap_or(0)
-        };
+        let width = |index: usize| all.iter().map(|row| row[index].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let line = |row: &&Vec<String>| {
-            let cells = row
-                .iter()
-                .zip(&self.columns)
-                .zip(&widths)
-                .map(|((cell, (_, align)), &width)| match align {
+            let cells =
+                row.iter().zip(&self.columns).zip(&widths).map(|((cell, (_, align)), &width)| match align {
                     Align::Left => format!("{cell:<width$}"),
                     Align::Right => format!("{cell:>width$}"),
                 });

@@ -23,10 +23,7 @@ pub struct Document {
 impl Document {
     /// A text that is the content of `path`.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Document {
-        Document {
-            path: path.into(),
-            text: text.into(),
-        }
+        Document { path: path.into(), text: text.into() }
     }
 
     /// Reads a file; `what` says what it should be, as in "scenario".
@@ -36,10 +33,7 @@ impl Document {
     pub fn open(path: &Path, what: &str) -> Result<Document, Error> {
         let refused = |source| Error::io("read", path, source);
         if std::fs::metadata(path).map_err(refused)?.is_dir() {
-            return Err(Error::input(format!(
-                "{} is a directory, not a {what} file",
-                path.display()
-            )));
+            return Err(Error::input(format!("{} is a directory, not a {what} file", path.display())));
         }
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(refused)?;
@@ -50,30 +44,18 @@ impl Document {
         }
         let document = Document::decode(path, bytes)?;
         if document.text.trim().is_empty() {
-            return Err(Error::input(format!(
-                "{} is empty, not a {what} file",
-                path.display()
-            )));
+            return Err(Error::input(format!("{} is empty, not a {what} file", path.display())));
         }
         Ok(document)
     }
 
     fn decode(path: &Path, bytes: Vec<u8>) -> Result<Document, Error> {
-        String::from_utf8(bytes)
-            .map(|text| Document::new(path, text))
-            .map_err(|error| {
-                let offset = error.utf8_error().valid_up_to();
-                let line = error.as_bytes()[..offset]
-                    .iter()
-                    .filter(|&&byte| byte == b'\n')
-                    .count()
-                    + 1;
-                let message = format!(
-                    "{}:{line}: not a text: byte {offset} is not UTF-8",
-                    path.display()
-                );
-                Error::input(message)
-            })
+        String::from_utf8(bytes).map(|text| Document::new(path, text)).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let message = format!("{}:{line}: not a text: byte {offset} is not UTF-8", path.display());
+            Error::input(message)
+        })
     }
 
     /// The path.

@@ -65,18 +65,12 @@ impl<'de> Deserialize<'de> for Written {
             }
 
             fn visit_str<E: de::Error>(self, kind: &str) -> Result<Written, E> {
-                Ok(Written {
-                    kind: Spanned::new(0..0, kind.to_owned()),
-                    property: None,
-                })
+                Ok(Written { kind: Spanned::new(0..0, kind.to_owned()), property: None })
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Written, A::Error> {
                 let table = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(Written {
-                    kind: table.kind,
-                    property: table.property,
-                })
+                Ok(Written { kind: table.kind, property: table.property })
             }
         }
         deserializer.deserialize_any(Either)
@@ -94,20 +88,14 @@ pub(super) fn resolve(
 ) -> Result<Expect, Error> {
     let whole = written.span();
     let Written { kind, property } = written.into_inner();
-    let place = if kind.span().is_empty() {
-        whole.clone()
-    } else {
-        kind.span()
-    };
+    let place = if kind.span().is_empty() { whole.clone() } else { kind.span() };
     let found = End::KINDS.into_iter().find(|known| known == kind.get_ref());
     let kind =
         found.ok_or_else(|| document.at(place, Error::one_of("kind of end", kind.get_ref(), &End::KINDS)))?;
     match property {
         None if JUDGED.contains(&kind) => {
-            let help = format!(
-                "as in {{ kind = \"{kind}\", property = \"{}\" }}",
-                system.properties().join("|")
-            );
+            let help =
+                format!("as in {{ kind = \"{kind}\", property = \"{}\" }}", system.properties().join("|"));
             let error = Error::input(format!("`{kind}` needs the property that is broken")).help(help);
             Err(document.at(whole, error))
         }
@@ -115,24 +103,15 @@ pub(super) fn resolve(
         None => Ok(Expect::Ends { kind, property: None }),
         Some(property) if !JUDGED.contains(&kind) => {
             let error = Error::input(format!("`{kind}` has no property"));
-            Err(document.at(
-                property.span(),
-                error.help(format!("only {} have", JUDGED.join(" and "))),
-            ))
+            Err(document.at(property.span(), error.help(format!("only {} have", JUDGED.join(" and ")))))
         }
         Some(property) => {
-            let known = system
-                .properties()
-                .iter()
-                .find(|known| *known == property.get_ref());
+            let known = system.properties().iter().find(|known| *known == property.get_ref());
             let name = known.ok_or_else(|| {
                 let error = Error::one_of("property", property.get_ref(), system.properties());
                 document.at(property.span(), error)
             })?;
-            Ok(Expect::Ends {
-                kind,
-                property: Some(name),
-            })
+            Ok(Expect::Ends { kind, property: Some(name) })
         }
     }
 }

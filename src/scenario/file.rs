@@ -121,9 +121,8 @@ impl Scenario {
     /// As [`Scenario::read`].
     pub fn parse(document: &Document, registry: &Registry) -> Result<Scenario, Error> {
         let file: File = document.parse()?;
-        let system = registry
-            .find(file.system.get_ref())
-            .map_err(|error| document.at(file.system.span(), error))?;
+        let system =
+            registry.find(file.system.get_ref()).map_err(|error| document.at(file.system.span(), error))?;
         let variant = variant(file.variant.as_ref(), system, document)?;
         let places = places(&file.properties, system, document)?;
         let check = Check {
@@ -141,11 +140,7 @@ impl Scenario {
             variant,
             expect: expect::resolve(file.expect, system, document)?,
             check,
-            subject: system.load(&Section {
-                document,
-                variant,
-                places: &places,
-            })?,
+            subject: system.load(&Section { document, variant, places: &places })?,
         })
     }
 
@@ -193,10 +188,7 @@ fn strategy(given: Option<&Spanned<String>>, document: &Document) -> Result<Stra
     let Some(given) = given else {
         return Ok(StrategyKind::default());
     };
-    given
-        .get_ref()
-        .parse()
-        .map_err(|error| document.at(given.span(), error))
+    given.get_ref().parse().map_err(|error| document.at(given.span(), error))
 }
 
 fn places(
@@ -205,11 +197,7 @@ fn places(
     document: &Document,
 ) -> Result<Vec<&'static str>, Error> {
     let place = |given: &Spanned<String>| {
-        let found = system
-            .places()
-            .iter()
-            .copied()
-            .find(|name| name == given.get_ref());
+        let found = system.places().iter().copied().find(|name| name == given.get_ref());
         let error = || Error::one_of("place to reach", given.get_ref(), system.places());
         found.ok_or_else(|| document.at(given.span(), error()))
     };
@@ -229,10 +217,7 @@ fn positive(given: Option<&Spanned<u64>>, document: &Document) -> Result<Option<
 impl FaultsTable {
     fn plan(self, system: &dyn System, document: &Document) -> Result<FaultPlan, Error> {
         let rules = self.rule.into_iter().map(|rule| rule_of(rule, system, document));
-        Ok(FaultPlan {
-            rules: rules.collect::<Result<_, _>>()?,
-            until: self.until.map(|span| span.0),
-        })
+        Ok(FaultPlan { rules: rules.collect::<Result<_, _>>()?, until: self.until.map(|span| span.0) })
     }
 }
 
@@ -250,11 +235,8 @@ fn rule_of(
         return at(rule.probability.span(), error);
     }
     if let Some(until) = rule.until.as_ref().filter(|until| *until.get_ref() <= rule.from) {
-        let message = format!(
-            "the window is empty: it begins at {} and ends at {}",
-            rule.from,
-            until.get_ref()
-        );
+        let message =
+            format!("the window is empty: it begins at {} and ends at {}", rule.from, until.get_ref());
         return at(until.span(), Error::input(message));
     }
     let kind = match (rule.kind, rule.by) {
@@ -302,10 +284,7 @@ fn site(kind: FaultKind, given: Option<Spanned<String>>, system: &dyn System) ->
         }
         (None, None) => {
             let error = Error::input(format!("a `{}` fault needs a `site`", kind.name()));
-            Err((
-                None,
-                error.help(format!("allowed: {}", system.sites().join(", "))),
-            ))
+            Err((None, error.help(format!("allowed: {}", system.sites().join(", ")))))
         }
         (None, Some(given)) => {
             let rule = FaultRule::new(given.get_ref().clone(), kind, 0.0);

@@ -46,21 +46,14 @@ impl Scenario {
         let regressions = self.regressions()?;
         let report = self.check.sweep(self.program(), progress)?;
         let broken = self.subject().judge_sweep().err();
-        Ok(Judgement {
-            expect: self.expect.clone(),
-            regressions,
-            report,
-            broken,
-        })
+        Ok(Judgement { expect: self.expect.clone(), regressions, report, broken })
     }
 
     /// The run of a seed as a sweep makes it, with its trace.
     pub fn run_seed(&self, seed: u64) -> Run {
         let mut check = self.check.clone();
         if check.calibration == Calibration::default() {
-            check.calibration = check
-                .replay(&Tape::default(), Keep::default(), self.program())
-                .calibration();
+            check.calibration = check.replay(&Tape::default(), Keep::default(), self.program()).calibration();
         }
         check.run_seed(seed, self.program())
     }
@@ -84,28 +77,19 @@ impl Judgement {
     /// Whether the sweep ended as the file expects.
     pub fn is_as_expected(&self) -> bool {
         let only_expected = self.unexpected().next().is_none()
-            && self
-                .regressions
-                .iter()
-                .all(|regression| self.expects(&regression.run.end))
+            && self.regressions.iter().all(|regression| self.expects(&regression.run.end))
             && self.broken.is_none();
         only_expected
             && match &self.expect {
                 Expect::Passed => self.report.is_passed(),
-                Expect::Ends {
-                    kind: "out-of-budget",
-                    ..
-                } => self.report.verdict == Verdict::Inconclusive,
+                Expect::Ends { kind: "out-of-budget", .. } => self.report.verdict == Verdict::Inconclusive,
                 Expect::Ends { .. } => !self.report.failures.is_empty(),
             }
     }
 
     /// The failures that the file does not expect.
     pub fn unexpected(&self) -> impl Iterator<Item = &Failure> {
-        self.report
-            .failures
-            .iter()
-            .filter(|failure| !self.expects(&failure.end))
+        self.report.failures.iter().filter(|failure| !self.expects(&failure.end))
     }
 
     /// The failure that tells most: one that is not expected, else the first.
@@ -116,10 +100,7 @@ impl Judgement {
     /// How the sweep ended, in the words in which files expect it.
     pub fn verdict(&self) -> String {
         let end = self.failure().map(|failure| &failure.end);
-        match (
-            end.or(self.regressions.first().map(|regression| &regression.run.end)),
-            &self.broken,
-        ) {
+        match (end.or(self.regressions.first().map(|regression| &regression.run.end)), &self.broken) {
             (Some(end), _) => signature(end.kind(), end.property()),
             (None, Some(broken)) => signature("violated", Some(&broken.property)),
             (None, None) => match self.report.verdict {

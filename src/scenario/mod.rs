@@ -7,11 +7,13 @@
 mod document;
 mod expect;
 mod file;
+mod graph;
 mod judge;
 mod system;
 
 pub use document::{Document, SIZE_MAX};
 pub use expect::Expect;
 pub use file::Scenario;
+pub use graph::Graph;
 pub use judge::{Judgement, Regression};
 pub use system::{Broken, Registry, Section, Subject, System};

@@ -30,9 +30,7 @@ impl Arguments {
             sweeps.push((scenario, judgement));
         }
         for (scenario, judgement) in &sweeps {
-            page::unexpected(scenario, judgement)
-                .iter()
-                .for_each(|line| output::say(line));
+            page::unexpected(scenario, judgement).iter().for_each(|line| output::say(line));
         }
         if self.verbose {
             sweeps
@@ -44,22 +42,12 @@ impl Arguments {
         if let Some(path) = &self.json {
             json::write(path, &sweeps)?;
         }
-        Ok(
-            if sweeps.iter().all(|(_, judgement)| judgement.is_as_expected()) {
-                OK
-            } else {
-                UNEXPECTED
-            },
-        )
+        Ok(if sweeps.iter().all(|(_, judgement)| judgement.is_as_expected()) { OK } else { UNEXPECTED })
     }
 
     /// All scenarios, or else every mistake in every file but the last, which is the error.
     fn scenarios(&self, registry: &Registry) -> Result<Vec<Scenario>, Error> {
-        let paths = if self.paths.is_empty() {
-            vec![PathBuf::from("scenarios")]
-        } else {
-            self.paths.clone()
-        };
+        let paths = if self.paths.is_empty() { vec![PathBuf::from("scenarios")] } else { self.paths.clone() };
         let (mut scenarios, mut mistakes) = (Vec::new(), Vec::new());
         for path in find::scenarios(&paths)? {
             match Scenario::read(&path, registry) {
@@ -84,9 +72,7 @@ impl Arguments {
         let progress = Progress::begin(&scenario.name, place, runs);
         let judgement = scenario.sweep(&|done| progress.done(done))?;
         progress.end(&page::outcome(&judgement));
-        page::expected(scenario, &judgement, self.verbose)
-            .iter()
-            .for_each(|line| output::say(line));
+        page::expected(scenario, &judgement, self.verbose).iter().for_each(|line| output::say(line));
         Ok(judgement)
     }
 }

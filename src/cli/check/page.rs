@@ -41,10 +41,7 @@ fn short(scenario: &Scenario, judgement: &Judgement, failure: &Failure) -> Vec<S
     let end = failure.end.sentence();
     lines.push(format!("  {end}"));
     let (before, after) = (failure.deviations, failure.tape.deviations());
-    lines.push(format!(
-        "  found by run {}, shrunk from {before} deviations to {after}:",
-        failure.found_at
-    ));
+    lines.push(format!("  found by run {}, shrunk from {before} deviations to {after}:", failure.found_at));
     // The last line of a story is its end, which stands above.
     let told = failure.story.split_last().map_or(&[][..], |(_, told)| told);
     lines.extend(told.iter().map(|line| format!("    {line}")));
@@ -62,44 +59,22 @@ pub(super) fn unexpected(scenario: &Scenario, judgement: &Judgement) -> Vec<Stri
         return Vec::new();
     }
     let mut lines = vec![
-        format!(
-            "{}: {}, expected {}",
-            scenario.name,
-            judgement.verdict(),
-            judgement.expect
-        ),
+        format!("{}: {}, expected {}", scenario.name, judgement.verdict(), judgement.expect),
         String::new(),
     ];
     for regression in &judgement.regressions {
         if !judgement.expects(&regression.run.end) {
-            lines.push(replay_page(
-                &regression.path,
-                &regression.file,
-                &regression.run,
-                None,
-            ));
+            lines.push(replay_page(&regression.path, &regression.file, &regression.run, None));
         }
     }
     lines.extend(judgement.unexpected().map(render_failure));
     if let Some(broken) = &judgement.broken {
-        lines.push(format!(
-            "all runs together broke `{}`: {}",
-            broken.property, broken.detail
-        ));
+        lines.push(format!("all runs together broke `{}`: {}", broken.property, broken.detail));
     }
     if judgement.report.failures.is_empty() && judgement.expect != Expect::Passed {
-        lines.push(format!(
-            "no run of {} failed; more runs may: --runs N",
-            judgement.report.runs
-        ));
+        lines.push(format!("no run of {} failed; more runs may: --runs N", judgement.report.runs));
     }
-    lines.extend(
-        judgement
-            .report
-            .warnings()
-            .into_iter()
-            .map(|warning| format!("warning: {warning}")),
-    );
+    lines.extend(judgement.report.warnings().into_iter().map(|warning| format!("warning: {warning}")));
     lines.push(String::new());
     lines
 }

@@ -40,11 +40,8 @@ fn row((scenario, judgement): &Sweep) -> Vec<String> {
         0 => "-".to_owned(),
         all => format!("{reached}/{all}"),
     };
-    let as_expected = if judgement.is_as_expected() {
-        "yes".to_owned()
-    } else {
-        format!("NO: {}", judgement.expect)
-    };
+    let as_expected =
+        if judgement.is_as_expected() { "yes".to_owned() } else { format!("NO: {}", judgement.expect) };
     vec![
         scenario.name.clone(),
         number(report.runs),
@@ -60,38 +57,20 @@ fn row((scenario, judgement): &Sweep) -> Vec<String> {
 
 fn last(sweeps: &[Sweep], coloured: bool) -> String {
     let runs: u64 = sweeps.iter().map(|(_, judgement)| judgement.report.runs).sum();
-    let unexpected = sweeps
-        .iter()
-        .filter(|(_, judgement)| !judgement.is_as_expected())
-        .count();
+    let unexpected = sweeps.iter().filter(|(_, judgement)| !judgement.is_as_expected()).count();
     let runs = number(runs);
-    let scenarios = if sweeps.len() == 1 {
-        "1 scenario".to_owned()
-    } else {
-        format!("{} scenarios", sweeps.len())
-    };
+    let scenarios =
+        if sweeps.len() == 1 { "1 scenario".to_owned() } else { format!("{} scenarios", sweeps.len()) };
     match unexpected {
-        0 => paint(
-            Colour::Green,
-            &format!("{scenarios}, {runs} runs: all as expected"),
-            coloured,
-        ),
-        _ => paint(
-            Colour::Red,
-            &format!("{scenarios}, {runs} runs: {unexpected} NOT as expected"),
-            coloured,
-        ),
+        0 => paint(Colour::Green, &format!("{scenarios}, {runs} runs: all as expected"), coloured),
+        _ => paint(Colour::Red, &format!("{scenarios}, {runs} runs: {unexpected} NOT as expected"), coloured),
     }
 }
 
 /// What was asked, what fired, and what was never asked, per site.
 pub(super) fn choice_points((scenario, judgement): &Sweep, registry: &Registry) -> Vec<String> {
     let report = &judgement.report;
-    let columns = [
-        ("site", Align::Left),
-        ("asked", Align::Right),
-        ("fired", Align::Right),
-    ];
+    let columns = [("site", Align::Left), ("asked", Align::Right), ("fired", Align::Right)];
     let mut table = Table::new(&columns);
     table.row(vec!["schedule".to_owned(), number(report.picks), "-".to_owned()]);
     for site in &report.sites {
@@ -108,10 +87,7 @@ pub(super) fn choice_points((scenario, judgement): &Sweep, registry: &Registry) 
 
 /// Sites that the system has or the fault plan names, and that nobody asked.
 fn never_asked(scenario: &Scenario, judgement: &Judgement, registry: &Registry) -> BTreeSet<String> {
-    let known = registry
-        .find(scenario.system)
-        .map(|system| system.sites())
-        .unwrap_or_default();
+    let known = registry.find(scenario.system).map(|system| system.sites()).unwrap_or_default();
     let known = known.iter().map(|site| (*site).to_owned());
     let planned = scenario.check.faults.rules.iter().map(|rule| rule.site.clone());
     let is_silent = |site: &String| {
