@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::time::Instant;
-use crate::trace::emit;
+use crate::emit;
 
 use super::action::{Action, ActionResult, SharedAction};
 use super::config::{Config, ErrorStrategy, OnStop, Order, SignalOnError};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::task::yield_point;
 use crate::time::{Duration, sleep};
-use crate::trace::emit;
+use crate::emit;
 
 use super::action::{Action, ActionMetadata, ActionResult, BoxFuture, Gate, SharedAction};
 use super::context::Context;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::task::yield_point;
 use crate::time::Duration;
-use crate::trace::emit;
+use crate::emit;
 
 use super::action::ActionResult;
 use super::config::Config;

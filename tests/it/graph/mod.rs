@@ -24,7 +24,7 @@ use fatum::systems::graph::{ActionError, Config, Event, Executor, Outcome, RunEr
 use fatum::sync::CancellationToken;
 use fatum::time::{Duration, sleep};
 
-pub(crate) use world::{Observed, simulate, simulate_seeded};
+pub(crate) use world::{Observed, simulate, simulate_seeded, simulate_under};
 
 /// One action of a graph in text.
 #[derive(Clone, Debug)]

@@ -250,3 +250,19 @@ fn a_dropped_run_closes_the_queue() {
     assert_eq!(seen.value, (true, Err(Closed(2)), Ok(())));
     assert_eq!(seen.took, Duration::from_secs(1));
 }
+
+#[test]
+fn nothing_starts_after_a_failure() {
+    for seed in 0..50 {
+        let seen = simulate_seeded(seed, || async {
+            let queue = WorkQueue::new(NonZeroUsize::MIN);
+            for item in 0..3 {
+                queue.add(item).await.expect("it has not run yet");
+            }
+            let result = queue.run(&Stop::never(), |_| async { Err(Failed) }).await;
+            (result, queue.unstarted())
+        });
+        assert_eq!(seen.value, (Err(QueueError::Failed(Failed)), vec![1, 2]), "seed {seed}");
+        seen.properties();
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::systems::graph::event::Id;
 use crate::systems::graph::record::GraphEvent;
-use crate::trace::emit;
+use crate::emit;
 
 /// What the cloud refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::sync::CancellationToken;
 use crate::task::spawn_named;
 use crate::time::{Duration, sleep, timeout};
-use crate::trace::emit;
+use crate::emit;
 
 use super::generate::Step;
 use super::{Cloud, Workload};
