@@ -1,7 +1,8 @@
 //! The flags of `fatum check`, and what they change in a sweep.
 
 use crate::Error;
-use crate::check::{Check, Environment, shard};
+use crate::check::{Environment, shard};
+use crate::scenario::{Expect, Scenario};
 use crate::span::{BadSpan, Span};
 use crate::strategy::StrategyKind;
 use clap::Args;
@@ -78,9 +79,9 @@ fn draw() -> u64 {
 }
 
 impl Arguments {
-    /// The sweep as the environment and then the flags change it.
-    pub(super) fn apply(&self, check: Check) -> Result<Check, Error> {
-        let mut check = Environment::read()?.apply(check.jobs(self.jobs));
+    /// Changes the scenario's sweep as the environment and then the flags say.
+    pub(super) fn apply(&self, scenario: &mut Scenario) -> Result<(), Error> {
+        let mut check = Environment::read()?.apply(scenario.check.clone().jobs(self.jobs));
         check.runs = self.runs.unwrap_or(check.runs);
         if let Some(wall) = self.wall {
             (check.wall_max, check.runs) = (Some(wall.0), u64::MAX);
@@ -92,7 +93,12 @@ impl Arguments {
             Some(SeedBase::Given(seed) | SeedBase::Drawn(seed)) => seed,
             None => check.seed_base,
         };
-        Ok(check)
+        if scenario.expect != Expect::Passed {
+            // A failure that is expected is shown once: the first is enough.
+            check.shrunk_max = 1;
+        }
+        scenario.check = check;
+        Ok(())
     }
 
     /// What the random seed base is, if it was drawn.

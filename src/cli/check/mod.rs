@@ -52,7 +52,7 @@ impl Arguments {
         for path in find::scenarios(&paths)? {
             match Scenario::read(&path, registry) {
                 Ok(mut scenario) => {
-                    scenario.check = self.apply(scenario.check)?;
+                    self.apply(&mut scenario)?;
                     scenarios.push(scenario);
                 }
                 Err(mistake) => mistakes.push(mistake),

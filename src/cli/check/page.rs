@@ -5,6 +5,7 @@ use crate::check::Failure;
 use crate::check::replay_page;
 use crate::check::report::render_failure;
 use crate::scenario::{Expect, Judgement, Scenario};
+use std::collections::BTreeSet;
 
 /// How a sweep ended, for the line of progress.
 pub(super) fn outcome(judgement: &Judgement) -> String {
@@ -67,7 +68,7 @@ pub(super) fn unexpected(scenario: &Scenario, judgement: &Judgement) -> Vec<Stri
             lines.push(replay_page(&regression.path, &regression.file, &regression.run, None));
         }
     }
-    lines.extend(judgement.unexpected().map(render_failure));
+    lines.extend(pages(judgement.unexpected()));
     if let Some(broken) = &judgement.broken {
         lines.push(format!("all runs together broke `{}`: {}", broken.property, broken.detail));
     }
@@ -77,4 +78,18 @@ pub(super) fn unexpected(scenario: &Scenario, judgement: &Judgement) -> Vec<Stri
     lines.extend(judgement.report.warnings().into_iter().map(|warning| format!("warning: {warning}")));
     lines.push(String::new());
     lines
+}
+
+/// A page per kind and property, and the command of each further tape.
+fn pages<'a>(failures: impl Iterator<Item = &'a Failure>) -> Vec<String> {
+    let (mut seen, mut pages) = (BTreeSet::new(), Vec::new());
+    for failure in failures {
+        if seen.insert(failure.end.signature()) {
+            pages.push(render_failure(failure));
+        } else {
+            let (kind, after) = (failure.end.kind(), failure.tape.deviations());
+            pages.push(format!("{kind} so too, after {after} deviations: {}", failure.command));
+        }
+    }
+    pages
 }
