@@ -1,4 +1,53 @@
-//! fatum
+//! Deterministic simulation testing for control planes: executors, work queues, controllers.
+//!
+//! A virtual clock and a seeded scheduler replace tokio, faults are injected, every run leaves a trace, and a failing
+//! run shrinks to the few decisions that matter and replays from one file. The same code runs on tokio in production,
+//! with no `cfg` and no rebuild: [`task`], [`time`], [`sync`] and [`rand`] have tokio's names and shapes and decide where
+//! a value is created.
+//!
+//! ```
+//! use fatum::time::{Duration, sleep};
+//!
+//! fatum::check("the slow one comes last", |sim| {
+//!     sim.run(async {
+//!         let slow = fatum::task::spawn(async {
+//!             sleep(Duration::from_secs(3600)).await;
+//!             fatum::time::Instant::now()
+//!         });
+//!         let quick = fatum::time::Instant::now();
+//!         assert!(slow.await.is_ok_and(|slow| slow > quick));
+//!     });
+//! });
+//! ```
+//!
+//! # The nouns
+//!
+//! * A **choice** is one nondeterministic outcome: at a *site*, one of `n` options. Option 0 is always the baseline.
+//! * A **source** answers choices: a seed, a tape, a fuzzer's bytes, an enumerator. Nothing else is random.
+//! * A **tape** holds the deviations of a run from its baseline, keyed by who made them, so it survives edits.
+//! * A [`Sim`] is one simulated world: clock, tasks, hosts, faults, properties, trace. A [`Run`] is what became of it.
+//! * A **fault** is harm, as data; a *plan* says which, where, when, how likely.
+//! * A **property** is what must hold: always, eventually, after healing; or somewhere in a sweep.
+//! * A **trace** is the ordered events of a run, with two digests that are folded in every run.
+//! * A **strategy** is how a seed explores schedules.
+//! * A [`Check`] is a sweep of runs, and what comes of a failure: tape, shrink, story, file, replay.
+//! * A **system** is something that a scenario file can put into a Sim; a **scenario** is that file.
+//!
+//! # The modules, in rank order
+//!
+//! A file uses earlier modules only (a test holds this). Up to `runtime` the modules know no tasks of a user; from
+//! `time` to `property` they are what the program under test calls; from `sim` on they drive it; `systems` are written
+//! on the facade alone; only `cli` and the panic of [`check()`] print.
+//!
+//! # Where this differs from the plan it was built to
+//!
+//! * The seed source lives in [`strategy`], because it asks a strategy; [`choice`] knows none.
+//! * A deviation of the schedule is counted per overtaking, also where one turn was overtaken several times: that is
+//!   what the enumerator counts, so "nothing smaller" means the same for both.
+//! * Shrinking ends with the first failing run of the same shape (sites and counts) in enumeration order, so that
+//!   different seeds that meet one bug end in one tape.
+//! * A synchronous operation (`notify_one`, `spawn`, `try_send`) cannot yield: the yield that it was chosen to make is
+//!   owed to the task's next scheduling point.
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on should panic"))]
 
 mod error;

@@ -4,4 +4,6 @@
 mod core;
 mod graph;
 mod props;
+mod readme;
+mod sync;
 mod tidy;

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::emit;
 use crate::sync::CancellationToken;
 use crate::task::{AbortHandle, spawn_named, yield_point};
 use crate::time::{Duration, Instant, timeout};
-use crate::emit;
 
 use super::action::{ActionResult, BoxFuture, SharedAction};
 use super::config::{Config, ErrorStrategy, OnStop, SignalOnError};
@@ -364,8 +364,7 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
             self.stop.cancel();
         }
         let patience = Stop::on(cancel.child_token()).after(self.config.orphan_timeout);
-        let patience =
-            if self.has(Variant::OrphansUnderRunDeadline) { self.stop.clone() } else { patience };
+        let patience = if self.has(Variant::OrphansUnderRunDeadline) { self.stop.clone() } else { patience };
         let in_time = self.queue.drain(&patience).await.is_ok();
         if !in_time {
             emit(GraphEvent::OrphansGivenUp { cancelled: cancel.is_cancelled() });
@@ -387,7 +386,8 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
     /// between the end of its action and the end of its queueing pass.
     pub(crate) fn freeze(&self, orphans_in_time: bool) -> (Outcome, Vec<AbortHandle>) {
         let mut ledger = self.ledger();
-        let in_flight: Vec<u32> = ledger.model.in_state(State::InFlight).map(|node| node.action.index).collect();
+        let in_flight: Vec<u32> =
+            ledger.model.in_state(State::InFlight).map(|node| node.action.index).collect();
         let tasks = in_flight.iter().filter_map(|index| ledger.tasks.get(index).cloned()).collect();
         let gives_up = !orphans_in_time && !self.has(Variant::LiveResult);
         let abandoned = if gives_up { in_flight } else { Vec::new() };

@@ -7,10 +7,10 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::emit;
 use crate::sync::Notify;
 use crate::task::{spawn_named, yield_point};
 use crate::time::Instant;
-use crate::emit;
 
 use super::record::GraphEvent;
 use super::stop::{Stop, StopCause};
@@ -358,7 +358,11 @@ impl<T> Shared<T> {
     }
 
     fn take(&self, state: &mut State<T>) -> Option<((i64, u64), Waiting<T>)> {
-        if self.variant == Variant::NewestFirst { state.pending.pop_last() } else { state.pending.pop_first() }
+        if self.variant == Variant::NewestFirst {
+            state.pending.pop_last()
+        } else {
+            state.pending.pop_first()
+        }
     }
 
     fn begin(&self) -> Result<(), Phase> {

@@ -38,7 +38,8 @@ fn a_run_is_drawn_with_its_signals_errors_and_what_is_left() {
     let dot = drawn(Config::parallel(), || {
         let create = ActionBase::new("make \"x\"").kind(ActionType::Create).summary("a <b>");
         let create = create.emits([Event::exists("x"), event("done")]);
-        let update = ActionBase::new("use").kind(ActionType::Update).wants([Event::exists("x"), event("done")]);
+        let update =
+            ActionBase::new("use").kind(ActionType::Update).wants([Event::exists("x"), event("done")]);
         let after = ActionBase::new("after \"use\"").kind(ActionType::Delete).wants([event("used")]);
         let update = update.emits([event("used")]);
         vec![described(create, 10, false), described(update, 5, true), described(after, 0, false)]

@@ -96,8 +96,11 @@ fn mistakes_are_named() {
             "graph.ring = { length = 3 }",
             "unknown variant `ring`, expected one of `actions`, `star`, `chain`, `random`, `load-balancer`",
         ),
-        ("graph.load-balancer = { workflow = \"crate\" }", "unknown variant `crate`, expected one of `create`, \
-          `stable-resync`, `retarget`, `update-label`, `update-description`, `teardown`"),
+        (
+            "graph.load-balancer = { workflow = \"crate\" }",
+            "unknown variant `crate`, expected one of `create`, \
+          `stable-resync`, `retarget`, `update-label`, `update-description`, `teardown`",
+        ),
         ("", "missing field `graph`"),
         ("graph.chain = { length = -1 }", "invalid value: integer `-1`, expected u32"),
     ];
@@ -106,16 +109,28 @@ fn mistakes_are_named() {
     }
     let rows = [
         ("executor = { workers = 0 }", "invalid value: integer `0`, expected a nonzero usize"),
-        ("executor = { timeout = 5 }", "invalid type: integer `5`, expected a duration in quotes, as in \"200ms\""),
-        ("behaviour = { ends = \"badly\" }", "unknown variant `badly`, expected one of `ok`, `error`, `hang`, `panic`"),
-        ("executor = { order = \"random\" }", "unknown variant `random`, expected one of `fifo`, `list`, `priority`, \
-          `critical-path`, `seeded`"),
+        (
+            "executor = { timeout = 5 }",
+            "invalid type: integer `5`, expected a duration in quotes, as in \"200ms\"",
+        ),
+        (
+            "behaviour = { ends = \"badly\" }",
+            "unknown variant `badly`, expected one of `ok`, `error`, `hang`, `panic`",
+        ),
+        (
+            "executor = { order = \"random\" }",
+            "unknown variant `random`, expected one of `fifo`, `list`, `priority`, \
+          `critical-path`, `seeded`",
+        ),
     ];
     for (text, expected) in rows {
         assert_eq!(mistake(&format!("{star}{text}")), expected, "{text}");
     }
     let variant = mistake(&format!("{star}executor = {{ variant = \"wrong\" }}"));
-    assert!(variant.starts_with("unknown variant `wrong`, expected one of `correct`, `queued-vanish`, "), "{variant}");
+    assert!(
+        variant.starts_with("unknown variant `wrong`, expected one of `correct`, `queued-vanish`, "),
+        "{variant}"
+    );
 }
 
 fn outcome_sizes(text: &str, seed: u64) -> (usize, usize, usize) {
@@ -141,8 +156,10 @@ fn generated_graphs_run() {
 #[test]
 fn a_drawn_graph_has_edges_unless_it_is_the_baseline() {
     let time = |seed| {
-        let workload = read("behaviour = { duration = \"1ms\" }\nexecutor = { workers = 30 }\n\
-                             graph.random = { nodes = 30, edge-percent = 20 }");
+        let workload = read(
+            "behaviour = { duration = \"1ms\" }\nexecutor = { workers = 30 }\n\
+                             graph.random = { nodes = 30, edge-percent = 20 }",
+        );
         simulate_seeded(seed, move || async move { run(&workload).await }).took
     };
     assert_eq!(time(0), ms(1));

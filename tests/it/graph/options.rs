@@ -229,9 +229,9 @@ fn orders_of_start() {
     for (order, graph, expected) in rows {
         let seen = simulate(move || async move {
             let started = Arc::new(Mutex::new(Vec::new()));
-            let list = (0..).zip(nodes(graph)).map(|(index, node)| {
-                noting(&node, &started, base(&node.name).priority(index))
-            });
+            let list = (0..)
+                .zip(nodes(graph))
+                .map(|(index, node)| noting(&node, &started, base(&node.name).priority(index)));
             let config = Config { order, workers: NonZeroUsize::MIN, ..Config::parallel() };
             run(config, list.collect()).await.expect("nothing fails");
             let started = started.lock().expect("nobody panics").clone();
@@ -300,7 +300,10 @@ fn a_run_is_resumed_where_it_stopped() {
         let error = first.expect_err("B fails");
         let list = actions("A -> B -> C; A -> D");
         let executor = Executor::new(Config::serial(), list).expect("not strict");
-        (error.outcome.clone(), executor.resume(&error.outcome, Arc::new(()), &CancellationToken::new()).await)
+        (
+            error.outcome.clone(),
+            executor.resume(&error.outcome, Arc::new(()), &CancellationToken::new()).await,
+        )
     });
     let (_, second) = &seen.value;
     assert_eq!(sets(second), "completed A B C D | failed | blocked | not started | abandoned");

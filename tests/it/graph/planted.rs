@@ -254,5 +254,7 @@ fn variants_are_read_by_name() {
         assert_eq!(json, format!("{:?}", variant.name()));
     }
     let error = "queued-vanishes".parse::<Variant>().expect_err("it is misspelt").to_string();
-    assert!(error.starts_with("no variant is called `queued-vanishes`; allowed are correct, queued-vanish, "));
+    assert!(
+        error.starts_with("no variant is called `queued-vanishes`; allowed are correct, queued-vanish, ")
+    );
 }

@@ -122,12 +122,15 @@ fn broken(history: &History, punctuality: Punctuality) -> Option<&'static str> {
 fn a_good_history_breaks_nothing() {
     assert_eq!(broken(&good(), Punctuality::Exact), None);
     let allowed = RunSettings { allow_blocked: true, ..settings() };
-    let blocked = with(allowed, vec![
-        (0, started(settings())),
-        (0, declared(0, "A", &["never"])),
-        (0, E::TraceFinished),
-        (0, finished(None, [&[], &[], &[0], &[], &[]])),
-    ]);
+    let blocked = with(
+        allowed,
+        vec![
+            (0, started(settings())),
+            (0, declared(0, "A", &["never"])),
+            (0, E::TraceFinished),
+            (0, finished(None, [&[], &[], &[0], &[], &[]])),
+        ],
+    );
     assert_eq!(broken(&blocked, Punctuality::Exact), None);
 }
 
@@ -140,10 +143,18 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
     let attempt_failed = |attempt| (0, E::AttemptFailed { action: 0, attempt });
     vec![
         ("conservation", "an action in no set", replaced(16, finished(None, [&[0], &[], &[], &[], &[]]))),
-        ("conservation", "an action in two sets", replaced(16, finished(None, [&[0, 1], &[], &[1], &[], &[]]))),
+        (
+            "conservation",
+            "an action in two sets",
+            replaced(16, finished(None, [&[0, 1], &[], &[1], &[], &[]])),
+        ),
         ("conservation", "an action twice", replaced(16, finished(None, [&[0, 1, 1], &[], &[], &[], &[]]))),
         ("conservation", "a stranger", replaced(16, finished(None, [&[0, 1, 2], &[], &[], &[], &[]]))),
-        ("conservation", "the wrong set", replaced(16, finished(Some("incomplete"), [&[0], &[1], &[], &[], &[]]))),
+        (
+            "conservation",
+            "the wrong set",
+            replaced(16, finished(Some("incomplete"), [&[0], &[1], &[], &[], &[]])),
+        ),
         ("at-most-once", "started twice", cut(11, &[(10, E::Started { action: 1 })])),
         ("at-most-once", "ended twice", cut(12, &[(20, well(1))])),
         ("at-most-once", "ended before it started", cut(5, &[(0, well(0))])),
@@ -153,12 +164,20 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
             history.push((10, E::Started { action: 1 }));
             history
         }),
-        ("completeness", "a lost wake-up", cut(10, &end(10, Some("incomplete"), [&[0], &[], &[], &[1], &[]]))),
+        (
+            "completeness",
+            "a lost wake-up",
+            cut(10, &end(10, Some("incomplete"), [&[0], &[], &[], &[1], &[]])),
+        ),
         ("honest-verdict", "no error, work undone", {
             let history = cut(10, &[(10, E::Stopped { cause: "timed-out" })]);
             [history, end(10, None, [&[0], &[], &[], &[1], &[]]).to_vec()].concat()
         }),
-        ("honest-verdict", "an error, all done", replaced(16, finished(Some("timed-out"), [&[0, 1], &[], &[], &[], &[]]))),
+        (
+            "honest-verdict",
+            "an error, all done",
+            replaced(16, finished(Some("timed-out"), [&[0, 1], &[], &[], &[], &[]])),
+        ),
         ("honest-verdict", "the wrong cause", {
             let history = cut(10, &[(10, E::Stopped { cause: "timed-out" })]);
             [history, end(10, Some("cancelled"), [&[0], &[], &[], &[1], &[]]).to_vec()].concat()
@@ -169,7 +188,10 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
             [history, end(69, Some("orphans-timed-out"), [&[0], &[], &[], &[], &[1]]).to_vec()].concat()
         }),
         ("minimal-blockage", "a failure stops what should go on", {
-            let history = cut(6, &[(10, badly(0)), (10, recorded(0, 0, 10, &[])), (10, E::Stopped { cause: "stopped" })]);
+            let history = cut(
+                6,
+                &[(10, badly(0)), (10, recorded(0, 0, 10, &[])), (10, E::Stopped { cause: "stopped" })],
+            );
             [history, end(10, Some("stopped"), [&[], &[0], &[1], &[], &[]]).to_vec()].concat()
         }),
         ("minimal-blockage", "left behind after a failure", {
@@ -184,13 +206,21 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
             history
         }),
         ("work-conserving", "idle beside a runnable action", cut(10, &[(11, E::Started { action: 1 })])),
-        ("stop", "started after the stop", cut(10, &[(10, E::Stopped { cause: "cancelled" }), (10, E::Started { action: 1 })])),
+        (
+            "stop",
+            "started after the stop",
+            cut(10, &[(10, E::Stopped { cause: "cancelled" }), (10, E::Started { action: 1 })]),
+        ),
         ("stop", "started after the failure that stops", {
             let mut history = cut(6, &[(10, badly(0)), (10, E::Started { action: 1 })]);
             history[2].1 = declared(1, "B", &[]);
             with(RunSettings { stop_on_error: true, ..settings() }, history)
         }),
-        ("stop", "started at the deadline", with(RunSettings { limit_ns: Some(10), ..settings() }, cut(11, &[]))),
+        (
+            "stop",
+            "started at the deadline",
+            with(RunSettings { limit_ns: Some(10), ..settings() }, cut(11, &[])),
+        ),
         ("liveness", "never returned", cut(16, &[])),
         ("liveness", "overdue", cut(11, &[(999, E::Overdue)])),
         ("liveness", "returned late", {
@@ -199,7 +229,11 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
             history.push((151, finished(None, [&[0, 1], &[], &[], &[], &[]])));
             history
         }),
-        ("frozen-result", "read differently", replaced(17, E::OutcomeRead { sets: sets([&[0], &[], &[], &[], &[1]]) })),
+        (
+            "frozen-result",
+            "read differently",
+            replaced(17, E::OutcomeRead { sets: sets([&[0], &[], &[], &[], &[1]]) }),
+        ),
         ("trace", "not recorded", without(13)),
         ("trace", "recorded twice", cut(10, &[(10, recorded(0, 0, 10, &[1]))])),
         ("trace", "recorded before it ended", cut(6, &[(10, recorded(0, 0, 10, &[]))])),
@@ -210,27 +244,65 @@ fn bad() -> Vec<(&'static str, &'static str, History)> {
         ("signal-multiplicity", "accepted twice", cut(9, &[(10, signalled(0, "A", 1))])),
         ("signal-multiplicity", "not wanted", cut(8, &[(10, signalled(0, "A", 0))])),
         ("signal-multiplicity", "never emitted", cut(6, &[(0, signalled(0, "A", 1))])),
-        ("dry-run", "an effect", with(RunSettings { dry_run: true, ..settings() }, cut(6, &[(
-            0,
-            E::Effect { op: "create", object: "x".into() },
-        )]))),
-        ("inputs-untouched", "a changed list", replaced(16, E::RunFinished {
-            error: None,
-            sets: sets([&[0, 1], &[], &[], &[], &[]]),
-            inputs_kept: false,
-        })),
+        (
+            "dry-run",
+            "an effect",
+            with(
+                RunSettings { dry_run: true, ..settings() },
+                cut(6, &[(0, E::Effect { op: "create", object: "x".into() })]),
+            ),
+        ),
+        (
+            "inputs-untouched",
+            "a changed list",
+            replaced(
+                16,
+                E::RunFinished { error: None, sets: sets([&[0, 1], &[], &[], &[], &[]]), inputs_kept: false },
+            ),
+        ),
         ("retry", "after the cancel", cut(6, &[attempt(1, true)])),
         ("retry", "without asking", cut(6, &[attempt(1, false), attempt_failed(1), attempt(2, false)])),
-        ("retry", "asked twice", cut(6, &[attempt(1, false), attempt_failed(1), asked(1, Some(0)), asked(1, Some(0))])),
-        ("retry", "too soon", cut(6, &[attempt(1, false), attempt_failed(1), asked(1, Some(5)), attempt(2, false)])),
-        ("retry", "after giving up", cut(6, &[attempt(1, false), attempt_failed(1), asked(1, None), attempt(2, false)])),
-        ("retry", "a failure called success", cut(6, &[attempt(1, false), attempt_failed(1), asked(1, None), (0, well(0))])),
-        ("queue", "accepted after the end", cut(3, &[(0, E::QueueAdded { item: 0, accepted: true, done: true })])),
-        ("queue", "refused before the end", cut(3, &[(0, E::QueueAdded { item: 0, accepted: false, done: false })])),
-        ("queue", "started out of order", cut(4, &[
-            (0, E::QueueAdded { item: 1, accepted: true, done: false }),
-            (0, E::QueueStarted { item: 1 }),
-        ])),
+        (
+            "retry",
+            "asked twice",
+            cut(6, &[attempt(1, false), attempt_failed(1), asked(1, Some(0)), asked(1, Some(0))]),
+        ),
+        (
+            "retry",
+            "too soon",
+            cut(6, &[attempt(1, false), attempt_failed(1), asked(1, Some(5)), attempt(2, false)]),
+        ),
+        (
+            "retry",
+            "after giving up",
+            cut(6, &[attempt(1, false), attempt_failed(1), asked(1, None), attempt(2, false)]),
+        ),
+        (
+            "retry",
+            "a failure called success",
+            cut(6, &[attempt(1, false), attempt_failed(1), asked(1, None), (0, well(0))]),
+        ),
+        (
+            "queue",
+            "accepted after the end",
+            cut(3, &[(0, E::QueueAdded { item: 0, accepted: true, done: true })]),
+        ),
+        (
+            "queue",
+            "refused before the end",
+            cut(3, &[(0, E::QueueAdded { item: 0, accepted: false, done: false })]),
+        ),
+        (
+            "queue",
+            "started out of order",
+            cut(
+                4,
+                &[
+                    (0, E::QueueAdded { item: 1, accepted: true, done: false }),
+                    (0, E::QueueStarted { item: 1 }),
+                ],
+            ),
+        ),
         ("queue", "started twice", cut(5, &[(0, E::QueueStarted { item: 0 })])),
         ("queue", "lost", cut(4, &[(0, E::QueueDone { unstarted: 0, early: true })])),
         ("queue", "left over", cut(4, &[(0, E::QueueDone { unstarted: 1, early: false })])),
@@ -256,16 +328,22 @@ fn every_property_has_such_a_history() {
 fn lateness_is_forgiven_where_tasks_may_be_held_back() {
     for (property, what, history) in bad() {
         if what == "returned late" || property == "work-conserving" {
-            assert_eq!(broken(&history[..history.len()].to_vec(), Punctuality::Late).unwrap_or("liveness"), "liveness");
+            assert_eq!(
+                broken(&history[..history.len()].to_vec(), Punctuality::Late).unwrap_or("liveness"),
+                "liveness"
+            );
         }
     }
-    let late = cut(11, &[
-        (100, E::Stopped { cause: "timed-out" }),
-        (151, well(1)),
-        (151, recorded(1, 10, 151, &[])),
-        (151, E::TraceFinished),
-        (151, finished(None, [&[0, 1], &[], &[], &[], &[]])),
-    ]);
+    let late = cut(
+        11,
+        &[
+            (100, E::Stopped { cause: "timed-out" }),
+            (151, well(1)),
+            (151, recorded(1, 10, 151, &[])),
+            (151, E::TraceFinished),
+            (151, finished(None, [&[0, 1], &[], &[], &[], &[]])),
+        ],
+    );
     assert_eq!(broken(&late, Punctuality::Late), None);
 }
 

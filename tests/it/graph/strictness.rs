@@ -36,8 +36,10 @@ fn names_must_differ() {
 #[test]
 fn wants_must_be_emitted_by_somebody() {
     let waiting = described(ActionBase::new("A").wants([Event::exists("x"), Event::not_exists("y")]));
-    let expected =
-        ["`A` waits for Exists(x), which no action emits", "`A` waits for NotExists(y), which no action emits"];
+    let expected = [
+        "`A` waits for Exists(x), which no action emits",
+        "`A` waits for NotExists(y), which no action emits",
+    ];
     check(vec![waiting], &expected);
 }
 
@@ -71,14 +73,17 @@ fn all_problems_are_reported_at_once() {
 
 #[test]
 fn an_action_with_a_gate_may_wait_for_what_never_comes() {
-    let gated = ActionBase::new("A").wants([event("lost")]).gate(|_: &std::collections::BTreeSet<Event>| true);
+    let gated =
+        ActionBase::new("A").wants([event("lost")]).gate(|_: &std::collections::BTreeSet<Event>| true);
     check(vec![described(gated)], &[]);
 }
 
 #[test]
 fn a_deep_chain_is_checked_without_recursion() {
     let names: Vec<String> = (0..50_000).map(|number| number.to_string()).collect();
-    let link = |pair: &[String]| described(ActionBase::new(pair[1].as_str()).wants([event(&pair[0])]).emits([event(&pair[1])]));
+    let link = |pair: &[String]| {
+        described(ActionBase::new(pair[1].as_str()).wants([event(&pair[0])]).emits([event(&pair[1])]))
+    };
     let mut list = vec![described(ActionBase::new("0").emits([event("0")]))];
     list.extend(names.windows(2).map(link));
     check(list, &[]);

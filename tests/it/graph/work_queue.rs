@@ -49,7 +49,11 @@ async fn follow(script: Script, first: &[&'static str]) -> Vec<&'static str> {
     ended
 }
 
-fn check(script: &[(&'static str, u64, &[&'static str])], first: &'static [&'static str], all: &[&'static str]) {
+fn check(
+    script: &[(&'static str, u64, &[&'static str])],
+    first: &'static [&'static str],
+    all: &[&'static str],
+) {
     let script: Script = script.iter().map(|(name, takes, adds)| (*name, (*takes, adds.to_vec()))).collect();
     for seed in 0..50 {
         let script = script.clone();

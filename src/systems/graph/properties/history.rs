@@ -84,7 +84,8 @@ impl History {
 
     /// Who has started and not ended.
     pub(super) fn standing(&self) -> String {
-        let in_flight = self.actions.values().filter(|past| past.started_ns.is_some() && past.ended.is_none());
+        let in_flight =
+            self.actions.values().filter(|past| past.started_ns.is_some() && past.ended.is_none());
         let names: Vec<&str> = in_flight.map(|past| &*past.name).collect();
         format!("in flight: [{}], runnable: {}", names.join(", "), self.ready.len())
     }
@@ -207,11 +208,17 @@ impl History {
             return broken("stop", format!("{name} was started at {at_ns} ns, past the deadline"));
         }
         if let Some(event) = missing {
-            return broken("causality", format!("{name} was started and no successful action emitted {event}"));
+            return broken(
+                "causality",
+                format!("{name} was started and no successful action emitted {event}"),
+            );
         }
         let (in_flight, workers) = (self.in_flight, self.settings.workers);
         if in_flight > workers {
-            return broken("concurrency-cap", format!("{in_flight} in flight with {workers} workers: {name}"));
+            return broken(
+                "concurrency-cap",
+                format!("{in_flight} in flight with {workers} workers: {name}"),
+            );
         }
         Ok(())
     }
@@ -268,9 +275,10 @@ impl History {
         };
         match problem {
             None => Ok(()),
-            Some(problem) => {
-                broken("signal-multiplicity", format!("{sender} signalled {event} to {receiver}, but it {problem}"))
-            }
+            Some(problem) => broken(
+                "signal-multiplicity",
+                format!("{sender} signalled {event} to {receiver}, but it {problem}"),
+            ),
         }
     }
 
