@@ -51,6 +51,7 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on should panic"))]
 
 mod error;
+pub mod span;
 pub mod choice;
 pub mod strategy;
 pub mod trace;
@@ -69,6 +70,9 @@ pub mod check;
 #[cfg(feature = "proptest")]
 pub mod prop;
 pub mod systems;
+pub mod scenario;
+#[cfg(feature = "cli")]
+pub mod cli;
 
 pub use check::{Check, check, fuzz};
 pub use emit::emit;

@@ -52,7 +52,7 @@ impl Check {
     }
 
     /// The files that are replayed first, sorted by name.
-    fn regressions(&self) -> Result<Vec<PathBuf>, Error> {
+    pub(crate) fn regressions(&self) -> Result<Vec<PathBuf>, Error> {
         let Some(dir) = self.regressions_dir.as_ref().filter(|dir| dir.is_dir()) else {
             return Ok(Vec::new());
         };

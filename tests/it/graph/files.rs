@@ -22,8 +22,8 @@ fn spans_are_read_and_written() {
         ("200ms", 200_000_000, "200ms"),
         ("5s", 5_000_000_000, "5s"),
         ("90s", 90_000_000_000, "90s"),
-        ("60s", 60_000_000_000, "1min"),
-        ("2min", 120_000_000_000, "2min"),
+        ("60s", 60_000_000_000, "1m"),
+        ("2m", 120_000_000_000, "2m"),
         ("1h", 3_600_000_000_000, "1h"),
         ("1500us", 1_500_000, "1500us"),
         ("7ns", 7, "7ns"),
@@ -41,7 +41,7 @@ fn a_bad_span_says_what_is_allowed() {
     for text in ["", "5", "ms", "1.5s", "-1s", "5 s", "5sec", "99999999999999999999s", "99999999h"] {
         let error = text.parse::<Span>().expect_err("it is none").to_string();
         let expected = format!(
-            "`{text}` is not a duration; write a whole number and one of ns, us, ms, s, min, h, as in \"200ms\""
+            "`{text}` is not a duration\nhelp: write a whole number and one of ns, us, ms, s, m, h, as in \"200ms\""
         );
         assert_eq!(error, expected);
     }

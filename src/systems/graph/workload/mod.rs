@@ -1,7 +1,6 @@
 //! What a scenario file says about a graph: the actions or how to generate them, how they behave, and how they are
 //! run. Plain data. Separate because the engine knows no files; it must not judge what happens.
 
-mod span;
 mod options;
 mod cloud;
 mod leaf;
@@ -22,7 +21,7 @@ pub use leaf::{Leaf, Operation};
 pub use options::{ExecutorOptions, Mode};
 pub use run::{StepResult, WorkloadResult, run};
 pub use shape::{ActionShape, Plan, Resource, shape};
-pub use span::{BadSpan, Span};
+pub use crate::span::{BadSpan, Span};
 pub use workflow::{LoadBalancer, Workflow};
 
 /// A graph and how to run it.

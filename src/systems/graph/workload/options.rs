@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-use super::span::Span;
+use crate::span::Span;
 use crate::systems::graph::config::{Config, ErrorStrategy, OnStop, Order, Parity, SignalOnError};
 use crate::systems::graph::variant::Variant;
 

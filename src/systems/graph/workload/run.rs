@@ -81,6 +81,8 @@ pub async fn run(workload: &Workload) -> WorkloadResult {
     }
     if let Some(canceller) = canceller {
         canceller.abort();
+        // Its end is awaited: nothing of a workload outlives it.
+        let _ = canceller.await;
     }
     WorkloadResult { steps, cloud }
 }

@@ -1,12 +1,10 @@
-//! Durations as people write them: `200ms`, `5s`. Separate because files need them to be exact and errors to say
-//! what is allowed; it must not know what is measured.
-
-use std::fmt;
-use std::str::FromStr;
+//! Durations as people write them: `200ms`, `5s`. Separate because files and flags need them to be exact and errors
+//! to say what is allowed; it must not know what is measured.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-use crate::time::Duration;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
 
 /// A duration written as a whole number and a unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,7 +13,7 @@ pub struct Span(pub Duration);
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{given}` is not a duration; write a whole number and one of ns, us, ms, s, min, h, as in \"200ms\""
+    "`{given}` is not a duration\nhelp: write a whole number and one of ns, us, ms, s, m, h, as in \"200ms\""
 )]
 pub struct BadSpan {
     /// The text.
@@ -25,7 +23,7 @@ pub struct BadSpan {
 /// The units, the largest first, in nanoseconds.
 const UNITS: [(&str, u64); 6] = [
     ("h", 3_600_000_000_000),
-    ("min", 60_000_000_000),
+    ("m", 60_000_000_000),
     ("s", 1_000_000_000),
     ("ms", 1_000_000),
     ("us", 1_000),
@@ -78,5 +76,41 @@ impl<'de> Deserialize<'de> for Span {
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_a_whole_number_and_a_unit() {
+        for (text, expected) in [
+            ("0s", Some(0)),
+            ("7ns", Some(7)),
+            ("200ms", Some(200_000_000)),
+            ("2m", Some(120_000_000_000)),
+            ("1h", Some(3_600_000_000_000)),
+            ("", None),
+            ("5", None),
+            ("s", None),
+            ("1.5s", None),
+            ("-1s", None),
+            ("1h30m", None),
+            ("5 s", None),
+            ("5 parsecs", None),
+            ("99999999999999999h", None),
+        ] {
+            let found = text.parse::<Span>().ok().map(|span| span.0.as_nanos());
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_print_as_they_are_read() {
+        for text in ["0s", "7ns", "200ms", "2m", "1h", "90s"] {
+            let span: Span = text.parse().expect("it is a duration");
+            assert_eq!(span.to_string(), text);
+        }
     }
 }

@@ -1,0 +1,95 @@
+//! What `fatum check` says of one scenario: a line, the short page of a failure that was expected, and the whole page
+//! of what was not.
+
+use crate::check::Failure;
+use crate::check::replay_page;
+use crate::check::report::render_failure;
+use crate::scenario::{Expect, Judgement, Scenario};
+use std::collections::BTreeSet;
+
+/// How a sweep ended, for the line of progress.
+pub(super) fn outcome(judgement: &Judgement) -> String {
+    let verdict = judgement.verdict();
+    let runs = judgement.report.runs;
+    if judgement.is_as_expected() {
+        format!("{runs} runs, {verdict}, as expected")
+    } else {
+        format!("{runs} runs, {verdict}, NOT as expected ({})", judgement.expect)
+    }
+}
+
+/// The short page of an expected failure, right after its sweep.
+pub(super) fn expected(scenario: &Scenario, judgement: &Judgement, verbose: bool) -> Vec<String> {
+    if !judgement.is_as_expected() {
+        return Vec::new();
+    }
+    let Some(failure) = judgement.failure() else {
+        return Vec::new();
+    };
+    if verbose {
+        let head = format!("{}: {}, as expected", scenario.name, judgement.expect);
+        return vec![head, render_failure(failure)];
+    }
+    short(scenario, judgement, failure)
+}
+
+fn short(scenario: &Scenario, judgement: &Judgement, failure: &Failure) -> Vec<String> {
+    let report = &judgement.report;
+    let mut lines = vec![format!(
+        "{}: {}, as expected, in {} of {} runs",
+        scenario.name, judgement.expect, report.failing_runs, report.runs
+    )];
+    let end = failure.end.sentence();
+    lines.push(format!("  {end}"));
+    let (before, after) = (failure.deviations, failure.tape.deviations());
+    lines.push(format!("  found by run {}, shrunk from {before} deviations to {after}:", failure.found_at));
+    // The last line of a story is its end, which stands above.
+    let told = failure.story.split_last().map_or(&[][..], |(_, told)| told);
+    lines.extend(told.iter().map(|line| format!("    {line}")));
+    if let Some(file) = &failure.file {
+        lines.push(format!("  saved to {}", file.display()));
+    }
+    lines.push(format!("  repeat it: {}", failure.command));
+    lines.push(String::new());
+    lines
+}
+
+/// The pages of what a file does not expect, after all sweeps.
+pub(super) fn unexpected(scenario: &Scenario, judgement: &Judgement) -> Vec<String> {
+    if judgement.is_as_expected() {
+        return Vec::new();
+    }
+    let mut lines = vec![
+        format!("{}: {}, expected {}", scenario.name, judgement.verdict(), judgement.expect),
+        String::new(),
+    ];
+    for regression in &judgement.regressions {
+        if !judgement.expects(&regression.run.end) {
+            lines.push(replay_page(&regression.path, &regression.file, &regression.run, None));
+        }
+    }
+    lines.extend(pages(judgement.unexpected()));
+    if let Some(broken) = &judgement.broken {
+        lines.push(format!("all runs together broke `{}`: {}", broken.property, broken.detail));
+    }
+    if judgement.report.failures.is_empty() && judgement.expect != Expect::Passed {
+        lines.push(format!("no run of {} failed; more runs may: --runs N", judgement.report.runs));
+    }
+    lines.extend(judgement.report.warnings().into_iter().map(|warning| format!("warning: {warning}")));
+    lines.push(String::new());
+    lines
+}
+
+/// A page per kind and property, and the command of each further tape.
+fn pages<'a>(failures: impl Iterator<Item = &'a Failure>) -> Vec<String> {
+    let (mut seen, mut pages) = (BTreeSet::new(), Vec::new());
+    for failure in failures {
+        if seen.insert(failure.end.signature()) {
+            pages.push(render_failure(failure));
+        } else {
+            let (kind, after) = (failure.end.kind(), failure.tape.deviations());
+            pages.push(format!("{kind} so too, after {after} deviations: {}", failure.command));
+        }
+    }
+    pages
+}

@@ -1,0 +1,89 @@
+//! The report of `fatum check` for machines. One object, written beside and renamed.
+//!
+//! The keys are a promise; it must not know how people read the same facts.
+
+use crate::Error;
+use crate::check::file::write_whole;
+use crate::scenario::{Judgement, Scenario};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// Writes the report of these sweeps to `path`.
+pub(super) fn write(path: &Path, sweeps: &[(Scenario, Judgement)]) -> Result<(), Error> {
+    let scenarios: Vec<Value> =
+        sweeps.iter().map(|(scenario, judgement)| entry(scenario, judgement)).collect();
+    let report = json!({ "version": VERSION, "scenarios": scenarios });
+    write_whole(path, format!("{report:#}\n").as_bytes())
+}
+
+/// Finds out early whether `path` can be written, before hours of runs.
+pub(super) fn probe(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(Error::input(format!("cannot write {}: it is a directory", path.display())));
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::metadata(dir) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => {
+            Err(Error::input(format!("cannot write {}: {} is no directory", path.display(), dir.display())))
+        }
+        Err(error) => Err(Error::io("write below", dir, error)),
+    }
+}
+
+fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
+    let report = &judgement.report;
+    let coverage: Vec<Value> =
+        report.coverage.iter().map(|(name, hits)| json!({ "name": name, "hits": hits })).collect();
+    json!({
+        "scenario": scenario.name,
+        "system": scenario.system,
+        "runs": report.runs,
+        "steps": report.steps,
+        "virtual_seconds": report.time.as_secs_f64(),
+        "distinct_traces": report.distinct_traces,
+        "faults_fired": report.faults_fired,
+        "coverage": coverage,
+        "verdict": judgement.verdict(),
+        "expected": judgement.expect.to_string(),
+        "as_expected": judgement.is_as_expected(),
+        "failure": failure(judgement),
+    })
+}
+
+/// The failure that tells most. One that only the sweep as a whole shows, or a regression, has no seed.
+fn failure(judgement: &Judgement) -> Option<Value> {
+    if let Some(failure) = judgement.failure() {
+        return Some(json!({
+            "kind": failure.end.kind(),
+            "property": failure.end.property(),
+            "seed": failure.seed,
+            "deviations": failure.deviations,
+            "shrunk_deviations": failure.tape.deviations(),
+            "file": failure.file,
+        }));
+    }
+    if let Some(regression) = judgement.regressions.first() {
+        return Some(json!({
+            "kind": regression.run.end.kind(),
+            "property": regression.run.end.property(),
+            "seed": regression.file.seed,
+            "deviations": regression.file.deviations,
+            "shrunk_deviations": regression.file.tape.deviations(),
+            "file": regression.path,
+        }));
+    }
+    judgement.broken.as_ref().map(|broken| {
+        json!({
+            "kind": "violated",
+            "property": broken.property,
+            "seed": null,
+            "deviations": null,
+            "shrunk_deviations": null,
+            "file": null,
+        })
+    })
+}

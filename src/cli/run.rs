@@ -1,0 +1,53 @@
+//! `fatum run`: one run of a scenario, its trace, its end.
+
+use super::{check, output};
+use crate::Error;
+use crate::check::report::render_blocked;
+use crate::check::{TraceFormat, story};
+use crate::scenario::{Registry, Scenario};
+use crate::strategy::StrategyKind;
+use crate::trace::{jsonl, text};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The scenario file
+    scenario: PathBuf,
+    /// The seed that answers all choices
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// How the seed explores schedules [default: as the scenario says]
+    #[arg(long, value_name = "STRATEGY", value_parser = check::strategy)]
+    strategy: Option<StrategyKind>,
+    /// How the trace is printed: text or jsonl
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = super::trace::format)]
+    format: TraceFormat,
+}
+
+impl Arguments {
+    pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
+        let mut scenario = Scenario::read(&self.scenario, registry)?;
+        scenario.check.strategy = self.strategy.unwrap_or(scenario.check.strategy);
+        let run = crate::log::captured(|| scenario.run_seed(self.seed));
+        match self.format {
+            TraceFormat::Jsonl => output::say(&jsonl::render(run.trace())),
+            TraceFormat::Text => {
+                output::say(&text::render(run.trace()));
+                output::say("");
+                if run.end.is_failure() {
+                    story(&run).iter().for_each(|line| output::say(&format!("  {line}")));
+                    output::say("");
+                }
+                render_blocked(&run).iter().for_each(|line| output::say(line));
+                output::say(&format!("seed {}: {}", self.seed, run.end.sentence()));
+                let (steps, time) = (run.steps, run.time);
+                let (faults, digest) = (run.faults_fired, run.digests.trace);
+                output::say(&format!(
+                    "{steps} steps, {time:?} of virtual time, {faults} faults, trace {digest:016x}"
+                ));
+            }
+        }
+        Ok(run.end.exit_code())
+    }
+}

@@ -1,0 +1,24 @@
+//! `fatum story`: what happened in the run of a failure file, in ten lines.
+
+use super::saved::Saved;
+use super::{OK, output};
+use crate::Error;
+use crate::scenario::Registry;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The failure file
+    file: PathBuf,
+}
+
+impl Arguments {
+    pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
+        let saved = Saved::open(&self.file, registry)?;
+        let run = saved.replay();
+        saved.note_differences(&run);
+        crate::check::story(&run).iter().for_each(|line| output::say(line));
+        Ok(OK)
+    }
+}

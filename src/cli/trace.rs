@@ -1,0 +1,37 @@
+//! `fatum trace`: the whole trace of the run of a failure file.
+
+use super::saved::Saved;
+use super::{OK, output};
+use crate::Error;
+use crate::check::TraceFormat;
+use crate::scenario::Registry;
+use crate::trace::{jsonl, text};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The failure file
+    file: PathBuf,
+    /// text or jsonl
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format)]
+    format: TraceFormat,
+}
+
+/// A format by name.
+pub(super) fn format(name: &str) -> Result<TraceFormat, Error> {
+    name.parse()
+}
+
+impl Arguments {
+    pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
+        let saved = Saved::open(&self.file, registry)?;
+        let run = saved.replay();
+        saved.note_differences(&run);
+        output::say(&match self.format {
+            TraceFormat::Text => text::render(run.trace()),
+            TraceFormat::Jsonl => jsonl::render(run.trace()),
+        });
+        Ok(OK)
+    }
+}

@@ -1,0 +1,313 @@
+//! Scenario files: their shape, and from a file to a sweep.
+//!
+//! Separate because the shape is for people and the sweep is for machines; what a workload means is its system's.
+
+use super::expect::{self, Expect, Written};
+use super::{Registry, Section, Subject, System};
+use crate::Error;
+use crate::check::{Check, Reproduce};
+use crate::choice::fault::{FaultKind, FaultPlan, FaultRule, SITE_LATE, SITE_STALL};
+use crate::runtime::Budget;
+use crate::scenario::Document;
+use crate::sim::Sim;
+use crate::span::Span;
+use crate::strategy::StrategyKind;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::fmt;
+use std::path::Path;
+use toml::Spanned;
+
+/// A scenario file that was read and found right.
+pub struct Scenario {
+    /// The path as it was given.
+    pub name: String,
+    /// The name of its system.
+    pub system: &'static str,
+    /// What it is about.
+    pub description: String,
+    /// The variant of the system.
+    pub variant: &'static str,
+    /// How the sweep must end.
+    pub expect: Expect,
+    /// The sweep.
+    pub check: Check,
+    subject: Box<dyn Subject>,
+}
+
+/// The file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    system: Spanned<String>,
+    description: String,
+    variant: Option<Spanned<String>>,
+    expect: Spanned<Written>,
+    runs: Option<Spanned<u64>>,
+    strategy: Option<Spanned<String>>,
+    #[expect(dead_code, reason = "its system reads it")]
+    workload: IgnoredAny,
+    #[serde(default)]
+    faults: FaultsTable,
+    #[serde(default)]
+    budget: BudgetTable,
+    #[serde(default)]
+    properties: PropertiesTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FaultsTable {
+    until: Option<Span>,
+    #[serde(default)]
+    rule: Vec<Spanned<RuleTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RuleTable {
+    kind: KindName,
+    site: Option<Spanned<String>>,
+    object: Option<String>,
+    host: Option<String>,
+    by: Option<Spanned<Span>>,
+    probability: Spanned<f64>,
+    #[serde(default)]
+    from: Span,
+    until: Option<Spanned<Span>>,
+    budget: Option<u32>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum KindName {
+    Error,
+    Hang,
+    Cancel,
+    Slow,
+    Stall,
+    LateTimer,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct BudgetTable {
+    steps: Option<Spanned<u64>>,
+    time: Option<Span>,
+    zero_time_steps: Option<Spanned<u64>>,
+    stuck_after: Option<Span>,
+    quiet: Option<Span>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct PropertiesTable {
+    #[serde(default)]
+    sometimes: Vec<Spanned<String>>,
+}
+
+impl Scenario {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or something in it is wrong: then where, what is allowed, and the nearest word.
+    pub fn read(path: &Path, registry: &Registry) -> Result<Scenario, Error> {
+        Scenario::parse(&Document::open(path, "scenario")?, registry)
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// As [`Scenario::read`].
+    pub fn parse(document: &Document, registry: &Registry) -> Result<Scenario, Error> {
+        let file: File = document.parse()?;
+        let system =
+            registry.find(file.system.get_ref()).map_err(|error| document.at(file.system.span(), error))?;
+        let variant = variant(file.variant.as_ref(), system, document)?;
+        let places = places(&file.properties, system, document)?;
+        let check = Check {
+            runs: positive(file.runs.as_ref(), document)?.unwrap_or(crate::check::RUNS_DEFAULT),
+            strategy: strategy(file.strategy.as_ref(), document)?,
+            faults: file.faults.plan(system, document)?,
+            budget: file.budget.budget(document)?,
+            reproduce: Reproduce::Scenario(document.path().to_owned()),
+            ..Check::new(document.path().display().to_string())
+        };
+        Ok(Scenario {
+            name: check.name.clone(),
+            system: system.name(),
+            description: file.description,
+            variant,
+            expect: expect::resolve(file.expect, system, document)?,
+            check,
+            subject: system.load(&Section { document, variant, places: &places })?,
+        })
+    }
+
+    /// Puts the scenario into a world.
+    pub fn set_up(&self, sim: &mut Sim) {
+        self.subject.set_up(sim);
+    }
+
+    /// The scenario as a program.
+    pub fn program(&self) -> impl Fn(&mut Sim) + Send + Sync + '_ {
+        |sim| self.subject.set_up(sim)
+    }
+
+    pub(super) fn subject(&self) -> &dyn Subject {
+        &*self.subject
+    }
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scenario")
+            .field("name", &self.name)
+            .field("system", &self.system)
+            .field("variant", &self.variant)
+            .field("expect", &self.expect)
+            .field("check", &self.check)
+            .finish_non_exhaustive()
+    }
+}
+
+fn variant(
+    given: Option<&Spanned<String>>,
+    system: &dyn System,
+    document: &Document,
+) -> Result<&'static str, Error> {
+    let all = system.variants();
+    let Some(given) = given else {
+        return Ok(all.first().copied().unwrap_or("correct"));
+    };
+    let found = all.iter().copied().find(|name| name == given.get_ref());
+    found.ok_or_else(|| document.at(given.span(), Error::one_of("variant", given.get_ref(), all)))
+}
+
+fn strategy(given: Option<&Spanned<String>>, document: &Document) -> Result<StrategyKind, Error> {
+    let Some(given) = given else {
+        return Ok(StrategyKind::default());
+    };
+    given.get_ref().parse().map_err(|error| document.at(given.span(), error))
+}
+
+fn places(
+    table: &PropertiesTable,
+    system: &dyn System,
+    document: &Document,
+) -> Result<Vec<&'static str>, Error> {
+    let place = |given: &Spanned<String>| {
+        let found = system.places().iter().copied().find(|name| name == given.get_ref());
+        let error = || Error::one_of("place to reach", given.get_ref(), system.places());
+        found.ok_or_else(|| document.at(given.span(), error()))
+    };
+    table.sometimes.iter().map(place).collect()
+}
+
+fn positive(given: Option<&Spanned<u64>>, document: &Document) -> Result<Option<u64>, Error> {
+    match given {
+        Some(zero) if *zero.get_ref() == 0 => {
+            Err(document.at(zero.span(), Error::input("0 is too few here").help("at least 1")))
+        }
+        Some(number) => Ok(Some(*number.get_ref())),
+        None => Ok(None),
+    }
+}
+
+impl FaultsTable {
+    fn plan(self, system: &dyn System, document: &Document) -> Result<FaultPlan, Error> {
+        let rules = self.rule.into_iter().map(|rule| rule_of(rule, system, document));
+        Ok(FaultPlan { rules: rules.collect::<Result<_, _>>()?, until: self.until.map(|span| span.0) })
+    }
+}
+
+fn rule_of(
+    spanned: Spanned<RuleTable>,
+    system: &dyn System,
+    document: &Document,
+) -> Result<FaultRule, Error> {
+    let whole = spanned.span();
+    let rule = spanned.into_inner();
+    let at = |span, error: Error| Err(document.at(span, error));
+    let probability = *rule.probability.get_ref();
+    if !(0.0..=1.0).contains(&probability) {
+        let error = Error::input(format!("{probability} is no probability")).help("a number from 0 to 1");
+        return at(rule.probability.span(), error);
+    }
+    if let Some(until) = rule.until.as_ref().filter(|until| *until.get_ref() <= rule.from) {
+        let message =
+            format!("the window is empty: it begins at {} and ends at {}", rule.from, until.get_ref());
+        return at(until.span(), Error::input(message));
+    }
+    let kind = match (rule.kind, rule.by) {
+        (KindName::Slow, Some(by)) => FaultKind::Slow(by.into_inner().0),
+        (KindName::Slow, None) => {
+            let error =
+                Error::input("a `slow` fault needs `by`: how much longer the operation takes at most");
+            return at(whole, error.help("as in by = \"2s\""));
+        }
+        (_, Some(by)) => return at(by.span(), Error::input("only a `slow` fault has `by`")),
+        (KindName::Error, None) => FaultKind::Error,
+        (KindName::Hang, None) => FaultKind::Hang,
+        (KindName::Cancel, None) => FaultKind::Cancel,
+        (KindName::Stall, None) => FaultKind::Stall,
+        (KindName::LateTimer, None) => FaultKind::LateTimer,
+    };
+    Ok(FaultRule {
+        site: site(kind, rule.site, system)
+            .map_err(|(span, error)| document.at(span.unwrap_or(whole), error))?,
+        object: rule.object,
+        host: rule.host,
+        kind,
+        probability,
+        from: rule.from.0,
+        until: rule.until.map(|until| until.into_inner().0),
+        budget: rule.budget,
+    })
+}
+
+type Misplaced = (Option<std::ops::Range<usize>>, Error);
+
+/// The site of a rule: that of its kind, or one of the system's.
+fn site(kind: FaultKind, given: Option<Spanned<String>>, system: &dyn System) -> Result<String, Misplaced> {
+    let own = match kind {
+        FaultKind::Stall => Some(SITE_STALL),
+        FaultKind::LateTimer => Some(SITE_LATE),
+        FaultKind::Error | FaultKind::Hang | FaultKind::Cancel | FaultKind::Slow(_) => None,
+    };
+    match (own, given) {
+        (Some(own), None) => Ok(own.to_owned()),
+        (Some(own), Some(given)) if given.get_ref() == own => Ok(own.to_owned()),
+        (Some(own), Some(given)) => {
+            let error = Error::input(format!("a `{}` fault is always at `{own}`", kind.name()));
+            Err((Some(given.span()), error.help("leave `site` out")))
+        }
+        (None, None) => {
+            let error = Error::input(format!("a `{}` fault needs a `site`", kind.name()));
+            Err((None, error.help(format!("allowed: {}", system.sites().join(", ")))))
+        }
+        (None, Some(given)) => {
+            let rule = FaultRule::new(given.get_ref().clone(), kind, 0.0);
+            if system.sites().iter().any(|site| rule.covers(site, "", "")) {
+                return Ok(given.into_inner());
+            }
+            let error = Error::one_of("fault site", given.get_ref(), system.sites());
+            Err((Some(given.span()), error))
+        }
+    }
+}
+
+impl BudgetTable {
+    fn budget(self, document: &Document) -> Result<Budget, Error> {
+        let default = Budget::default();
+        let time = |given: Option<Span>, default| given.map_or(default, |span| span.0);
+        Ok(Budget {
+            steps_max: positive(self.steps.as_ref(), document)?.unwrap_or(default.steps_max),
+            time_max: time(self.time, default.time_max),
+            zero_time_steps_max: positive(self.zero_time_steps.as_ref(), document)?
+                .unwrap_or(default.zero_time_steps_max),
+            stuck_after: time(self.stuck_after, default.stuck_after),
+            quiet_max: time(self.quiet, default.quiet_max),
+        })
+    }
+}

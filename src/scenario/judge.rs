@@ -1,0 +1,122 @@
+//! A sweep of a scenario, set against what its file expects.
+//!
+//! Separate because the command line, tests and machines ask the same question; it must not print.
+
+use super::expect::{Expect, signature};
+use super::{Broken, Scenario};
+use crate::Error;
+use crate::check::file::{self, FailureFile};
+use crate::check::{Failure, Report, Verdict};
+use crate::choice::tape::Tape;
+use crate::runtime::End;
+use crate::sim::{Keep, Run};
+use crate::strategy::Calibration;
+use std::path::PathBuf;
+
+/// What the sweep of a scenario came to.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// What the file expects.
+    pub expect: Expect,
+    /// The regressions that were replayed first and fail.
+    pub regressions: Vec<Regression>,
+    /// The sweep.
+    pub report: Report,
+    /// The property that all runs together broke.
+    pub broken: Option<Broken>,
+}
+
+/// A failure file under `tests/regressions`, and its run as it is now.
+#[derive(Clone, Debug)]
+pub struct Regression {
+    /// Its path.
+    pub path: PathBuf,
+    /// What it says.
+    pub file: FailureFile,
+    /// Its run.
+    pub run: Run,
+}
+
+impl Scenario {
+    /// Replays the scenario's regressions and sweeps it; `progress` hears of runs done.
+    ///
+    /// # Errors
+    /// A failure file cannot be written, or a regression file not be read.
+    pub fn sweep(&self, progress: &(dyn Fn(u64) + Sync)) -> Result<Judgement, Error> {
+        let regressions = self.regressions()?;
+        let report = self.check.sweep(self.program(), progress)?;
+        let broken = self.subject().judge_sweep().err();
+        Ok(Judgement { expect: self.expect.clone(), regressions, report, broken })
+    }
+
+    /// The run of a seed as a sweep makes it, with its trace.
+    pub fn run_seed(&self, seed: u64) -> Run {
+        let mut check = self.check.clone();
+        if check.calibration == Calibration::default() {
+            check.calibration = check.replay(&Tape::default(), Keep::default(), self.program()).calibration();
+        }
+        check.run_seed(seed, self.program())
+    }
+
+    fn regressions(&self) -> Result<Vec<Regression>, Error> {
+        let mut failing = Vec::new();
+        for path in self.check.regressions()? {
+            let file = file::read(&path)?;
+            if file.scenario.is_some() && file.name == self.name {
+                let run = self.check.replay(&file.tape, Keep::Trace, self.program());
+                if run.end.is_failure() {
+                    failing.push(Regression { path, file, run });
+                }
+            }
+        }
+        Ok(failing)
+    }
+}
+
+impl Judgement {
+    /// Whether the sweep ended as the file expects.
+    pub fn is_as_expected(&self) -> bool {
+        let only_expected = self.unexpected().next().is_none()
+            && self.regressions.iter().all(|regression| self.expects(&regression.run.end))
+            && self.broken.is_none();
+        only_expected
+            && match &self.expect {
+                Expect::Passed => self.report.is_passed(),
+                Expect::Ends { kind: "out-of-budget", .. } => self.report.verdict == Verdict::Inconclusive,
+                Expect::Ends { .. } => !self.report.failures.is_empty(),
+            }
+    }
+
+    /// The failures that the file does not expect.
+    pub fn unexpected(&self) -> impl Iterator<Item = &Failure> {
+        self.report.failures.iter().filter(|failure| !self.expects(&failure.end))
+    }
+
+    /// The failure that tells most: one that is not expected, else the first.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.unexpected().next().or(self.report.failures.first())
+    }
+
+    /// How the sweep ended, in the words in which files expect it.
+    pub fn verdict(&self) -> String {
+        let end = self.failure().map(|failure| &failure.end);
+        match (end.or(self.regressions.first().map(|regression| &regression.run.end)), &self.broken) {
+            (Some(end), _) => signature(end.kind(), end.property()),
+            (None, Some(broken)) => signature("violated", Some(&broken.property)),
+            (None, None) => match self.report.verdict {
+                Verdict::Inconclusive => "out-of-budget".to_owned(),
+                Verdict::Passed | Verdict::Failed | Verdict::Uncovered(_) => {
+                    self.report.verdict.name().to_owned()
+                }
+            },
+        }
+    }
+
+    /// Whether the file expects runs to end so.
+    pub fn expects(&self, end: &End) -> bool {
+        match &self.expect {
+            Expect::Passed => false,
+            Expect::Ends { kind, property } => end.signature() == (*kind, *property),
+        }
+    }
+}
