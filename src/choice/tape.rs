@@ -110,6 +110,20 @@ impl Tape {
         Ok(())
     }
 
+    /// The tape without `count` of its deviations from the `start`-th on: overtakings first, then the other choices.
+    pub fn without(&self, start: usize, count: usize) -> Tape {
+        let mut tape = Tape::default();
+        let mut index = 0..;
+        let mut stays = || index.next().is_none_or(|index: usize| index < start || index >= start + count);
+        for entry in &self.schedule {
+            for by in entry.by.iter().filter(|_| stays()) {
+                tape.note_overtaking(&entry.task, entry.turn, by);
+            }
+        }
+        tape.choice = self.choice.iter().filter(|_| stays()).cloned().collect();
+        tape
+    }
+
     /// Notes that `by` ran before the turn of `task`, which was the oldest.
     pub fn note_overtaking(&mut self, task: &str, turn: u32, by: &str) {
         match self.schedule.last_mut() {

@@ -209,3 +209,14 @@ pub(crate) fn wake(id: WakeId) {
         send(id.epoch(), Message::Wake(id));
     }
 }
+
+/// Says what to do about a facade call outside a simulation.
+#[cfg(not(feature = "tokio"))]
+#[cold]
+#[track_caller]
+pub(crate) fn outside(what: &str) -> ! {
+    panic!(
+        "{what} was called outside a simulation: call it under `fatum::check` or `fatum::Sim`, \
+         or turn on fatum's cargo feature `tokio` to run on tokio"
+    )
+}

@@ -8,6 +8,7 @@
 
 pub(crate) mod current;
 mod end;
+mod objects;
 pub(crate) mod panics;
 mod stats;
 pub(crate) mod step;

@@ -67,7 +67,7 @@ pub(crate) fn report(make: impl FnOnce() -> Report<'static>) -> bool {
     if frozen {
         let report = make();
         current::with(|world| {
-            let holders = world.holders.get(&report.object).cloned().unwrap_or_default();
+            let holders = world.objects.holders(report.object);
             let holders = holders.iter().map(|serial| world.label_of_serial(*serial)).collect();
             let wait = Wait {
                 operation: report.operation.to_owned(),

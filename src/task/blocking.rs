@@ -1,8 +1,6 @@
 //! Blocking work: in a simulation a task with a modelled duration, outside tokio's blocking pool.
 
 use super::handle::JoinHandle;
-#[cfg(not(feature = "tokio"))]
-use super::outside;
 use super::spawn::try_spawn;
 use crate::choice::{Label, Weights};
 use crate::runtime::current;
@@ -51,5 +49,5 @@ where
 #[cfg(not(feature = "tokio"))]
 #[track_caller]
 fn elsewhere<F, T>(_work: F) -> JoinHandle<T> {
-    outside("fatum::task::spawn_blocking")
+    current::outside("fatum::task::spawn_blocking")
 }

@@ -11,19 +11,8 @@ mod spawn;
 
 pub use blocking::spawn_blocking;
 pub use handle::{AbortHandle, JoinError, JoinHandle};
-pub(crate) use point::{Point, mark};
+pub(crate) use point::{Point, mark_on};
 pub use point::{yield_now, yield_point, yield_read};
 pub use set::JoinSet;
 pub(crate) use spawn::root;
 pub use spawn::{spawn, spawn_local, spawn_named};
-
-/// Says what to do about a facade call outside a simulation.
-#[cfg(not(feature = "tokio"))]
-#[cold]
-#[track_caller]
-pub(crate) fn outside(what: &str) -> ! {
-    panic!(
-        "{what} was called outside a simulation: call it under `fatum::check` or `fatum::Sim`, \
-         or turn on fatum's cargo feature `tokio` to run on tokio"
-    )
-}

@@ -35,9 +35,15 @@ pub fn yield_read(label: &'static str) -> impl Future<Output = ()> {
 /// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point.
 #[inline]
 pub(crate) fn mark(label: Label) {
+    mark_on(label, label.hash());
+}
+
+/// As [`mark`], for an operation that writes `object`.
+#[inline]
+pub(crate) fn mark_on(label: Label, object: u64) {
     current::try_with(|world| {
         let Some(slot) = world.running else { return };
-        world.access(label.hash(), Access::Write);
+        world.access(object, Access::Write);
         if world.choose(label, "", 2, OPERATION) == 1 {
             world.tasks.at(slot).owes_yield = true;
         }
@@ -54,8 +60,8 @@ pub(crate) struct Point {
 
 impl Point {
     /// Before an operation on `object`.
-    pub(crate) fn operation(label: Label, object: u64) -> Point {
-        Point { label, object, access: Access::Write, asked: false }
+    pub(crate) fn operation(label: Label, object: u64, access: Access) -> Point {
+        Point { label, object, access, asked: false }
     }
 
     fn declared(label: Label, access: Access) -> Point {

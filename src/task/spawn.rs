@@ -148,11 +148,11 @@ where
 #[cfg(not(feature = "tokio"))]
 #[track_caller]
 fn elsewhere<F: Future>(_future: F) -> JoinHandle<F::Output> {
-    super::outside("fatum::task::spawn")
+    current::outside("fatum::task::spawn")
 }
 
 #[cfg(not(feature = "tokio"))]
 #[track_caller]
 fn elsewhere_local<F: Future>(_future: F) -> JoinHandle<F::Output> {
-    super::outside("fatum::task::spawn_local")
+    current::outside("fatum::task::spawn_local")
 }

@@ -151,5 +151,5 @@ fn outside(deadline: Instant) -> Timer {
 #[cfg(not(feature = "tokio"))]
 #[track_caller]
 fn outside(_deadline: Instant) -> Timer {
-    crate::task::outside("fatum::time::sleep")
+    current::outside("fatum::time::sleep")
 }

@@ -2,3 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod core;
+mod props;
+mod tidy;

@@ -2,56 +2,26 @@
 
 use super::Shrinker;
 use crate::choice::landmarks;
-use crate::choice::tape::{Deviation, Overtaken, Tape};
-
-/// One deviation of a tape.
-#[derive(Clone, Debug)]
-enum Element {
-    Overtaking { task: String, turn: u32, by: String },
-    Choice(Deviation),
-}
-
-fn elements(tape: &Tape) -> Vec<Element> {
-    let overtakings = tape.schedule.iter().flat_map(|entry| {
-        let Overtaken { task, turn, by } = entry;
-        by.iter().map(|by| Element::Overtaking { task: task.clone(), turn: *turn, by: by.clone() })
-    });
-    overtakings.chain(tape.choice.iter().cloned().map(Element::Choice)).collect()
-}
-
-fn tape<'a>(elements: impl Iterator<Item = &'a Element>) -> Tape {
-    let mut tape = Tape::default();
-    for element in elements {
-        match element {
-            Element::Overtaking { task, turn, by } => tape.note_overtaking(task, *turn, by),
-            Element::Choice(deviation) => tape.choice.push(deviation.clone()),
-        }
-    }
-    tape
-}
+use crate::choice::tape::Tape;
 
 /// Removes ever smaller chunks for as long as the run still fails.
 pub(super) fn reduce(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
-    let mut chunk = elements(&best).len().div_ceil(2);
+    let mut chunk = (best.deviations() as usize).div_ceil(2);
     while chunk > 0 {
         match without_some_chunk(shrinker, &best, chunk) {
             Some(smaller) => best = smaller,
             None if chunk == 1 => break,
             None => chunk = chunk.div_ceil(2),
         }
-        chunk = chunk.min(elements(&best).len());
+        chunk = chunk.min(best.deviations() as usize);
     }
     best
 }
 
 /// The first removal of a chunk after which the run still fails, from the last chunk to the first.
 fn without_some_chunk(shrinker: &mut Shrinker<'_>, best: &Tape, chunk: usize) -> Option<Tape> {
-    let all = elements(best);
-    let starts = (0..all.len()).step_by(chunk.max(1)).rev();
-    starts.into_iter().find_map(|start| {
-        let rest = all.iter().take(start).chain(all.iter().skip(start + chunk));
-        smaller(shrinker, &tape(rest), best)
-    })
+    let starts = (0..best.deviations() as usize).step_by(chunk.max(1)).rev();
+    starts.into_iter().find_map(|start| smaller(shrinker, &best.without(start, chunk), best))
 }
 
 /// The recorded tape of a candidate that fails with fewer deviations than the best so far.

@@ -11,6 +11,7 @@ mod verdict;
 
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
+use super::objects::Objects;
 use super::stats::Counts;
 use super::tasks::{Boxed, TaskId, Tasks};
 use super::timers::{Due, Timers};
@@ -115,8 +116,7 @@ pub(crate) struct World {
     pub(crate) progress_at: u64,
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
     pub(crate) verdict: Option<End>,
-    pub(crate) holders: BTreeMap<u64, Vec<u32>>,
-    object_next: u64,
+    pub(crate) objects: Objects,
     watch: Option<Arc<Mutex<String>>>,
 }
 
@@ -177,8 +177,7 @@ impl World {
             progress_at: 0,
             unjoined_panics: Vec::new(),
             verdict: None,
-            holders: BTreeMap::new(),
-            object_next: 0,
+            objects: Objects::default(),
             watch: config.watch,
         })
     }

@@ -174,28 +174,4 @@ impl World {
         let owner = self.running.unwrap_or(NOBODY);
         self.timers.insert(self.now, deadline, owner, waker)
     }
-
-    /// A number for a new synchronization object.
-    pub(crate) fn new_object(&mut self) -> u64 {
-        self.object_next += 1;
-        self.object_next
-    }
-
-    /// Registers the running task as a holder of `object`; its serial.
-    pub(crate) fn hold(&mut self, object: u64) -> Option<u32> {
-        let serial = self.running.map(|slot| self.tasks.at(slot).serial)?;
-        self.holders.entry(object).or_default().push(serial);
-        Some(serial)
-    }
-
-    pub(crate) fn unhold(&mut self, object: u64, serial: u32) {
-        if let Some(holders) = self.holders.get_mut(&object) {
-            if let Some(index) = holders.iter().position(|holder| *holder == serial) {
-                holders.remove(index);
-            }
-            if holders.is_empty() {
-                self.holders.remove(&object);
-            }
-        }
-    }
 }

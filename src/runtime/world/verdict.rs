@@ -138,7 +138,7 @@ impl World {
         if self.tasks.live_count() > 0 {
             return None;
         }
-        let (timers, permits) = (self.timers.len(), self.holders.len());
+        let (timers, permits) = (self.timers.len(), self.objects.held());
         let detail = format!(
             "{timers} timers and {permits} locks or permits are held at the end and no task is alive"
         );

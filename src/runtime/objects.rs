@@ -1,0 +1,60 @@
+//! The synchronization objects of a world: their numbers, and which tasks hold them. It does not know what they are.
+
+use std::collections::BTreeMap;
+
+/// Numbers and holders.
+#[derive(Default)]
+pub(crate) struct Objects {
+    last: u64,
+    /// Numbers of objects that were created outside, by their id there.
+    foreign: BTreeMap<u64, u64>,
+    /// How often a task, by spawn serial, holds an object.
+    holders: BTreeMap<(u64, u32), u32>,
+}
+
+impl Objects {
+    /// A number for a new object, from 1.
+    #[inline]
+    pub(crate) fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// The number of an object that was created outside, given at its first use: ids differ from run to run.
+    pub(crate) fn foreign(&mut self, id: u64) -> u64 {
+        if let Some(number) = self.foreign.get(&id) {
+            return *number;
+        }
+        let number = self.number();
+        self.foreign.insert(id, number);
+        number
+    }
+
+    /// The task holds the object, once more.
+    #[inline]
+    pub(crate) fn hold(&mut self, object: u64, task: u32) {
+        *self.holders.entry((object, task)).or_default() += 1;
+    }
+
+    /// Undoes one [`Objects::hold`].
+    #[inline]
+    pub(crate) fn unhold(&mut self, object: u64, task: u32) {
+        if let Some(times) = self.holders.get_mut(&(object, task)) {
+            *times -= 1;
+            if *times == 0 {
+                self.holders.remove(&(object, task));
+            }
+        }
+    }
+
+    /// How many holders there are, of all objects.
+    pub(crate) fn held(&self) -> usize {
+        self.holders.len()
+    }
+
+    /// The tasks that hold the object, in spawn order.
+    pub(crate) fn holders(&self, object: u64) -> Vec<u32> {
+        let of_object = self.holders.range((object, 0)..=(object, u32::MAX));
+        of_object.map(|((_, task), _)| *task).collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! A cloud in memory: resources that refer to each other. Creating needs the references to exist, deleting needs
+//! that nobody refers. Separate because it is the environment that actions change; it must not know actions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::systems::graph::event::Id;
+use crate::systems::graph::record::GraphEvent;
+use crate::trace::emit;
+
+/// What the cloud refuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CloudError {
+    /// It is there already.
+    #[error("{0} exists already")]
+    Exists(Id),
+    /// It is not there.
+    #[error("{0} does not exist")]
+    Missing(Id),
+    /// It was to refer to something that is not there.
+    #[error("{from} refers to {to}, which does not exist")]
+    DanglingRef {
+        /// Who refers.
+        from: Id,
+        /// To what.
+        to: Id,
+    },
+    /// Somebody refers to it.
+    #[error("{id} is still referred to by {by}")]
+    InUse {
+        /// What was to be deleted.
+        id: Id,
+        /// Who refers to it.
+        by: Id,
+    },
+}
+
+/// The resources and their references.
+#[derive(Debug, Default)]
+pub struct Cloud {
+    resources: Mutex<BTreeMap<Id, BTreeSet<Id>>>,
+}
+
+impl Cloud {
+    /// A cloud without resources.
+    pub fn new() -> Self {
+        Cloud::default()
+    }
+
+    fn resources(&self) -> MutexGuard<'_, BTreeMap<Id, BTreeSet<Id>>> {
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates a resource.
+    ///
+    /// # Errors
+    /// It exists, or one of its references does not.
+    pub fn create(&self, id: &Id, refs: &BTreeSet<Id>) -> Result<(), CloudError> {
+        let mut resources = self.resources();
+        if resources.contains_key(id) {
+            return Err(CloudError::Exists(id.clone()));
+        }
+        check_refs(&resources, id, refs)?;
+        resources.insert(id.clone(), refs.clone());
+        changed("create", id);
+        Ok(())
+    }
+
+    /// Replaces the references of a resource.
+    ///
+    /// # Errors
+    /// It does not exist, or one of its references does not.
+    pub fn update(&self, id: &Id, refs: &BTreeSet<Id>) -> Result<(), CloudError> {
+        let mut resources = self.resources();
+        if !resources.contains_key(id) {
+            return Err(CloudError::Missing(id.clone()));
+        }
+        check_refs(&resources, id, refs)?;
+        resources.insert(id.clone(), refs.clone());
+        changed("update", id);
+        Ok(())
+    }
+
+    /// Deletes a resource.
+    ///
+    /// # Errors
+    /// It does not exist, or somebody refers to it.
+    pub fn delete(&self, id: &Id) -> Result<(), CloudError> {
+        let mut resources = self.resources();
+        if !resources.contains_key(id) {
+            return Err(CloudError::Missing(id.clone()));
+        }
+        if let Some((by, _)) = resources.iter().find(|(_, refs)| refs.contains(id)) {
+            return Err(CloudError::InUse { id: id.clone(), by: by.clone() });
+        }
+        resources.remove(id);
+        changed("delete", id);
+        Ok(())
+    }
+
+    /// Does something that only counts as done.
+    pub fn touch(&self, id: &Id) {
+        changed("touch", id);
+    }
+
+    /// The resources and their references.
+    pub fn snapshot(&self) -> BTreeMap<Id, BTreeSet<Id>> {
+        self.resources().clone()
+    }
+}
+
+fn check_refs(
+    resources: &BTreeMap<Id, BTreeSet<Id>>,
+    id: &Id,
+    refs: &BTreeSet<Id>,
+) -> Result<(), CloudError> {
+    match refs.iter().find(|to| !resources.contains_key(*to)) {
+        Some(to) => Err(CloudError::DanglingRef { from: id.clone(), to: to.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn changed(op: &'static str, id: &Id) {
+    emit(GraphEvent::Effect { op, object: Arc::from(id.as_str()) });
+}

@@ -1,0 +1,4 @@
+//! The orchestration systems under test, each a folder with the same file names. They are written on the
+//! facade only and know nothing of checks, scenarios or the command line.
+
+pub mod graph;
