@@ -26,19 +26,13 @@ fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
-    println!(
-        "{:28} {:>10} {:>13} {:>10}  ok",
-        "what", "count", "KiB at 1/10", "KiB at end"
-    );
+    println!("{:28} {:>10} {:>13} {:>10}  ok", "what", "count", "KiB at 1/10", "KiB at end");
     let mut flat = true;
     for (what, count, run) in LINES {
         let early = run(count);
         let late = resident_kib();
         let ok = late.saturating_sub(early) <= GROWTH_MAX_KIB;
-        println!(
-            "{what:28} {count:10} {early:13} {late:10}  {}",
-            if ok { "yes" } else { "NO" }
-        );
+        println!("{what:28} {count:10} {early:13} {late:10}  {}", if ok { "yes" } else { "NO" });
         flat &= ok;
     }
     if flat { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -105,11 +99,7 @@ fn timeouts(count: u64) -> u64 {
 fn watched<F: AsyncFn(u64) + 'static>(count: u64, operation: F) -> u64 {
     let early = std::rc::Rc::new(std::cell::Cell::new(0));
     let seen = early.clone();
-    let budget = Budget {
-        steps_max: u64::MAX,
-        zero_time_steps_max: u64::MAX,
-        ..Budget::default()
-    };
+    let budget = Budget { steps_max: u64::MAX, zero_time_steps_max: u64::MAX, ..Budget::default() };
     let mut sim = Sim::builder().budget(budget).build();
     sim.run(async move {
         for nth in 0..count {

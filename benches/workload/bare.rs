@@ -52,11 +52,11 @@ pub(super) fn heap_100k(ops: u64) {
 /// Deadlines as those of the timers: 1 ms to 10 s from now.
 fn heap(ops: u64, entries: u64) {
     let mut durations = durations(7);
-    let mut heap: BinaryHeap<Reverse<(u64, u64)>> = BinaryHeap::new();
-    heap.extend((0..entries).map(|nth| Reverse((durations(), nth))));
+    let mut heap: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
+    heap.extend((0..entries).map(|_| Reverse(durations())));
     for _ in 0..ops {
-        let Some(Reverse((at, nth))) = heap.pop() else { return };
-        heap.push(Reverse((at + durations(), nth)));
+        let Some(Reverse(at)) = heap.pop() else { return };
+        heap.push(Reverse(at + durations()));
     }
     black_box(heap.len());
 }

@@ -5,7 +5,7 @@ use fatum::Sim;
 use fatum::choice::fault::FaultPlan;
 use fatum::sim::{Keep, SimBuilder};
 use fatum::strategy::{Calibration, StrategyKind};
-use fatum::task::{JoinSet, spawn, yield_now};
+use fatum::task::{spawn, yield_now};
 use fatum::time::{Duration, interval, sleep, timeout};
 use std::hint::black_box;
 
@@ -111,9 +111,7 @@ pub(super) fn timeouts_1k(ops: u64) {
     let mut durations = durations(3);
     for _ in 0..1_000 {
         let duration = Duration::from_nanos(durations());
-        sim.host("sleepers")
-            .daemon()
-            .run(|_host| async move { sleep(duration).await });
+        sim.host("sleepers").daemon().run(|_host| async move { sleep(duration).await });
     }
     sim.run(unfired(ops));
     finish(sim);
@@ -164,12 +162,9 @@ pub(super) fn spawns_batch(ops: u64) {
     let mut sim = roomy(Sim::builder());
     sim.run(async move {
         for _ in 0..ops / 1_000 {
-            let mut tasks: JoinSet<u64> = JoinSet::new();
-            for nth in 0..1_000 {
-                tasks.spawn(async move { black_box(nth) });
-            }
-            while let Some(joined) = tasks.join_next().await {
-                assert!(joined.is_ok());
+            let tasks: Vec<_> = (0..1_000).map(|nth| spawn(async move { black_box(nth) })).collect();
+            for task in tasks {
+                assert!(task.await.is_ok());
             }
         }
     });

@@ -2,6 +2,7 @@
 
 use crate::choice::{Access, Label, Weights};
 use crate::runtime::current;
+use crate::runtime::world::World;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -41,13 +42,17 @@ pub(crate) fn mark(label: Label) {
 /// As [`mark`], for an operation that writes `object`.
 #[inline]
 pub(crate) fn mark_on(label: Label, object: u64) {
-    current::try_with(|world| {
-        let Some(slot) = world.running else { return };
-        world.access(object, Access::Write);
-        if world.choose(label, "", 2, OPERATION) == 1 {
-            world.tasks.at(slot).owes_yield = true;
-        }
-    });
+    current::try_with(|world| mark_in(world, label, object));
+}
+
+/// As [`mark_on`], for who has the world at hand.
+#[inline]
+pub(crate) fn mark_in(world: &mut World, label: Label, object: u64) {
+    let Some(slot) = world.running else { return };
+    world.access(object, Access::Write);
+    if world.choose(label, "", 2, OPERATION) == 1 {
+        world.tasks.at(slot).owes_yield = true;
+    }
 }
 
 /// The scheduling point before an operation: asked once, when first polled.

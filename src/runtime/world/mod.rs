@@ -69,6 +69,13 @@ pub(crate) struct Violation {
     pub(crate) detail: String,
 }
 
+/// A task that was woken since the last poll. Ordered by spawn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Woken {
+    serial: u32,
+    slot: u32,
+}
+
 /// A task or timer that a fault holds back.
 enum Held {
     Task { slot: u32, serial: u32 },
@@ -85,7 +92,7 @@ pub(crate) struct World {
     attention: bool,
     pub(crate) tasks: Tasks,
     pub(crate) ready: Ready,
-    woken: Vec<u32>,
+    woken: Vec<Woken>,
     pub(crate) running: Option<u32>,
     last_polled: Option<u32>,
     pub(crate) timers: Timers,
@@ -126,8 +133,10 @@ pub(crate) enum Next {
     Poll { slot: u32, boxed: Boxed, id: WakeId },
     /// Drop this task, which was aborted.
     Cancel { slot: u32, boxed: Boxed },
-    /// Time moved; wake these foreign wakers.
-    Time(Vec<Waker>),
+    /// Time moved.
+    Time,
+    /// Time moved; wake these wakers, which are not ours.
+    Foreign(Vec<Waker>),
     /// Nothing is ready, and no deadline is at or before the limit.
     Idle,
     /// A verdict stands, the workload is over, or a budget is spent: the driver decides.

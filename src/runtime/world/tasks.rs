@@ -1,6 +1,6 @@
 //! Tasks coming and going: spawn, wake, abort, end, and what a handle may still ask.
 
-use super::{HOLD, Held, STALL, World};
+use super::{HOLD, Held, STALL, Woken, World};
 use crate::choice::Notice;
 use crate::runtime::current::{Leftovers, Message};
 use crate::runtime::end::End;
@@ -27,10 +27,10 @@ impl World {
             self.name_task(id.slot, host, &segment);
         }
         if self.listens {
-            self.source.notice(Notice::Spawned { task: serial, parent: parent_serial });
+            self.notice(Notice::Spawned { task: serial, parent: parent_serial });
         }
         self.tasks.at(id.slot).queued = true;
-        self.woken.push(id.slot);
+        self.woken.push(Woken { serial, slot: id.slot });
         Ok(id)
     }
 
@@ -62,7 +62,7 @@ impl World {
             && !task.queued
         {
             task.queued = true;
-            self.woken.push(id.slot);
+            self.woken.push(Woken { serial: task.serial, slot: id.slot });
         }
     }
 
@@ -81,29 +81,30 @@ impl World {
     /// Moves the tasks woken since the last poll into the ready set, in spawn order.
     #[inline]
     pub(super) fn flush_woken(&mut self) {
-        match self.woken.len() {
-            0 => {}
-            1 => {
-                let slot = self.woken[0];
+        match *self.woken {
+            [] => {}
+            [woken] => {
                 self.woken.clear();
-                self.enqueue(slot);
+                self.enqueue(woken);
             }
-            _ => {
-                let mut woken = std::mem::take(&mut self.woken);
-                woken.sort_unstable_by_key(|&slot| self.tasks.at(slot).serial);
-                for &slot in &woken {
-                    self.enqueue(slot);
-                }
-                woken.clear();
-                self.woken = woken;
-            }
+            [..] => self.flush_many(),
         }
     }
 
+    #[inline(never)]
+    fn flush_many(&mut self) {
+        let mut woken = std::mem::take(&mut self.woken);
+        woken.sort_unstable();
+        for &woken in &woken {
+            self.enqueue(woken);
+        }
+        woken.clear();
+        self.woken = woken;
+    }
+
     #[inline]
-    pub(super) fn enqueue(&mut self, slot: u32) {
-        let serial = self.tasks.at(slot).serial;
-        if self.holds_tasks && !self.quiet && self.hold_task(slot, serial) {
+    pub(super) fn enqueue(&mut self, Woken { serial, slot }: Woken) {
+        if self.holds_tasks && self.hold_task(slot, serial) {
             return;
         }
         self.push_ready(slot, serial);
@@ -113,13 +114,19 @@ impl World {
     pub(super) fn push_ready(&mut self, slot: u32, serial: u32) {
         self.ready.push(slot, serial);
         if self.listens {
-            self.source.notice(Notice::Ready { task: serial });
+            self.notice(Notice::Ready { task: serial });
         }
+    }
+
+    /// Tells a source that listens; few do.
+    #[cold]
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.source.notice(notice);
     }
 
     #[cold]
     pub(super) fn hold_task(&mut self, slot: u32, serial: u32) -> bool {
-        if self.timers.next_deadline().is_none() {
+        if self.quiet || self.timers.next_deadline().is_none() {
             return false;
         }
         let deadlines = self.choose_for(Some(slot), STALL, "", 8, HOLD) as u8;

@@ -12,8 +12,8 @@ use std::sync::PoisonError;
 use std::task::Waker;
 
 impl World {
-    /// What to do next; time may move up to `limit`.
-    #[inline]
+    /// What to do next; time may move up to `limit`. What is rare stands in functions of its own, out of the way.
+    #[inline(always)]
     pub(crate) fn next(&mut self, limit: u64) -> Next {
         self.flush_woken();
         if self.attention || self.steps >= self.steps_limit {
@@ -23,20 +23,20 @@ impl World {
         if self.ready.is_empty() {
             return self.advance(limit);
         }
-        let entry = self.pick();
+        let Entry { slot, serial, .. } = self.pick();
         self.steps += 1;
-        self.running = Some(entry.slot);
+        self.running = Some(slot);
         self.last_polled = self.running;
-        self.digests.event((self.now << 20) ^ u64::from(entry.serial));
-        let task = self.tasks.at(entry.slot);
+        self.digests.event((self.now << 20) ^ u64::from(serial));
+        let task = self.tasks.at(slot);
         task.queued = false;
         task.polled_at = self.now;
         let boxed = task.boxed.take().expect("a ready task has its future");
         if task.aborted {
-            return Next::Cancel { slot: entry.slot, boxed };
+            return Next::Cancel { slot, boxed };
         }
-        let id = WakeId::new(self.epoch, task.generation, entry.slot);
-        Next::Poll { slot: entry.slot, boxed, id }
+        let id = WakeId::new(self.epoch, task.generation, slot);
+        Next::Poll { slot, boxed, id }
     }
 
     #[inline]
@@ -48,13 +48,20 @@ impl World {
         if count == 1 {
             return self.ready.take(0);
         }
-        let index = if self.quiet { self.ready.oldest() } else { self.source.pick(&self.ready, None) };
+        let index = if self.quiet { self.oldest() } else { self.source.pick(&self.ready, None) };
         self.digests.pick(count, index);
         self.counts.picks += 1;
         self.ready.take(index)
     }
 
+    /// Out of the way of the other picks.
+    #[inline(never)]
+    fn oldest(&self) -> usize {
+        self.ready.oldest()
+    }
+
     #[cold]
+    #[inline(never)]
     pub(super) fn pick_named(&mut self) -> Entry {
         let count = self.ready.len();
         let oldest = self.ready.oldest();
@@ -118,7 +125,7 @@ impl World {
         self.digests.event(2 << 62 | u64::from(serial));
         self.progress_at = self.now;
         if self.listens {
-            self.source.notice(Notice::Done { task: serial });
+            self.notice(Notice::Done { task: serial });
         }
         if let Some(message) = panic {
             let path = self.task_label(slot);
@@ -154,7 +161,7 @@ impl World {
 
     /// Takes an ended task out of the queues that its last poll may have put it in.
     pub(super) fn forget(&mut self, slot: u32) {
-        self.woken.retain(|woken| *woken != slot);
+        self.woken.retain(|woken| woken.slot != slot);
         self.tasks.at(slot).queued = false;
     }
 }
