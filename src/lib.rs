@@ -19,6 +19,7 @@ mod wall;
 pub mod check;
 #[cfg(feature = "proptest")]
 pub mod prop;
+pub mod systems;
 
 pub use check::{Check, check, fuzz};
 pub use emit::emit;

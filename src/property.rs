@@ -6,6 +6,7 @@
 use crate::choice::hash_bytes;
 use crate::runtime::End;
 use crate::runtime::current;
+use crate::runtime::panics;
 use crate::runtime::world::Violation;
 
 /// What a predicate says: a yes or no, or an error that tells why not.
@@ -79,7 +80,7 @@ impl Predicate {
             return None;
         }
         let was_satisfied = self.satisfied;
-        match (self.holds)() {
+        match self.ask() {
             Ok(()) => self.satisfied = true,
             Err(why_not) => {
                 (self.satisfied, self.why_not) = (false, why_not);
@@ -95,6 +96,12 @@ impl Predicate {
             }
         }
         None
+    }
+
+    /// What the predicate says; one that panics does not hold.
+    fn ask(&mut self) -> Result<(), String> {
+        panics::catch(|| (self.holds)())
+            .unwrap_or_else(|payload| Err(panics::take_last().unwrap_or_else(|| panics::message(&*payload))))
     }
 
     /// Whether time must go on for this property once the workload is over.

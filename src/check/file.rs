@@ -113,7 +113,10 @@ impl FailureFile {
         };
         let (kind, property) = self.end.signature();
         let property = property.map_or(String::new(), |property| format!("-{property}"));
-        let stem: String = format!("{}-{kind}{property}", self.name).chars().map(clean).take(120).collect();
+        let cleaned: String =
+            format!("{}-{kind}{property}", self.name).chars().map(clean).take(120).collect();
+        let words: Vec<&str> = cleaned.split('-').filter(|word| !word.is_empty()).collect();
+        let stem = words.join("-");
         let tape = toml::to_string(&self.tape).expect("a tape holds only what TOML can hold");
         format!("{stem}-{:08x}.toml", hash_bytes(tape.as_bytes()) as u32)
     }

@@ -34,10 +34,23 @@ impl Check {
         run(builder.keep(keep), program)
     }
 
-    /// The run of a seed, in which `running` always names the task that takes its turn.
-    pub(super) fn run_watched(&self, seed: u64, running: Arc<Mutex<String>>, program: &dyn Program) -> Run {
-        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
-        run(builder.keep(Keep::Tape).watch(running), program)
+    /// The run of a seed, or of the baseline, in which `running` always names the task that takes its turn.
+    pub(super) fn run_watched(
+        &self,
+        seed: Option<u64>,
+        running: Arc<Mutex<String>>,
+        program: &dyn Program,
+    ) -> Run {
+        let builder = self.builder().strategy(self.strategy, self.calibration);
+        let builder = match seed {
+            Some(seed) => builder.seed(seed),
+            None => builder.tape(&Tape::default()),
+        };
+        let watched = |sim: &mut Sim| {
+            sim.watch(running.clone());
+            program(sim);
+        };
+        run(builder.keep(Keep::Tape), &watched)
     }
 
     /// The run of a tape; the empty one is the baseline.

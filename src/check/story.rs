@@ -60,7 +60,7 @@ fn deviations(events: &[Event]) -> Vec<(usize, String)> {
                 previous = Some((index, oldest));
             }
             Kind::Turn { .. } => previous = None,
-            Kind::Choice { .. } => lines.push((index, choice(event))),
+            Kind::Choice { .. } => lines.push((index, choice(event, &events[index + 1..]))),
             Kind::Spawned { .. }
             | Kind::Ended { .. }
             | Kind::Record { .. }
@@ -79,8 +79,8 @@ fn during(events: &[Event], index: usize) -> String {
     record.map_or_else(String::new, |event| format!(" ({})", text::what(&event.kind)))
 }
 
-fn choice(event: &Event) -> String {
-    let Kind::Choice { site, owner, occurrence, option, meaning } = &event.kind else {
+fn choice(event: &Event, after: &[Event]) -> String {
+    let Kind::Choice { site, owner, occurrence, option, meaning, place } = &event.kind else {
         return String::new();
     };
     let at = text::time(event.at);
@@ -89,8 +89,33 @@ fn choice(event: &Event) -> String {
     match meaning {
         Some(meaning) if owner == task => format!("{at}  fault: {meaning} at {site}, {nth} time, in {task}"),
         Some(meaning) => format!("{at}  fault: {meaning} at {site} on {owner}, {nth} time, in {task}"),
-        None if is_yield(site, *option) => format!("{at}  {task} let others run at {site} ({nth} time)"),
+        None if is_yield(site, *option) => {
+            let place = place.as_ref().map_or(String::new(), |place| format!(", {place}"));
+            format!("{at}  {task} let others run at {site} ({nth} time{place}){}", meanwhile(task, after))
+        }
         None => format!("{at}  {task} drew {option} at {site} ({nth} time)"),
+    }
+}
+
+/// Who took turns before the task's next one.
+fn meanwhile(task: &str, after: &[Event]) -> String {
+    const NAMED_MAX: usize = 3;
+    let mut others: Vec<&str> = Vec::new();
+    for event in after.iter().filter(|event| matches!(event.kind, Kind::Turn { .. })) {
+        let other = event.task.as_deref().unwrap_or("-");
+        if other == task {
+            break;
+        }
+        if !others.contains(&other) {
+            others.push(other);
+        }
+    }
+    match others.len() {
+        0 => String::new(),
+        count if count > NAMED_MAX => {
+            format!(": {} and {} more ran first", others[..NAMED_MAX].join(", "), count - NAMED_MAX)
+        }
+        _ => format!(": {} ran first", others.join(", ")),
     }
 }
 

@@ -12,7 +12,7 @@ use super::watchdog::Watchdog;
 use crate::Error;
 use crate::choice::enumerate::{Enumerator, Step, StepsSource};
 use crate::runtime::{End, SiteStats};
-use crate::sim::{Keep, Run};
+use crate::sim::{Keep, Run, Sim};
 use crate::strategy::Calibration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -110,6 +110,7 @@ impl Check {
     ///
     /// # Errors
     /// A shard that is none, or a failure file that cannot be written.
+    #[expect(clippy::disallowed_methods, reason = "the calling thread watches the one that sweeps")]
     pub fn sweep(&self, program: impl Program, progress: &(dyn Fn(u64) + Sync)) -> Result<Report, Error> {
         let (shard, shards) = self.shard;
         if shard >= shards {
@@ -117,13 +118,35 @@ impl Check {
                 "there is no shard {shard} of {shards}: shards are counted from 0"
             )));
         }
-        let check = self.calibrated(&program);
-        let mut tally = match check.exhaustive {
-            Some(depth) => check.enumerate(depth, &program, progress),
-            None => check.sweep_seeds(&program, progress),
+        let watchdog = Watchdog::new(self.threads_max());
+        std::thread::scope(|scope| {
+            let sweep = scope.spawn(|| {
+                let _retires = watchdog.retire_later(watchdog.driver());
+                self.sweep_watched(&program, &watchdog, progress)
+            });
+            watchdog.watch(self, &program);
+            sweep.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+        })
+    }
+
+    /// All phases; the runs of each are told to the watchdog.
+    fn sweep_watched(
+        &self,
+        program: &dyn Program,
+        watchdog: &Watchdog,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Report, Error> {
+        let watched = |sim: &mut Sim| {
+            watchdog.begin_by_driver(sim);
+            program(sim);
         };
-        let diverged = determinism::recheck(&check, std::mem::take(&mut tally.rechecks), &program);
-        check.report(tally, diverged, &program)
+        let check = self.calibrated(&watched);
+        let mut tally = match check.exhaustive {
+            Some(depth) => check.enumerate(depth, &watched, progress),
+            None => check.sweep_seeds(program, watchdog, progress),
+        };
+        let diverged = determinism::recheck(&check, std::mem::take(&mut tally.rechecks), &watched);
+        check.report(tally, diverged, &watched)
     }
 
     /// The check with what strategies estimate from, measured by the baseline run.
@@ -143,50 +166,48 @@ impl Check {
         }
     }
 
-    fn sweep_seeds(&self, program: &dyn Program, progress: &(dyn Fn(u64) + Sync)) -> Tally {
+    fn sweep_seeds(
+        &self,
+        program: &dyn Program,
+        watchdog: &Watchdog,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Tally {
         let chunks = self.runs.div_ceil(CHUNK);
         let shared = Shared {
             next: AtomicU64::new(self.shard.0),
             done: AtomicU64::new(0),
             tallies: Mutex::new(BTreeMap::new()),
-            watchdog: Watchdog::new(self.threads_max()),
         };
         let clock = crate::wall::Stopwatch::start();
-        self.threads(
-            |job| {
-                loop {
-                    let chunk = shared.next.fetch_add(self.shard.1, Ordering::Relaxed);
-                    if chunk >= chunks || self.wall_max.is_some_and(|max| clock.elapsed() > max) {
-                        return shared.watchdog.retire(job);
-                    }
-                    let tally = self.sweep_chunk(chunk, job, &shared.watchdog, program);
-                    progress(shared.done.fetch_add(tally.runs, Ordering::Relaxed) + tally.runs);
-                    shared
-                        .tallies
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner)
-                        .insert(chunk, tally);
+        self.threads(|job| {
+            let _retires = watchdog.retire_later(job);
+            loop {
+                let chunk = shared.next.fetch_add(self.shard.1, Ordering::Relaxed);
+                if chunk >= chunks || self.wall_max.is_some_and(|max| clock.elapsed() > max) {
+                    return;
                 }
-            },
-            &shared.watchdog,
-            program,
-        );
+                let tally = self.sweep_chunk(chunk, job, watchdog, program);
+                progress(shared.done.fetch_add(tally.runs, Ordering::Relaxed) + tally.runs);
+                let mut tallies = shared.tallies.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                tallies.insert(chunk, tally);
+            }
+        });
         let tallies = shared.tallies.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         longest_prefix(tallies, self.shard)
     }
 
-    /// Runs `work` on each of this check's threads, under the watchdog.
+    /// Runs `work` on each of this check's threads.
     #[expect(
         clippy::disallowed_methods,
         reason = "a sweep uses the cores with ordinary threads; a run never does"
     )]
-    fn threads(&self, work: impl Fn(usize) + Sync, watchdog: &Watchdog, program: &dyn Program) {
+    fn threads(&self, work: impl Fn(usize) + Sync) {
         std::thread::scope(|scope| {
             let work = &work;
-            for job in 0..self.threads_max() {
-                scope.spawn(move || work(job));
+            let threads: Vec<_> = (0..self.threads_max()).map(|job| scope.spawn(move || work(job))).collect();
+            for thread in threads {
+                thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload));
             }
-            watchdog.watch(self, program);
         });
     }
 
@@ -365,7 +386,6 @@ struct Shared {
     next: AtomicU64,
     done: AtomicU64,
     tallies: Mutex<BTreeMap<u64, Tally>>,
-    watchdog: Watchdog,
 }
 
 /// The chunks from the first on, as far as all are done.

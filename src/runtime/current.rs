@@ -91,8 +91,8 @@ pub(crate) fn close_epoch(epoch: u32) {
     });
 }
 
-/// Makes `world` the running one.
-pub(crate) fn enter(mut world: Box<World>) {
+/// Makes `world` the running one; what its messages left over is for the caller to drop while it runs.
+pub(crate) fn enter(mut world: Box<World>) -> Vec<Leftovers> {
     super::panics::begin_quiet();
     let messages = take_parked(world.epoch);
     let leftovers: Vec<Leftovers> = messages.into_iter().map(|message| world.apply(message)).collect();
@@ -101,7 +101,7 @@ pub(crate) fn enter(mut world: Box<World>) {
         world.parent = current.take();
         *current = Some(world);
     });
-    drop(leftovers);
+    leftovers
 }
 
 fn take_parked(epoch: u32) -> Vec<Message> {

@@ -149,7 +149,7 @@ mod tests {
         for (deadline, owner) in [(5, 1), (3, 2), (5, 3), (3, 4)] {
             insert(&mut timers, deadline, owner);
         }
-        assert_eq!(fire(&mut timers, 2), []);
+        assert_eq!(fire(&mut timers, 2), [0u32; 0]);
         assert_eq!(fire(&mut timers, 5), [2, 4, 1, 3]);
     }
 

@@ -9,7 +9,6 @@ use crate::runtime::world::{Config, World};
 use crate::runtime::{Budget, LeakPolicy, PanicPolicy};
 use crate::strategy::seed::SeedSource;
 use crate::strategy::{Calibration, StrategyKind};
-use std::sync::{Arc, Mutex};
 
 /// Makes a [`Sim`].
 pub struct SimBuilder {
@@ -23,7 +22,6 @@ pub struct SimBuilder {
     leaks: LeakPolicy,
     keep: Keep,
     checkpoints: bool,
-    watch: Option<Arc<Mutex<String>>>,
 }
 
 impl SimBuilder {
@@ -39,7 +37,6 @@ impl SimBuilder {
             leaks: LeakPolicy::default(),
             keep: Keep::default(),
             checkpoints: false,
-            watch: None,
         }
     }
 
@@ -107,12 +104,6 @@ impl SimBuilder {
         self
     }
 
-    /// Says who runs to a watchdog on another thread.
-    pub(crate) fn watch(mut self, watch: Arc<Mutex<String>>) -> SimBuilder {
-        self.watch = Some(watch);
-        self
-    }
-
     /// The world.
     pub fn build(self) -> Sim {
         let (seed, strategy, calibration) = (self.seed, self.strategy, self.calibration);
@@ -127,7 +118,6 @@ impl SimBuilder {
             leaks: self.leaks,
             keep: self.keep,
             checkpoints: self.checkpoints,
-            watch: self.watch,
         });
         Sim::with_world(world, seed)
     }

@@ -101,7 +101,7 @@ impl Sim {
         if let Some(end) = current::with(|world| world.verdict.clone()) {
             self.conclude(end);
         } else if let Some(end) = current::with(|world| world.spent()) {
-            self.conclude(end);
+            self.conclude_unless_panicked(end);
         } else if self.over_since.is_none() && current::with(|world| world.required_left == 0) {
             self.workload_over();
         }
@@ -150,7 +150,7 @@ impl Sim {
         let waiting = current::with(|world| world.required_left);
         if waiting > 0 {
             let tasks = if waiting == 1 { "required task waits" } else { "required tasks wait" };
-            self.conclude(End::Deadlock {
+            self.conclude_unless_panicked(End::Deadlock {
                 detail: format!("{waiting} {tasks}, and nothing can wake anything any more"),
             });
         } else if let Limit::Time(own) = limit {
@@ -162,10 +162,19 @@ impl Sim {
 
     /// The workload is over and all is settled: judges what can be judged only now.
     fn conclude_over(&mut self) {
-        let liveness = self.predicates.iter().find_map(Predicate::verdict);
-        let end = liveness.or_else(|| current::with(|world| world.unjoined_panic()));
+        let panic = current::with(|world| world.unjoined_panic());
+        let end = panic.or_else(|| self.predicates.iter().find_map(Predicate::verdict));
         let end = end.or_else(|| current::with(|world| world.leak()));
         self.conclude(end.unwrap_or(End::Passed));
+    }
+
+    /// A panic that nobody can join any more came before the deadlock, and mostly explains it.
+    fn conclude_unless_panicked(&mut self, end: End) {
+        let panic = match end {
+            End::Deadlock { .. } => current::with(|world| world.unjoined_panic()),
+            _ => None,
+        };
+        self.conclude(panic.unwrap_or(end));
     }
 
     /// Sets the end. A wake from another thread explains a run that seems to pass, leak or hang.

@@ -45,7 +45,6 @@ impl MainResult for () {
 }
 
 /// Names the type of a main that never returns, which stable Rust cannot spell in an impl.
-#[expect(unreachable_pub, reason = "a public impl names it, and nobody needs to")]
 pub trait Returns {
     /// The type.
     type Output;

@@ -21,6 +21,7 @@ use crate::time::Instant;
 use crate::trace::Record;
 use std::any::Any;
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// One simulated world: clock, tasks, hosts, faults, properties, trace.
@@ -129,6 +130,11 @@ impl Sim {
         self.predicates.push(Predicate::new(property, when, reads, holds));
     }
 
+    /// Says who runs to a watchdog on another thread, in a run that keeps names.
+    pub(crate) fn watch(&mut self, watch: Arc<Mutex<String>>) {
+        self.world().watch = Some(watch);
+    }
+
     // Driving by hand.
 
     /// Takes one step: a turn of a task, or a jump of the clock. False when the run has ended.
@@ -187,7 +193,7 @@ impl Sim {
     /// Runs `f` with the world entered.
     fn entered<R>(&mut self, f: impl FnOnce(&mut Sim) -> R) -> R {
         let world = self.world.take().expect("a simulation does not run inside itself");
-        current::enter(world);
+        current::enter(world).into_iter().for_each(step::discard);
         let result = crate::runtime::panics::catch(|| f(self));
         self.world = Some(current::leave());
         match result {

@@ -65,7 +65,7 @@ impl Wait {
     #[inline]
     pub(super) fn begin(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if !std::mem::replace(&mut self.asked, true) {
-            let mut point = Point::operation(*self.label, self.site.object(), self.access);
+            let mut point = Point::operation(*self.label, self.site.object(), self.access, self.place);
             ready!(Pin::new(&mut point).poll(context));
         }
         let reported = wait::report(|| Report {

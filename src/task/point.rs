@@ -4,6 +4,7 @@ use crate::choice::{Access, Label, Weights};
 use crate::runtime::current;
 use crate::runtime::world::World;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -24,13 +25,15 @@ pub async fn yield_now() {
 }
 
 /// Marks a place that writes the shared object `label`: a choice in a simulation, nothing outside.
+#[track_caller]
 pub fn yield_point(label: &'static str) -> impl Future<Output = ()> {
-    Point::declared(Label::new(label), Access::Write)
+    Point::declared(Label::new(label), Access::Write, Location::caller())
 }
 
 /// Marks a place that reads the shared object `label`: a choice in a simulation, nothing outside.
+#[track_caller]
 pub fn yield_read(label: &'static str) -> impl Future<Output = ()> {
-    Point::declared(Label::new(label), Access::Read)
+    Point::declared(Label::new(label), Access::Read, Location::caller())
 }
 
 /// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point.
@@ -60,17 +63,23 @@ pub(crate) struct Point {
     label: Label,
     object: u64,
     access: Access,
+    place: &'static Location<'static>,
     asked: bool,
 }
 
 impl Point {
     /// Before an operation on `object`.
-    pub(crate) fn operation(label: Label, object: u64, access: Access) -> Point {
-        Point { label, object, access, asked: false }
+    pub(crate) fn operation(
+        label: Label,
+        object: u64,
+        access: Access,
+        place: &'static Location<'static>,
+    ) -> Point {
+        Point { label, object, access, place, asked: false }
     }
 
-    fn declared(label: Label, access: Access) -> Point {
-        Point { label, object: label.hash(), access, asked: false }
+    fn declared(label: Label, access: Access, place: &'static Location<'static>) -> Point {
+        Point::operation(label, label.hash(), access, place)
     }
 }
 
@@ -86,7 +95,10 @@ impl Future for Point {
             let slot = world.running?;
             world.access(self.object, self.access);
             let owed = std::mem::take(&mut world.tasks.at(slot).owes_yield);
-            Some(world.choose(self.label, "", 2, OPERATION) == 1 || owed)
+            world.asking_at = Some(self.place);
+            let chosen = world.choose(self.label, "", 2, OPERATION) == 1;
+            world.asking_at = None;
+            Some(chosen || owed)
         });
         if yields.flatten() != Some(true) {
             return Poll::Ready(());

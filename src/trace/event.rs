@@ -50,6 +50,8 @@ pub enum Kind {
         option: u64,
         /// The answer in words, for faults.
         meaning: Option<&'static str>,
+        /// Source line of the operation, where it says.
+        place: Option<String>,
     },
     /// The program under test emitted a record.
     Record {

@@ -28,9 +28,10 @@ fn body(kind: &Kind) -> (&'static str, Value) {
             ("turn", json!({ "turn": turn, "ready": ready, "instead_of": instead_of.as_deref() }))
         }
         Kind::Ended { path, how } => ("ended", json!({ "path": &**path, "how": how })),
-        Kind::Choice { site, owner, occurrence, option, meaning } => (
+        Kind::Choice { site, owner, occurrence, option, meaning, place } => (
             "choice",
-            json!({ "site": site, "owner": owner, "occurrence": occurrence, "option": option, "meaning": meaning }),
+            json!({ "site": site, "owner": owner, "occurrence": occurrence, "option": option, "meaning": meaning,
+                "place": place }),
         ),
         Kind::Record { name, fields } => {
             let fields: Map<String, Value> =

@@ -77,7 +77,8 @@ impl World {
     ) {
         self.tape.choice.push(Deviation { site: site.to_owned(), owner: owner.clone(), occurrence, option });
         let meaning = fault.then(|| option_name(site, option));
-        self.record(Kind::Choice { site, owner, occurrence, option, meaning });
+        let place = self.asking_at.map(|place| format!("{}:{}", place.file(), place.line()));
+        self.record(Kind::Choice { site, owner, occurrence, option, meaning, place });
     }
 
     /// The options of a fault site for the running task, as a mask.

@@ -23,6 +23,7 @@ use crate::choice::{Label, Names, Ready, Source, Weights};
 use crate::trace::{Digests, Event};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -52,8 +53,6 @@ pub(crate) struct Config {
     pub(crate) leaks: LeakPolicy,
     pub(crate) keep: Keep,
     pub(crate) checkpoints: bool,
-    /// Where to say who runs, for a watchdog on another thread.
-    pub(crate) watch: Option<Arc<Mutex<String>>>,
 }
 
 /// Something that waits for emitted records: a property's fold.
@@ -124,7 +123,10 @@ pub(crate) struct World {
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
     pub(crate) verdict: Option<End>,
     pub(crate) objects: Objects,
-    watch: Option<Arc<Mutex<String>>>,
+    /// Where the operation stands that asks next, if it says.
+    pub(crate) asking_at: Option<&'static Location<'static>>,
+    /// Where to say who runs, for a watchdog on another thread.
+    pub(crate) watch: Option<Arc<Mutex<String>>>,
 }
 
 /// What the step loop does next.
@@ -187,7 +189,8 @@ impl World {
             unjoined_panics: Vec::new(),
             verdict: None,
             objects: Objects::default(),
-            watch: config.watch,
+            asking_at: None,
+            watch: None,
         })
     }
 }

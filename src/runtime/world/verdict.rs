@@ -3,6 +3,7 @@
 use super::{Violation, World};
 use crate::choice::Source;
 use crate::runtime::end::{End, LeakPolicy};
+use crate::runtime::timers::NEVER;
 use crate::runtime::waker::WakeId;
 use crate::trace::{Event, Kind};
 use std::sync::Arc;
@@ -28,8 +29,10 @@ impl World {
     pub(super) fn stuck(&mut self) -> Option<End> {
         let patience = self.budget.stuck_after;
         self.progress_at = self.now;
-        let patient =
-            self.timers.waiting().any(|(_, since, until)| u128::from(until - since) >= patience.as_nanos());
+        let patient = self
+            .timers
+            .waiting()
+            .any(|(_, since, until)| until != NEVER && u128::from(until - since) >= patience.as_nanos());
         (!patient)
             .then(|| End::Deadlock { detail: format!("timers go on, but nothing happened for {patience:?}") })
     }

@@ -39,7 +39,13 @@ impl<E: ?Sized> Clone for Context<E> {
 }
 
 impl<E: ?Sized> Context<E> {
-    pub(crate) fn new(env: Arc<E>, action: ActionRef, stop: Stop, run: Arc<dyn Grow<E>>, variant: Variant) -> Self {
+    pub(crate) fn new(
+        env: Arc<E>,
+        action: ActionRef,
+        stop: Stop,
+        run: Arc<dyn Grow<E>>,
+        variant: Variant,
+    ) -> Self {
         Context { env, action, stop, run: Some(run), variant }
     }
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::emit;
 use crate::time::Instant;
-use crate::trace::emit;
 
 use super::action::{Action, ActionResult, SharedAction};
 use super::config::{Config, ErrorStrategy, OnStop, Order, SignalOnError};

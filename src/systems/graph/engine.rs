@@ -2,13 +2,13 @@
 //! queue, runs each in a task of its own, and decides the verdict. Separate from the model, which knows who waits
 //! for what; it must not know scenarios, properties or any runtime but the facade.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::emit;
 use crate::sync::CancellationToken;
 use crate::task::{AbortHandle, spawn_named, yield_point};
 use crate::time::{Duration, Instant, timeout};
-use crate::trace::emit;
 
 use super::action::{ActionResult, BoxFuture, SharedAction};
 use super::config::{Config, ErrorStrategy, OnStop, SignalOnError};
@@ -54,6 +54,10 @@ struct Ledger<E: ?Sized> {
     ranks: BTreeMap<u32, i64>,
     results: BTreeMap<u32, ActionResult>,
     tasks: BTreeMap<u32, AbortHandle>,
+    /// Marked as queued, and the queue has not answered yet.
+    offered: BTreeSet<u32>,
+    /// The result is written down, and the signals are not given yet.
+    unsettled: BTreeMap<u32, (Duration, ActionResult)>,
     /// The outcome was taken: what happens from now on is in nobody's result.
     is_frozen: bool,
     is_in_pass: bool,
@@ -132,6 +136,8 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
             ranks: declare::ranks(config.order, actions),
             results: declare::restored(actions, from),
             tasks: BTreeMap::new(),
+            offered: BTreeSet::new(),
+            unsettled: BTreeMap::new(),
             is_frozen: false,
             is_in_pass: false,
         };
@@ -181,7 +187,7 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
     /// hand it over too.
     async fn enqueue(&self, index: u32) -> bool {
         let marks_late = self.has(Variant::QueueBeforeRemoving);
-        if !marks_late && !self.ledger().model.apply(index, Step::Enqueue) {
+        if !marks_late && !self.ledger().offer(index) {
             return true;
         }
         emit(GraphEvent::Queued { action: index });
@@ -192,8 +198,8 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         }
         if !accepted {
             emit(GraphEvent::Refused { action: index });
-            self.ledger().model.apply(index, Step::HandBack);
         }
+        self.ledger().answered(index, accepted);
         accepted
     }
 
@@ -232,7 +238,7 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         self.ledger().tasks.insert(index, task.abort_handle());
         let joined = task.await;
         joined.unwrap_or_else(|error| match error.is_panic() {
-            true => Err(ActionError::Panicked { message: panic_message(&error.into_panic()) }),
+            true => Err(ActionError::Panicked { message: panic_message(&*error.into_panic()) }),
             false => Err(ActionError::Aborted),
         })
     }
@@ -241,7 +247,7 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
     /// act between them.
     async fn settle(self: Arc<Self>, index: u32, start: Duration, result: ActionResult) -> Result<(), Halt> {
         yield_point("graph.model").await;
-        if !self.record_result(index, &result) {
+        if !self.record_result(index, start, &result) {
             return Ok(());
         }
         let stops = self.config.error_strategy == ErrorStrategy::StopOnError
@@ -252,7 +258,8 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         }
         yield_point("graph.model").await;
         let signals = if halts { Vec::new() } else { self.signal(index, &result) };
-        if !(halts && self.has(Variant::FailureUnrecorded)) {
+        let is_untold = self.ledger().unsettled.remove(&index).is_some();
+        if is_untold && !(halts && self.has(Variant::FailureUnrecorded)) {
             self.trace(index, start, &result, signals);
         }
         match result {
@@ -267,7 +274,7 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
     }
 
     /// Writes the result down; false when the outcome was taken before.
-    fn record_result(&self, index: u32, result: &ActionResult) -> bool {
+    fn record_result(&self, index: u32, start: Duration, result: &ActionResult) -> bool {
         let mut ledger = self.ledger();
         ledger.tasks.remove(&index);
         let is_dropped = matches!(result, Err(ActionError::Aborted))
@@ -284,6 +291,9 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         }
         ledger.model.apply(index, if result.is_ok() { Step::Complete } else { Step::Fail });
         ledger.results.insert(index, result.clone());
+        if !ledger.is_frozen {
+            ledger.unsettled.insert(index, (start, result.clone()));
+        }
         drop(ledger);
         let error = result.as_ref().err().map(|error| Arc::from(error.to_string()));
         emit(GraphEvent::Finished { action: index, error });
@@ -299,7 +309,12 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
             Err(_) if always => self.ledger().action(index).0.dry_run(),
             Err(_) => Vec::new(),
         };
-        let mut signals = self.ledger().model.signal(&events);
+        let mut ledger = self.ledger();
+        if ledger.is_frozen {
+            return Vec::new();
+        }
+        let mut signals = ledger.model.signal(&events);
+        drop(ledger);
         if self.has(Variant::SignalTwice) {
             signals.extend(signals.clone());
         }
@@ -314,9 +329,6 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
     }
 
     fn trace(&self, index: u32, start: Duration, result: &ActionResult, signalled: Vec<Signal>) {
-        if self.ledger().is_frozen {
-            return;
-        }
         let (action, reference) = self.ledger().action(index);
         let end = self.elapsed();
         let receivers = signalled.iter().map(|signal| signal.to.index).collect();
@@ -352,8 +364,7 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
             self.stop.cancel();
         }
         let patience = Stop::on(cancel.child_token()).after(self.config.orphan_timeout);
-        let patience =
-            if self.has(Variant::OrphansUnderRunDeadline) { self.stop.clone() } else { patience };
+        let patience = if self.has(Variant::OrphansUnderRunDeadline) { self.stop.clone() } else { patience };
         let in_time = self.queue.drain(&patience).await.is_ok();
         if !in_time {
             emit(GraphEvent::OrphansGivenUp { cancelled: cancel.is_cancelled() });
@@ -371,19 +382,32 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         self.stop.deadline().map_or(Duration::ZERO, |deadline| deadline.duration_since(self.start))
     }
 
-    /// Gives up on what is in flight and takes the outcome; later results change nothing.
+    /// Gives up on what is in flight and takes the outcome; later results change nothing. An orphan may be anywhere
+    /// between the end of its action and the end of its queueing pass.
     pub(crate) fn freeze(&self, orphans_in_time: bool) -> (Outcome, Vec<AbortHandle>) {
         let mut ledger = self.ledger();
-        let in_flight: Vec<u32> = ledger.model.in_state(State::InFlight).map(|node| node.action.index).collect();
+        let in_flight: Vec<u32> =
+            ledger.model.in_state(State::InFlight).map(|node| node.action.index).collect();
         let tasks = in_flight.iter().filter_map(|index| ledger.tasks.get(index).cloned()).collect();
-        if !orphans_in_time && !self.has(Variant::LiveResult) {
-            for index in in_flight {
-                ledger.model.apply(index, Step::Abandon);
-                emit(GraphEvent::Abandoned { action: index });
-            }
+        let gives_up = !orphans_in_time && !self.has(Variant::LiveResult);
+        let abandoned = if gives_up { in_flight } else { Vec::new() };
+        for index in &abandoned {
+            ledger.model.apply(*index, Step::Abandon);
+        }
+        for index in std::mem::take(&mut ledger.offered) {
+            ledger.model.apply(index, Step::HandBack);
         }
         ledger.is_frozen = true;
-        (verdict::outcome(&ledger.model, &ledger.results, self.has(Variant::LiveResult)), tasks)
+        let unsettled = std::mem::take(&mut ledger.unsettled);
+        let outcome = verdict::outcome(&ledger.model, &ledger.results, self.has(Variant::LiveResult));
+        drop(ledger);
+        for action in abandoned {
+            emit(GraphEvent::Abandoned { action });
+        }
+        for (index, (start, result)) in unsettled {
+            self.trace(index, start, &result, Vec::new());
+        }
+        (outcome, tasks)
     }
 
     /// The outcome as it would be now.
@@ -410,6 +434,22 @@ impl<E: ?Sized> Ledger<E> {
             actions[index as usize].gate().is_some_and(|gate| gate.can_run(missing))
         });
         self.model.in_state(State::Runnable).map(|node| node.action.index).collect()
+    }
+
+    /// Marks a runnable action as queued; false when it is not runnable.
+    fn offer(&mut self, index: u32) -> bool {
+        let is_offered = self.model.apply(index, Step::Enqueue);
+        if is_offered {
+            self.offered.insert(index);
+        }
+        is_offered
+    }
+
+    fn answered(&mut self, index: u32, accepted: bool) {
+        self.offered.remove(&index);
+        if !accepted {
+            self.model.apply(index, Step::HandBack);
+        }
     }
 
     /// The planted loss: marked as queued, handed to nobody.

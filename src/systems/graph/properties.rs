@@ -26,12 +26,14 @@ mod end;
 mod history;
 mod queue_rules;
 mod sweep;
+mod install;
 
 use std::sync::Arc;
 
 use super::outcome::OutcomeIndices;
 use super::record::GraphEvent;
 
+pub use install::{Facts, install};
 pub use sweep::{RunFacts, judge_sweep};
 
 use history::History;

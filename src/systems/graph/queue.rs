@@ -7,10 +7,10 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::emit;
 use crate::sync::Notify;
 use crate::task::{spawn_named, yield_point};
 use crate::time::Instant;
-use crate::trace::emit;
 
 use super::record::GraphEvent;
 use super::stop::{Stop, StopCause};
@@ -323,7 +323,7 @@ impl<T> Shared<T> {
         Ok(is_running)
     }
 
-    /// The next item for a worker; none when the queue has ended.
+    /// The next item for a worker; none when the queue has ended or is about to, because an operation failed.
     async fn next(shared: &Arc<Self>, stop: &Stop) -> Option<(T, Active<T>)> {
         loop {
             {
@@ -331,7 +331,8 @@ impl<T> Shared<T> {
                 shared.gate.drain_tokens();
                 let mut state = lock(&shared.state);
                 let starts_late = shared.variant == Variant::StartAfterStop && !state.pending.is_empty();
-                if state.phase == Phase::Done && !starts_late {
+                let is_over = state.phase == Phase::Done || state.failed;
+                if is_over && !starts_late {
                     // The last wake is handed from one ending worker to the next.
                     shared.wake.notify_one();
                     return None;
@@ -340,7 +341,7 @@ impl<T> Shared<T> {
                     && let Some(((_, number), waiting)) = shared.take(&mut state)
                 {
                     state.active += 1;
-                    if !state.pending.is_empty() {
+                    if !state.pending.is_empty() && shared.variant != Variant::WakeDroppedWhenBusy {
                         shared.wake.notify_one();
                     }
                     drop(state);
@@ -357,7 +358,11 @@ impl<T> Shared<T> {
     }
 
     fn take(&self, state: &mut State<T>) -> Option<((i64, u64), Waiting<T>)> {
-        if self.variant == Variant::NewestFirst { state.pending.pop_last() } else { state.pending.pop_first() }
+        if self.variant == Variant::NewestFirst {
+            state.pending.pop_last()
+        } else {
+            state.pending.pop_first()
+        }
     }
 
     fn begin(&self) -> Result<(), Phase> {

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::emit;
 use crate::task::yield_point;
 use crate::time::{Duration, sleep};
-use crate::trace::emit;
 
 use super::action::{Action, ActionMetadata, ActionResult, BoxFuture, Gate, SharedAction};
 use super::context::Context;

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::emit;
 use crate::task::yield_point;
 use crate::time::Duration;
-use crate::trace::emit;
 
 use super::action::ActionResult;
 use super::config::Config;
@@ -119,9 +119,7 @@ pub(crate) async fn conclude<E: ?Sized + Send + Sync + 'static>(
     }
     match error {
         None => Ok(outcome),
-        Some(cause) => {
-            Err(RunError { cause, outcome: Box::new(outcome), orphans: Orphans::new(tasks) })
-        }
+        Some(cause) => Err(RunError { cause, outcome: Box::new(outcome), orphans: Orphans::new(tasks) }),
     }
 }
 

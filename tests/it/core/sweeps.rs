@@ -20,7 +20,7 @@ fn lost_update(sim: &mut Sim) {
     sim.eventually("counter == 2", move || counter.load(Ordering::Relaxed) == 2);
 }
 
-fn quiet(name: &str) -> Check {
+pub(super) fn quiet(name: &str) -> Check {
     Check { failures_dir: None, ..Check::new(name) }
 }
 

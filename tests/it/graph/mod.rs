@@ -18,13 +18,13 @@ mod world;
 
 use std::sync::Arc;
 
+use fatum::sync::CancellationToken;
 use fatum::systems::graph::action::{ActionBase, FnAction, SharedAction};
 use fatum::systems::graph::model::ActionRef;
 use fatum::systems::graph::{ActionError, Config, Event, Executor, Outcome, RunError};
-use fatum::sync::CancellationToken;
 use fatum::time::{Duration, sleep};
 
-pub(crate) use world::{Observed, simulate, simulate_seeded};
+pub(crate) use world::{Observed, simulate, simulate_seeded, simulate_under};
 
 /// One action of a graph in text.
 #[derive(Clone, Debug)]

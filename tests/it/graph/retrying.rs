@@ -26,11 +26,7 @@ fn inner(counts: &Arc<Counts>, succeeds_at: u32) -> SharedAction<()> {
 }
 
 /// The result, inner runs, policy calls.
-async fn retried(
-    succeeds_at: u32,
-    delay: Option<Duration>,
-    stop: Stop,
-) -> (ActionResult, u32, u32) {
+async fn retried(succeeds_at: u32, delay: Option<Duration>, stop: Stop) -> (ActionResult, u32, u32) {
     let counts = Arc::new(Counts { inner: AtomicU32::new(0), policy: AtomicU32::new(0) });
     let asked = Arc::clone(&counts);
     let retry = Retry::new(inner(&counts, succeeds_at), move |_, _| {
@@ -131,13 +127,17 @@ fn ready_made_policies() {
     assert_eq!(delays(doubling(), 5), [Some(10), Some(20), Some(40), Some(65), Some(65)]);
     assert_eq!(delays(at_most(3, doubling()), 4), [Some(10), Some(20), None, None]);
     assert_eq!(unless_final(always(ms(1)))(&ActionError::Cancelled, 1), None);
-    assert_eq!(exponential(ms(10), Duration::MAX)(&ActionError::Aborted, u32::MAX).map(|d| d > ms(10)), Some(true));
+    assert_eq!(
+        exponential(ms(10), Duration::MAX)(&ActionError::Aborted, u32::MAX).map(|d| d > ms(10)),
+        Some(true)
+    );
 }
 
 #[test]
 fn jitter_adds_no_more_than_it_says() {
     for seed in 0..200 {
-        let seen = simulate_seeded(seed, || async { jittered(50, always(ms(100)))(&ActionError::Aborted, 1) });
+        let seen =
+            simulate_seeded(seed, || async { jittered(50, always(ms(100)))(&ActionError::Aborted, 1) });
         let delay = seen.value.expect("the policy retries");
         assert!((ms(100)..=ms(150)).contains(&delay), "{delay:?}");
     }

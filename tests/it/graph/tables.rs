@@ -24,9 +24,16 @@ fn waiting_follows_the_table_of_action_base() {
         let mut wait = WaitState::new(wants.iter().map(|text| event(text)));
         let returned: Vec<bool> = signals.iter().map(|text| wait.signal(&event(text))).collect();
         assert_eq!(returned, returns, "{name}");
-        assert!(wait.pending().iter().eq(pending.iter().map(|text| event(text)).collect::<Vec<_>>().iter()), "{name}");
-        let accepted: Vec<Event> =
-            signals.iter().zip(returns).filter(|(_, accepted)| **accepted).map(|(text, _)| event(text)).collect();
+        assert!(
+            wait.pending().iter().eq(pending.iter().map(|text| event(text)).collect::<Vec<_>>().iter()),
+            "{name}"
+        );
+        let accepted: Vec<Event> = signals
+            .iter()
+            .zip(returns)
+            .filter(|(_, accepted)| **accepted)
+            .map(|(text, _)| event(text))
+            .collect();
         assert_eq!(wait.done(), accepted, "{name}: done keeps the order of the signals");
         assert_eq!(wait.can_run(), can_run, "{name}");
     }

@@ -49,7 +49,11 @@ async fn follow(script: Script, first: &[&'static str]) -> Vec<&'static str> {
     ended
 }
 
-fn check(script: &[(&'static str, u64, &[&'static str])], first: &'static [&'static str], all: &[&'static str]) {
+fn check(
+    script: &[(&'static str, u64, &[&'static str])],
+    first: &'static [&'static str],
+    all: &[&'static str],
+) {
     let script: Script = script.iter().map(|(name, takes, adds)| (*name, (*takes, adds.to_vec()))).collect();
     for seed in 0..50 {
         let script = script.clone();
@@ -249,4 +253,20 @@ fn a_dropped_run_closes_the_queue() {
     });
     assert_eq!(seen.value, (true, Err(Closed(2)), Ok(())));
     assert_eq!(seen.took, Duration::from_secs(1));
+}
+
+#[test]
+fn nothing_starts_after_a_failure() {
+    for seed in 0..50 {
+        let seen = simulate_seeded(seed, || async {
+            let queue = WorkQueue::new(NonZeroUsize::MIN);
+            for item in 0..3 {
+                queue.add(item).await.expect("it has not run yet");
+            }
+            let result = queue.run(&Stop::never(), |_| async { Err(Failed) }).await;
+            (result, queue.unstarted())
+        });
+        assert_eq!(seen.value, (Err(QueueError::Failed(Failed)), vec![1, 2]), "seed {seed}");
+        seen.properties();
+    }
 }

@@ -102,17 +102,25 @@ fn each_operation_has_its_shape() {
         (Plan::Create, &[("create x", &["Exists(both)", "Exists(new)"], &["Exists(x)"])]),
         (Plan::Delete, &[DELETE]),
         (Plan::Recreate, &RECREATE),
-        (Plan::Update, &[("update x", &["Exists(both)", "Exists(new)"], &["DropRef(x => old)", "Exists(x)"])]),
-        (Plan::UpdateInBackground, &[
-            ("exists x", &[], &["Exists(x)"]),
-            ("update x", &["Exists(new)"], &["DropRef(x => old)", "Exists(x)"]),
-        ]),
+        (
+            Plan::Update,
+            &[("update x", &["Exists(both)", "Exists(new)"], &["DropRef(x => old)", "Exists(x)"])],
+        ),
+        (
+            Plan::UpdateInBackground,
+            &[
+                ("exists x", &[], &["Exists(x)"]),
+                ("update x", &["Exists(new)"], &["DropRef(x => old)", "Exists(x)"]),
+            ],
+        ),
     ];
     for (plan, expected) in rows {
         let shapes = shape(&resource(), plan);
         assert_eq!(shapes.len(), expected.len(), "{plan:?}");
         for (shape, (name, wants, emits)) in shapes.iter().zip(expected) {
-            let texts = |events: &mut dyn Iterator<Item = &Event>| events.map(ToString::to_string).collect::<Vec<_>>();
+            let texts = |events: &mut dyn Iterator<Item = &Event>| {
+                events.map(ToString::to_string).collect::<Vec<_>>()
+            };
             assert_eq!(shape.name, *name);
             assert_eq!(texts(&mut shape.wants.iter()), *wants, "{name}");
             assert_eq!(texts(&mut shape.emits.iter()), *emits, "{name}");

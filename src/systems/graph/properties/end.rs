@@ -49,7 +49,10 @@ fn conservation(run: &History, sets: &OutcomeIndices) -> Result<(), Violation> {
     }
     let members: usize = named.iter().map(|(_, set)| set.len()).sum();
     if members != run.actions.len() {
-        return broken("conservation", format!("{members} in the outcome, {} in the graph", run.actions.len()));
+        return broken(
+            "conservation",
+            format!("{members} in the outcome, {} in the graph", run.actions.len()),
+        );
     }
     Ok(())
 }
@@ -87,9 +90,10 @@ fn completeness(run: &History, sets: &OutcomeIndices) -> Result<(), Violation> {
     let completed: BTreeSet<u32> = sets.completed.iter().copied().collect();
     match reachable(run).into_iter().find(|action| !completed.contains(action)) {
         None => Ok(()),
-        Some(action) => {
-            broken("completeness", format!("{} could have run and did not complete", run.actions[&action].name))
-        }
+        Some(action) => broken(
+            "completeness",
+            format!("{} could have run and did not complete", run.actions[&action].name),
+        ),
     }
 }
 
@@ -112,9 +116,12 @@ fn reachable(run: &History) -> BTreeSet<u32> {
     }
 }
 
-fn honest_verdict(run: &History, error: Option<&'static str>, sets: &OutcomeIndices) -> Result<(), Violation> {
-    let undone =
-        sets.failed.len() + sets.blocked.len() + sets.not_started.len() + sets.abandoned.len();
+fn honest_verdict(
+    run: &History,
+    error: Option<&'static str>,
+    sets: &OutcomeIndices,
+) -> Result<(), Violation> {
+    let undone = sets.failed.len() + sets.blocked.len() + sets.not_started.len() + sets.abandoned.len();
     let only_blocked = undone == sets.blocked.len() && run.stop.is_none();
     match error {
         None if undone > 0 && !(only_blocked && run.settings.allow_blocked) => {

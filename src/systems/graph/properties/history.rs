@@ -56,6 +56,7 @@ pub(super) struct History {
     waiters: BTreeMap<Arc<str>, Vec<u32>>,
     ready: BTreeSet<u32>,
     in_flight: u32,
+    has_failed: bool,
 }
 
 impl History {
@@ -73,6 +74,7 @@ impl History {
             waiters: BTreeMap::new(),
             ready: BTreeSet::new(),
             in_flight: 0,
+            has_failed: false,
         }
     }
 
@@ -82,7 +84,8 @@ impl History {
 
     /// Who has started and not ended.
     pub(super) fn standing(&self) -> String {
-        let in_flight = self.actions.values().filter(|past| past.started_ns.is_some() && past.ended.is_none());
+        let in_flight =
+            self.actions.values().filter(|past| past.started_ns.is_some() && past.ended.is_none());
         let names: Vec<&str> = in_flight.map(|past| &*past.name).collect();
         format!("in flight: [{}], runnable: {}", names.join(", "), self.ready.len())
     }
@@ -197,15 +200,25 @@ impl History {
         if let Some((stopped_ns, cause)) = stop {
             return broken("stop", format!("{name} was started after the stop at {stopped_ns} ns ({cause})"));
         }
+        // With several workers another one may have been about to start when the failure became known.
+        if self.has_failed && self.settings.stop_on_error && self.settings.workers == 1 {
+            return broken("stop", format!("{name} was started after a failure that stops the run"));
+        }
         if at_ns >= deadline_ns {
             return broken("stop", format!("{name} was started at {at_ns} ns, past the deadline"));
         }
         if let Some(event) = missing {
-            return broken("causality", format!("{name} was started and no successful action emitted {event}"));
+            return broken(
+                "causality",
+                format!("{name} was started and no successful action emitted {event}"),
+            );
         }
         let (in_flight, workers) = (self.in_flight, self.settings.workers);
         if in_flight > workers {
-            return broken("concurrency-cap", format!("{in_flight} in flight with {workers} workers: {name}"));
+            return broken(
+                "concurrency-cap",
+                format!("{in_flight} in flight with {workers} workers: {name}"),
+            );
         }
         Ok(())
     }
@@ -218,6 +231,7 @@ impl History {
             return broken("at-most-once", format!("{name} ended and was not in flight"));
         }
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.has_failed |= how == Ended::Badly;
         if gave_up && how == Ended::Well {
             return broken("retry", format!("{name} ended well although its policy gave up on an error"));
         }
@@ -261,9 +275,10 @@ impl History {
         };
         match problem {
             None => Ok(()),
-            Some(problem) => {
-                broken("signal-multiplicity", format!("{sender} signalled {event} to {receiver}, but it {problem}"))
-            }
+            Some(problem) => broken(
+                "signal-multiplicity",
+                format!("{sender} signalled {event} to {receiver}, but it {problem}"),
+            ),
         }
     }
 

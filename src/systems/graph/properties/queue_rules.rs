@@ -51,7 +51,10 @@ impl QueueRules {
         };
         let first = self.waiting[0];
         if self.is_fifo && place > 0 {
-            return broken("queue", format!("item {item} was started before item {first}, which was there first"));
+            return broken(
+                "queue",
+                format!("item {item} was started before item {first}, which was there first"),
+            );
         }
         self.waiting.remove(place);
         Ok(())

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::emit;
 use crate::systems::graph::event::Id;
 use crate::systems::graph::record::GraphEvent;
-use crate::trace::emit;
 
 /// What the cloud refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

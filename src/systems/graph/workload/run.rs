@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::emit;
 use crate::sync::CancellationToken;
 use crate::task::spawn_named;
 use crate::time::{Duration, sleep, timeout};
-use crate::trace::emit;
 
 use super::generate::Step;
 use super::{Cloud, Workload};

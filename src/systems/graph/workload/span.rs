@@ -14,7 +14,9 @@ pub struct Span(pub Duration);
 
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a duration; write a whole number and one of ns, us, ms, s, min, h, as in \"200ms\"")]
+#[error(
+    "`{given}` is not a duration; write a whole number and one of ns, us, ms, s, min, h, as in \"200ms\""
+)]
 pub struct BadSpan {
     /// The text.
     pub given: String,

@@ -1,0 +1,53 @@
+//! One number per type: the digests of its contention program over all seeds. It is the same in every build, with and
+//! without the cargo feature `tokio`.
+
+use super::{SEEDS, run};
+use fatum::Sim;
+use fatum::choice::fold;
+
+type Golden = (&'static str, fn(&mut Sim), u64);
+
+#[rustfmt::skip]
+const GOLDEN: [Golden; 14] = [
+    ("barrier", super::barrier::contention, 0x6355beb8a6e3f1ea),
+    ("broadcast", super::broadcast::contention, 0x9ccd3adb9f9dcd0a),
+    ("cancellation_token", super::cancellation_token::contention, 0xfbe0c7bc5e7c6bd9),
+    ("join", super::join::contention, 0x6a2b93f4e672db07),
+    ("mpsc", super::mpsc::contention, 0xe13c69a6545b991c),
+    ("mpsc_unbounded", super::mpsc::unbounded_contention, 0x98646c044f8d5fb2),
+    ("mutex", super::mutex::contention, 0xf05aeeb14174476d),
+    ("notify", super::notify::contention, 0x909b540fa6b6311c),
+    ("once_cell", super::once_cell::contention, 0x34caf935319eb33d),
+    ("oneshot", super::oneshot::contention, 0xbc72a89f77c09314),
+    ("rwlock", super::rwlock::contention, 0x8ff64d5a0ce41600),
+    ("select", super::select::contention, 0x0d81094c7a9cf811),
+    ("semaphore", super::semaphore::contention, 0x4396bb4bb3475ea6),
+    ("watch", super::watch::contention, 0xabcd899c20dd423e),
+];
+
+/// Folds the digests of all seeds, each of which is run twice and passes.
+fn digest(name: &str, program: fn(&mut Sim)) -> u64 {
+    (0..SEEDS).fold(0, |digest, seed| {
+        let (first, second) = (run(seed, program), run(seed, program));
+        assert!(first.end.is_passed(), "{name}, seed {seed}: {:?}", first.end);
+        assert!(first.is_same(&second), "{name}, seed {seed} does not repeat");
+        fold(fold(digest, first.digests.choice), first.digests.trace)
+    })
+}
+
+#[test]
+fn contention_repeats_and_gives_the_golden_digests() {
+    let found: Vec<String> =
+        GOLDEN.iter().map(|(name, program, _)| format!("{name} {:#018x}", digest(name, *program))).collect();
+    let expected: Vec<String> =
+        GOLDEN.iter().map(|(name, _, golden)| format!("{name} {golden:#018x}")).collect();
+    assert_eq!(found, expected, "{found:#?}");
+}
+
+#[test]
+fn seeds_differ() {
+    for (name, program, _) in GOLDEN {
+        let first = run(0, program);
+        assert!((1..20).any(|seed| run(seed, program).digests.trace != first.digests.trace), "{name}");
+    }
+}
