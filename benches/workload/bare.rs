@@ -1,6 +1,6 @@
 //! The loops that ratios refer to: the least that a machine can do for the same kind of work, without a simulation.
 
-use super::simulated::kinds;
+use super::simulated::{kinds, yields};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cmp::Reverse;
@@ -24,12 +24,9 @@ pub(super) fn polls_16(ops: u64) {
     round_robin(ops, (0..96).map(|nth| kinds::boxed(nth, u64::MAX)).collect());
 }
 
+/// The very future that the simulated tasks run.
 fn forever() -> Boxed {
-    Box::pin(async {
-        loop {
-            fatum::task::yield_now().await;
-        }
-    })
+    Box::pin(yields(u64::MAX))
 }
 
 fn round_robin(ops: u64, mut futures: Vec<Boxed>) {

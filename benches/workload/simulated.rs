@@ -64,7 +64,7 @@ fn polls(builder: SimBuilder, tasks: u64, ops: u64, prepare: impl FnOnce(&mut Si
     finish(sim);
 }
 
-async fn yields(turns: u64) {
+pub(super) async fn yields(turns: u64) {
     for _ in 0..turns {
         yield_now().await;
     }

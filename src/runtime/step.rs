@@ -2,7 +2,7 @@
 
 use super::current::{self, Leftovers};
 use super::panics;
-use super::tasks::{Boxed, Ending};
+use super::tasks::{Boxed, Ending, payload_box};
 use super::waker::WakeId;
 use super::world::Next;
 use std::any::Any;
@@ -100,18 +100,34 @@ fn finished(slot: u32, boxed: Boxed) {
 
 #[cold]
 fn panicked(slot: u32, boxed: Boxed, payload: Box<dyn Any + Send>) {
+    let message = said(&*payload);
     discard(boxed);
-    finish(current::with(|world| world.ended(slot, None, Ending::Panicked(payload))));
+    end_in_panic(slot, message, payload);
+}
+
+/// What a panic said, and where.
+fn said(payload: &(dyn Any + Send)) -> String {
+    panics::take_last().unwrap_or_else(|| panics::message(payload))
+}
+
+fn end_in_panic(slot: u32, message: String, payload: Box<dyn Any + Send>) {
+    let boxed = payload_box(payload);
+    finish(current::with(|world| {
+        world.note_panic(slot, message);
+        world.ended(slot, Some(boxed), Ending::Panicked)
+    }));
 }
 
 /// Drops an aborted task as the running one, so that its destructors act on its behalf.
 #[cold]
 fn cancel(slot: u32, boxed: Boxed) {
-    let ending = match panics::catch(|| drop(boxed)) {
-        Ok(()) => Ending::Cancelled,
-        Err(payload) => Ending::Panicked(payload),
-    };
-    finish(current::with(|world| world.ended(slot, None, ending)));
+    match panics::catch(|| drop(boxed)) {
+        Ok(()) => finish(current::with(|world| world.ended(slot, None, Ending::Cancelled))),
+        Err(payload) => {
+            let message = said(&*payload);
+            end_in_panic(slot, message, payload);
+        }
+    }
 }
 
 /// Drops and wakes what an ended task left over.

@@ -137,6 +137,7 @@ fn elsewhere(place: &Location<'_>) -> ! {
     panic!("a fatum JoinHandle was awaited at {place} outside the simulation that spawned its task")
 }
 
+#[inline]
 fn try_join(world: &mut World, id: TaskId) -> Joining {
     let Some(task) = world.tasks.get_mut(id) else {
         return Joining::Ended(Ending::Cancelled, None);
@@ -147,20 +148,25 @@ fn try_join(world: &mut World, id: TaskId) -> Joining {
     let boxed = task.boxed.take();
     task.handle = false;
     world.tasks.release(id.slot);
-    world.observed(id);
+    if ending == Ending::Panicked {
+        world.observed(id);
+    }
     Joining::Ended(ending, boxed)
 }
 
-fn output<T: 'static>(ending: Ending, boxed: Option<Boxed>) -> Result<T, JoinError> {
+fn output<T: 'static>(ending: Ending, mut boxed: Option<Boxed>) -> Result<T, JoinError> {
     match ending {
-        Ending::Finished => {
-            let mut boxed = boxed.expect("a finished task keeps its output for the handle");
-            let output = boxed.as_mut().output().and_then(|any| any.downcast_mut::<Option<T>>());
-            Ok(output.and_then(Option::take).expect("the output has the handle's type and was not taken"))
-        }
+        Ending::Finished => Ok(take(&mut boxed)),
         Ending::Cancelled => Err(JoinError { cause: Cause::Cancelled }),
-        Ending::Panicked(payload) => Err(JoinError { cause: Cause::Panicked(Mutex::new(payload)) }),
+        Ending::Panicked => Err(JoinError { cause: Cause::Panicked(Mutex::new(take(&mut boxed))) }),
     }
+}
+
+/// What a task left in its box.
+fn take<T: 'static>(boxed: &mut Option<Boxed>) -> T {
+    let boxed = boxed.as_mut().expect("an ended task keeps what it left for the handle");
+    let left = boxed.as_mut().output().and_then(|any| any.downcast_mut::<Option<T>>());
+    left.and_then(Option::take).expect("what is left has the handle's type and was not taken")
 }
 
 impl<T> Drop for JoinHandle<T> {

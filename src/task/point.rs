@@ -3,7 +3,7 @@
 use crate::choice::{Access, Label, Weights};
 use crate::runtime::current;
 use crate::runtime::world::World;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,16 +12,25 @@ use std::task::{Context, Poll};
 const OPERATION: Weights = Weights::Rare { one_in: 1, of: 4 };
 
 /// Lets every other ready task run first: the task goes to the end of the ready set.
-pub async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
+pub fn yield_now() -> impl Future<Output = ()> {
+    YieldNow { yielded: false }
+}
+
+struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
         Poll::Pending
-    })
-    .await;
+    }
 }
 
 /// Marks a place that writes the shared object `label`: a choice in a simulation, nothing outside.

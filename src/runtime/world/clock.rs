@@ -1,6 +1,6 @@
 //! Time: jumps to the next deadline, what is due, and what faults hold back.
 
-use super::{HOLD, Held, LATE, Next, Woken, World};
+use super::{HOLD, Held, LATE, Next, World};
 use crate::runtime::tasks::TaskId;
 use crate::runtime::timers::{Due, NOBODY};
 use crate::runtime::waker::WakeId;
@@ -97,7 +97,7 @@ impl World {
         {
             slot.queued = true;
             let serial = slot.serial;
-            self.enqueue(Woken { serial, slot: task.slot });
+            self.enqueue(task.slot, serial);
         }
     }
 
@@ -109,7 +109,6 @@ impl World {
     /// Whether nothing can ever happen any more.
     pub(crate) fn is_idle(&mut self) -> bool {
         self.ready.is_empty()
-            && self.woken.is_empty()
             && self.held.is_empty()
             && self.timers.next_deadline().is_none()
     }

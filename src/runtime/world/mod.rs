@@ -68,13 +68,6 @@ pub(crate) struct Violation {
     pub(crate) detail: String,
 }
 
-/// A task that was woken since the last poll. Ordered by spawn.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Woken {
-    serial: u32,
-    slot: u32,
-}
-
 /// A task or timer that a fault holds back.
 enum Held {
     Task { slot: u32, serial: u32 },
@@ -91,13 +84,14 @@ pub(crate) struct World {
     attention: bool,
     pub(crate) tasks: Tasks,
     pub(crate) ready: Ready,
-    woken: Vec<Woken>,
     pub(crate) running: Option<u32>,
     last_polled: Option<u32>,
     pub(crate) timers: Timers,
     held: Vec<(u8, Held)>,
     source: Box<dyn Source>,
     listens: bool,
+    /// Whether someone has a say in what becomes ready, or wants to hear of it.
+    follows_ready: bool,
     pub(crate) digests: Digests,
     pub(crate) names: Option<Names>,
     pub(crate) tape: Tape,
@@ -158,12 +152,12 @@ impl World {
             attention: false,
             tasks: Tasks::default(),
             ready: Ready::default(),
-            woken: Vec::new(),
             running: None,
             last_polled: None,
             timers: Timers::default(),
             held: Vec::new(),
             listens: config.source.listens(),
+            follows_ready: config.source.listens() || config.plan.speaks_of(SITE_STALL),
             source: config.source,
             digests: Digests::new(config.checkpoints),
             names,

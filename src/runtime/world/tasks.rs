@@ -1,6 +1,6 @@
 //! Tasks coming and going: spawn, wake, abort, end, and what a handle may still ask.
 
-use super::{HOLD, Held, STALL, Woken, World};
+use super::{HOLD, Held, STALL, World};
 use crate::choice::Notice;
 use crate::runtime::current::{Leftovers, Message};
 use crate::runtime::end::End;
@@ -30,7 +30,7 @@ impl World {
             self.notice(Notice::Spawned { task: serial, parent: parent_serial });
         }
         self.tasks.at(id.slot).queued = true;
-        self.woken.push(Woken { serial, slot: id.slot });
+        self.ready.push(id.slot, serial);
         Ok(id)
     }
 
@@ -62,7 +62,7 @@ impl World {
             && !task.queued
         {
             task.queued = true;
-            self.woken.push(Woken { serial: task.serial, slot: id.slot });
+            self.ready.push(id.slot, task.serial);
         }
     }
 
@@ -78,41 +78,36 @@ impl World {
         }
     }
 
-    /// Moves the tasks woken since the last poll into the ready set, in spawn order.
+    /// Puts the tasks that were woken since the last poll in spawn order.
     #[inline]
-    pub(super) fn flush_woken(&mut self) {
-        match *self.woken {
-            [] => {}
-            [woken] => {
-                self.woken.clear();
-                self.enqueue(woken);
-            }
-            [..] => self.flush_many(),
+    pub(super) fn order_woken(&mut self) {
+        let fresh = self.ready.fresh().len();
+        if fresh > 1 || self.follows_ready {
+            self.order_many();
         }
     }
 
     #[inline(never)]
-    fn flush_many(&mut self) {
-        let mut woken = std::mem::take(&mut self.woken);
-        woken.sort_unstable();
-        for &woken in &woken {
-            self.enqueue(woken);
+    fn order_many(&mut self) {
+        if !self.follows_ready {
+            return self.ready.sort_fresh();
         }
-        woken.clear();
-        self.woken = woken;
+        for entry in self.ready.take_fresh() {
+            self.enqueue(entry.slot, entry.serial);
+        }
     }
 
-    #[inline]
-    pub(super) fn enqueue(&mut self, Woken { serial, slot }: Woken) {
-        if self.holds_tasks && self.hold_task(slot, serial) {
-            return;
+    /// Makes a task ready, unless a fault holds it back.
+    pub(super) fn enqueue(&mut self, slot: u32, serial: u32) {
+        if !self.holds_tasks || !self.hold_task(slot, serial) {
+            self.push_ready(slot, serial);
         }
-        self.push_ready(slot, serial);
     }
 
-    #[inline]
+    /// Makes a task ready whose place in the order is known.
     pub(super) fn push_ready(&mut self, slot: u32, serial: u32) {
         self.ready.push(slot, serial);
+        self.ready.settle();
         if self.listens {
             self.notice(Notice::Ready { task: serial });
         }

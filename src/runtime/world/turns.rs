@@ -4,20 +4,19 @@ use super::{Next, World};
 use crate::choice::{Entry, Notice};
 use crate::runtime::current::Leftovers;
 use crate::runtime::end::{End, PanicPolicy};
-use crate::runtime::panics;
-use crate::runtime::tasks::{Boxed, Ending, TaskId};
+use crate::runtime::tasks::{Boxed, Ending};
 use crate::runtime::waker::WakeId;
 use crate::trace::{Event, Kind};
 use std::sync::PoisonError;
-use std::task::Waker;
 
 impl World {
     /// What to do next; time may move up to `limit`. What is rare stands in functions of its own, out of the way.
     #[inline(always)]
     pub(crate) fn next(&mut self, limit: u64) -> Next {
-        self.flush_woken();
+        self.order_woken();
         if self.attention || self.steps >= self.steps_limit {
             self.attention = false;
+            self.ready.settle();
             return Next::Attention;
         }
         if self.ready.is_empty() {
@@ -102,50 +101,31 @@ impl World {
         self.tasks.at(slot).boxed = Some(boxed);
     }
 
-    /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller.
+    /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller. `boxed` holds
+    /// the output, or the payload of a panic.
+    #[inline]
     pub(crate) fn ended(&mut self, slot: u32, boxed: Option<Boxed>, ending: Ending) -> Leftovers {
         self.running = None;
-        let name = ending.name();
-        let panic = match &ending {
-            Ending::Panicked(payload) => {
-                Some(panics::take_last().unwrap_or_else(|| panics::message(&**payload)))
-            }
-            Ending::Finished | Ending::Cancelled => None,
-        };
+        self.progress_at = self.now;
         if self.tasks.at(slot).queued {
             self.forget(slot);
         }
-        self.tasks.end(slot, ending);
-        let task = self.tasks.at(slot);
-        let (serial, required, handle) = (task.serial, task.required, task.handle);
-        let id = TaskId { slot, generation: task.generation };
-        let joiner = task.joiner.take();
-        self.required_left -= u32::from(required);
-        self.attention |= required && self.required_left == 0;
+        let task = self.tasks.end(slot, ending);
+        let (serial, required, handle, joiner) =
+            (task.serial, task.required, task.handle, task.joiner.take());
         self.digests.event(2 << 62 | u64::from(serial));
-        self.progress_at = self.now;
+        if required {
+            self.required_left -= 1;
+            self.attention |= self.required_left == 0;
+        }
         if self.listens {
             self.notice(Notice::Done { task: serial });
         }
-        if let Some(message) = panic {
-            let path = self.task_label(slot);
-            if handle && self.panics == PanicPolicy::FailUnlessJoined {
-                self.unjoined_panics.push((id, path, message));
-            } else {
-                self.end_with(End::Panicked { task: path, message });
-            }
-        }
         if self.events.is_some() {
-            let path = self.path(slot);
-            self.record(Kind::Ended { path, how: name });
+            self.record_end(slot, ending);
         }
-        self.settle(slot, boxed, joiner)
-    }
-
-    /// Keeps an output for the handle, or gives the slot back.
-    pub(super) fn settle(&mut self, slot: u32, boxed: Option<Boxed>, joiner: Option<Waker>) -> Leftovers {
         let mut leftovers = Leftovers { boxed, waker: None };
-        if self.tasks.at(slot).handle {
+        if handle {
             self.tasks.at(slot).boxed = leftovers.boxed.take();
         } else {
             self.tasks.release(slot);
@@ -159,9 +139,28 @@ impl World {
         leftovers
     }
 
+    /// The task in `slot` is about to end in a panic that said `message`.
+    #[cold]
+    pub(crate) fn note_panic(&mut self, slot: u32, message: String) {
+        let (id, handle) = (self.tasks.id(slot), self.tasks.at(slot).handle);
+        let path = self.task_label(slot);
+        if handle && self.panics == PanicPolicy::FailUnlessJoined {
+            self.unjoined_panics.push((id, path, message));
+        } else {
+            self.end_with(End::Panicked { task: path, message });
+        }
+    }
+
+    #[cold]
+    fn record_end(&mut self, slot: u32, ending: Ending) {
+        let path = self.path(slot);
+        self.record(Kind::Ended { path, how: ending.name() });
+    }
+
     /// Takes an ended task out of the queues that its last poll may have put it in.
+    #[cold]
     pub(super) fn forget(&mut self, slot: u32) {
-        self.woken.retain(|woken| woken.slot != slot);
+        self.ready.forget_fresh(slot);
         self.tasks.at(slot).queued = false;
     }
 }
