@@ -14,10 +14,12 @@ pub struct Entry {
     pub seq: u64,
 }
 
-/// The ready tasks.
+/// The ready tasks. Those that became ready since the last pick stand last, and are put in order before the next.
 #[derive(Debug, Default)]
 pub struct Ready {
     entries: Vec<Entry>,
+    /// How many entries are in order.
+    settled: usize,
     seq_next: u64,
 }
 
@@ -29,18 +31,57 @@ impl Ready {
         self.seq_next += 1;
     }
 
+    /// The entries that came since the last [`Ready::settle`].
+    #[inline]
+    pub fn fresh(&self) -> &[Entry] {
+        &self.entries[self.settled..]
+    }
+
+    /// Takes the fresh entries out, in the order in which their tasks were spawned.
+    pub fn take_fresh(&mut self) -> Vec<Entry> {
+        let mut fresh = self.entries.split_off(self.settled);
+        fresh.sort_unstable_by_key(|entry| entry.serial);
+        fresh
+    }
+
+    /// Gives the fresh entries the ages of the order in which their tasks were spawned.
+    pub fn sort_fresh(&mut self) {
+        let fresh = &mut self.entries[self.settled..];
+        fresh.sort_unstable_by_key(|entry| entry.serial);
+        for (entry, seq) in fresh.iter_mut().rev().zip((0..self.seq_next).rev()) {
+            entry.seq = seq;
+        }
+    }
+
+    /// All entries stand as they are.
+    #[inline]
+    pub fn settle(&mut self) {
+        self.settled = self.entries.len();
+    }
+
+    /// Forgets a fresh entry.
+    pub fn forget_fresh(&mut self, slot: u32) {
+        let found = self.fresh().iter().position(|entry| entry.slot == slot);
+        if let Some(index) = found {
+            self.entries.remove(self.settled + index);
+        }
+    }
+
     /// Takes the task at `index` out.
     ///
     /// # Panics
     /// When there is no such index.
     #[inline]
     pub fn take(&mut self, index: usize) -> Entry {
-        self.entries.swap_remove(index)
+        let entry = self.entries.swap_remove(index);
+        self.settled = self.entries.len();
+        entry
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.settled = 0;
     }
 
     /// How many are ready.

@@ -8,8 +8,9 @@ use super::timers::TimerKey;
 use super::waker::WakeId;
 use super::world::World;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 
 /// Bits of an epoch that count the worlds of a thread; the others are the thread's tag.
@@ -19,7 +20,9 @@ const TAG_MAX: u32 = 1 << (24 - COUNTER_BITS);
 const ESCAPES_MAX: usize = 1024;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Box<World>>> = const { RefCell::new(None) };
+    /// Never dropped by the thread, so that an access need not ask whether it was: whoever enters a world leaves it.
+    static CURRENT: ManuallyDrop<RefCell<Option<Box<World>>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
     static THREAD: RefCell<Thread> = const { RefCell::new(Thread::new()) };
     static TAG: Cell<Option<u32>> = const { Cell::new(None) };
 }
@@ -28,6 +31,8 @@ thread_local! {
 static TAG_NEXT: AtomicU32 = AtomicU32::new(0);
 /// Wakes that came from a thread that is not the world's.
 static ESCAPES: Mutex<Vec<WakeId>> = Mutex::new(Vec::new());
+/// Whether there may be any: a run that ends need not take the lock to hear that there are none.
+static ESCAPED: AtomicBool = AtomicBool::new(false);
 
 /// What a thread keeps beside the running world.
 struct Thread {
@@ -101,7 +106,8 @@ pub(crate) fn enter(mut world: Box<World>) -> Vec<Leftovers> {
     super::panics::begin_quiet();
     let messages = take_parked(world.epoch);
     let leftovers: Vec<Leftovers> = messages.into_iter().map(|message| world.apply(message)).collect();
-    CURRENT.with_borrow_mut(|current| {
+    CURRENT.with(|current| {
+        let mut current = current.borrow_mut();
         world.parent = current.take();
         *current = Some(world);
     });
@@ -126,7 +132,8 @@ fn take_parked(epoch: u32) -> Vec<Message> {
 /// When no world runs.
 pub(crate) fn leave() -> Box<World> {
     super::panics::end_quiet();
-    CURRENT.with_borrow_mut(|current| {
+    CURRENT.with(|current| {
+        let mut current = current.borrow_mut();
         let mut world = current.take().expect("a world that leaves was entered");
         *current = world.parent.take();
         world
@@ -139,24 +146,38 @@ pub(crate) fn leave() -> Box<World> {
 /// When no world runs.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
-    CURRENT.with_borrow_mut(|current| f(current.as_mut().expect("a simulation is running on this thread")))
+    CURRENT.with(|current| f(current.borrow_mut().as_mut().expect("a simulation is running on this thread")))
 }
 
 /// Runs `f` on the running world, if there is one.
 #[inline]
 pub(crate) fn try_with<R>(f: impl FnOnce(&mut World) -> R) -> Option<R> {
-    CURRENT.try_with(|current| current.borrow_mut().as_mut().map(|world| f(world))).ok().flatten()
+    CURRENT.with(|current| current.borrow_mut().as_mut().map(|world| f(world)))
 }
 
 /// Whether code on this thread runs inside a simulation.
 #[inline]
 pub fn is_simulated() -> bool {
-    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
+    CURRENT.with(|current| current.borrow().is_some())
 }
 
 /// Tells a world something, now or when it is next entered. A world that is gone hears nothing.
+#[inline]
 pub(crate) fn send(epoch: u32, message: Message) {
-    let leftovers = CURRENT.try_with(|current| {
+    let leftovers = CURRENT.with(|current| match current.borrow_mut().as_deref_mut() {
+        Some(world) if world.epoch == epoch => Some(world.apply(message)),
+        Some(_) | None => None,
+    });
+    match leftovers {
+        Some(leftovers) => drop(leftovers),
+        None => send_outward(epoch, message),
+    }
+}
+
+/// The message is for a world around the running one, or for none that is entered.
+#[cold]
+fn send_outward(epoch: u32, message: Message) {
+    let leftovers = CURRENT.with(|current| {
         let mut current = current.borrow_mut();
         let mut world = current.as_deref_mut();
         while let Some(candidate) = world {
@@ -168,9 +189,8 @@ pub(crate) fn send(epoch: u32, message: Message) {
         None
     });
     match leftovers {
-        Ok(Some(leftovers)) => drop(leftovers),
-        Ok(None) => park(epoch, message),
-        Err(_) => {}
+        Some(leftovers) => drop(leftovers),
+        None => park(epoch, message),
     }
 }
 
@@ -194,31 +214,33 @@ fn escape(message: Message) {
     if escapes.len() < ESCAPES_MAX {
         escapes.push(id);
     }
+    ESCAPED.store(true, Ordering::Release);
 }
 
 /// A task of this world that another thread woke, if any.
 pub(crate) fn take_escape(epoch: u32) -> Option<WakeId> {
-    let mut escapes = ESCAPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if escapes.is_empty() {
+    if !ESCAPED.load(Ordering::Acquire) {
         return None;
     }
+    let mut escapes = ESCAPES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let found = escapes.iter().copied().find(|id| id.epoch() == epoch);
     escapes.retain(|id| id.epoch() != epoch);
+    ESCAPED.store(!escapes.is_empty(), Ordering::Release);
     found
 }
 
 /// Wakes a task: at once when its world runs.
 #[inline]
 pub(crate) fn wake(id: WakeId) {
-    let woken = CURRENT.try_with(|current| match &mut *current.borrow_mut() {
+    let woken = CURRENT.with(|current| match current.borrow_mut().as_deref_mut() {
         Some(world) if world.epoch == id.epoch() => {
             world.wake(id);
             true
         }
         Some(_) | None => false,
     });
-    if woken == Ok(false) {
-        send(id.epoch(), Message::Wake(id));
+    if !woken {
+        send_outward(id.epoch(), Message::Wake(id));
     }
 }
 

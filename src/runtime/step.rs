@@ -2,10 +2,12 @@
 
 use super::current::{self, Leftovers};
 use super::panics;
-use super::tasks::{Boxed, Ending};
+use super::tasks::{Boxed, Ending, payload_box};
 use super::waker::WakeId;
 use super::world::Next;
-use std::task::{Context, Poll};
+use std::any::Any;
+use std::mem::ManuallyDrop;
+use std::task::{Context, Poll, Waker};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,48 +22,112 @@ pub(crate) enum Stepped {
     Attention,
 }
 
+/// A task that goes on, taken out of its slot to be polled.
+type Pending = Option<(u32, Boxed)>;
+
 /// One step of the running world; time may move up to `limit`.
-#[inline]
 pub(crate) fn step(limit: u64) -> Stepped {
-    match current::with(|world| world.next(limit)) {
-        Next::Poll { slot, boxed, id } => poll(slot, boxed, id),
-        Next::Cancel { slot, boxed } => cancel(slot, boxed),
-        Next::Time(foreign) => {
-            for waker in foreign {
-                waker.wake();
-            }
-            return Stepped::Time;
-        }
-        Next::Idle => return Stepped::Idle,
-        Next::Attention => return Stepped::Attention,
+    let next = current::with(|world| world.next(limit));
+    let stepped = stepped(&next);
+    if let Some((slot, boxed)) = carry_out(next) {
+        current::with(|world| world.pending(slot, boxed));
     }
-    Stepped::Turn
+    stepped
+}
+
+/// Steps until there is something for the driver, who looks at nothing in between: one borrow of the world ends a
+/// turn and begins the next.
+pub(crate) fn run(limit: u64) -> Stepped {
+    let mut pending: Pending = None;
+    loop {
+        let next = current::with(|world| {
+            if let Some((slot, boxed)) = pending.take() {
+                world.pending(slot, boxed);
+            }
+            world.next(limit)
+        });
+        let stepped = stepped(&next);
+        if matches!(stepped, Stepped::Idle | Stepped::Attention) {
+            return stepped;
+        }
+        pending = carry_out(next);
+    }
 }
 
 #[inline]
-fn poll(slot: u32, mut boxed: Boxed, id: WakeId) {
-    let waker = id.waker();
+fn stepped(next: &Next) -> Stepped {
+    match next {
+        Next::Poll { .. } | Next::Cancel { .. } => Stepped::Turn,
+        Next::Time | Next::Foreign(_) => Stepped::Time,
+        Next::Idle => Stepped::Idle,
+        Next::Attention => Stepped::Attention,
+    }
+}
+
+/// User code runs here, with no world borrowed.
+#[inline(always)]
+fn carry_out(next: Next) -> Pending {
+    match next {
+        Next::Poll { slot, boxed, id } => return poll(slot, boxed, id),
+        Next::Cancel { slot, boxed } => cancel(slot, boxed),
+        Next::Foreign(wakers) => wake(wakers),
+        Next::Time | Next::Idle | Next::Attention => {}
+    }
+    None
+}
+
+#[cold]
+fn wake(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+#[inline(always)]
+fn poll(slot: u32, mut boxed: Boxed, id: WakeId) -> Pending {
+    // Our wakers own nothing, so there is nothing to drop.
+    let waker = ManuallyDrop::new(id.waker());
     let mut context = Context::from_waker(&waker);
     match panics::catch(|| boxed.as_mut().poll(&mut context)) {
-        Ok(Poll::Pending) => current::with(|world| world.pending(slot, boxed)),
-        Ok(Poll::Ready(())) => {
-            finish(current::with(|world| world.ended(slot, Some(boxed), Ending::Finished)))
-        }
-        Err(payload) => {
-            discard(boxed);
-            finish(current::with(|world| world.ended(slot, None, Ending::Panicked(payload))));
-        }
+        Ok(Poll::Pending) => return Some((slot, boxed)),
+        Ok(Poll::Ready(())) => finished(slot, boxed),
+        Err(payload) => panicked(slot, boxed, payload),
     }
+    None
+}
+
+fn finished(slot: u32, boxed: Boxed) {
+    finish(current::with(|world| world.ended(slot, Some(boxed), Ending::Finished)));
+}
+
+#[cold]
+fn panicked(slot: u32, boxed: Boxed, payload: Box<dyn Any + Send>) {
+    let message = said(&*payload);
+    discard(boxed);
+    end_in_panic(slot, message, payload);
+}
+
+/// What a panic said, and where.
+fn said(payload: &(dyn Any + Send)) -> String {
+    panics::take_last().unwrap_or_else(|| panics::message(payload))
+}
+
+fn end_in_panic(slot: u32, message: String, payload: Box<dyn Any + Send>) {
+    let boxed = payload_box(payload);
+    finish(current::with(|world| {
+        world.note_panic(slot, message);
+        world.ended(slot, Some(boxed), Ending::Panicked)
+    }));
 }
 
 /// Drops an aborted task as the running one, so that its destructors act on its behalf.
 #[cold]
 fn cancel(slot: u32, boxed: Boxed) {
-    let ending = match panics::catch(|| drop(boxed)) {
-        Ok(()) => Ending::Cancelled,
-        Err(payload) => Ending::Panicked(payload),
-    };
-    finish(current::with(|world| world.ended(slot, None, ending)));
+    match panics::catch(|| drop(boxed)) {
+        Ok(()) => finish(current::with(|world| world.ended(slot, None, Ending::Cancelled))),
+        Err(payload) => {
+            let message = said(&*payload);
+            end_in_panic(slot, message, payload);
+        }
+    }
 }
 
 /// Drops and wakes what an ended task left over.

@@ -62,19 +62,40 @@ pub(crate) struct TaskId {
 }
 
 /// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
+    /// Its box holds the output.
     Finished,
     Cancelled,
-    Panicked(Box<dyn Any + Send>),
+    /// Its box holds the payload.
+    Panicked,
 }
 
 impl Ending {
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Ending::Finished => "finished",
             Ending::Cancelled => "cancelled",
-            Ending::Panicked(_) => "panicked",
+            Ending::Panicked => "panicked",
         }
+    }
+}
+
+/// What is left of a task that panicked.
+struct Payload(Option<Box<dyn Any + Send>>);
+
+/// A box whose output is the payload of a panic.
+pub(crate) fn payload_box(payload: Box<dyn Any + Send>) -> Boxed {
+    Box::pin(Payload(Some(payload)))
+}
+
+impl TaskBox for Payload {
+    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    fn output(self: Pin<&mut Self>) -> Option<&mut dyn Any> {
+        Some(&mut self.get_mut().0)
     }
 }
 
@@ -137,11 +158,36 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
+    /// A task in a slot that is free; its fields are set one by one, so that nothing is moved.
+    #[inline]
     pub(crate) fn insert(&mut self, new: NewTask) -> TaskId {
         let serial = self.serial_next;
         self.serial_next += 1;
         self.live += 1;
-        let slot = Slot {
+        let Some(index) = self.free.pop() else { return self.grow(serial, new) };
+        let slot = &mut self.slots[index as usize];
+        slot.generation += 1;
+        slot.host = new.host;
+        slot.serial = serial;
+        slot.name = new.name;
+        slot.boxed = Some(new.boxed);
+        slot.ending = None;
+        slot.polled_at = 0;
+        slot.live = true;
+        slot.queued = false;
+        slot.aborted = false;
+        slot.owes_yield = false;
+        slot.handle = new.handle;
+        slot.required = new.required;
+        slot.daemon = new.daemon;
+        TaskId { slot: index, generation: slot.generation }
+    }
+
+    #[cold]
+    fn grow(&mut self, serial: u32, new: NewTask) -> TaskId {
+        let index = self.slots.len() as u32;
+        assert!(index < SLOT_MAX, "a simulation can hold {SLOT_MAX} tasks");
+        self.slots.push(Slot {
             generation: 0,
             host: new.host,
             serial,
@@ -157,37 +203,21 @@ impl Tasks {
             handle: new.handle,
             required: new.required,
             daemon: new.daemon,
-        };
-        self.place(slot)
-    }
-
-    fn place(&mut self, mut slot: Slot) -> TaskId {
-        match self.free.pop() {
-            Some(index) => {
-                let old = &mut self.slots[index as usize];
-                slot.generation = old.generation + 1;
-                let id = TaskId { slot: index, generation: slot.generation };
-                *old = slot;
-                id
-            }
-            None => {
-                let index = self.slots.len() as u32;
-                assert!(index < SLOT_MAX, "a simulation can hold {SLOT_MAX} tasks");
-                self.slots.push(slot);
-                TaskId { slot: index, generation: 0 }
-            }
-        }
+        });
+        TaskId { slot: index, generation: 0 }
     }
 
     /// Marks a task as ended; its output waits if a handle may take it.
-    pub(crate) fn end(&mut self, slot: u32, ending: Ending) {
+    #[inline]
+    pub(crate) fn end(&mut self, slot: u32, ending: Ending) -> &mut Slot {
+        self.live -= 1;
         let task = &mut self.slots[slot as usize];
         task.live = false;
         task.ending = Some(ending);
-        self.live -= 1;
+        task
     }
 
-    /// Gives a slot back. A slot whose generations are used up is retired.
+    /// Gives a slot back; whatever held user values was taken out. A slot whose generations are used up is retired.
     pub(crate) fn release(&mut self, slot: u32) {
         if self.slots[slot as usize].generation < u16::MAX {
             self.free.push(slot);

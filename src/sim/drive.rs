@@ -5,7 +5,7 @@
 
 use super::Sim;
 use crate::property::Predicate;
-use crate::runtime::step::{Stepped, step};
+use crate::runtime::step::{Stepped, run, step};
 use crate::runtime::{End, current};
 use std::time::Duration;
 
@@ -61,12 +61,7 @@ impl Sim {
     /// One step; or as many as there are, when nobody looks in between.
     fn step_or_run(&self, until: u64, limit: &Limit<'_>) -> Stepped {
         let unobserved = self.predicates.is_empty() && matches!(limit, Limit::End | Limit::Time(_));
-        loop {
-            let stepped = step(until);
-            if !unobserved || !matches!(stepped, Stepped::Turn | Stepped::Time) {
-                return stepped;
-            }
-        }
+        if unobserved { run(until) } else { step(until) }
     }
 
     /// How far time may move: to the limit, the end of the phase, or the budget.

@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// Owns the right to a task's output. Dropping it detaches the task.
 pub struct JoinHandle<T> {
@@ -87,59 +87,86 @@ impl<T: 'static> Future for JoinHandle<T> {
     }
 }
 
+/// How a join stands.
+enum Joining {
+    /// The task ended like this and left this.
+    Ended(Ending, Option<Boxed>),
+    /// It goes on.
+    Waits,
+    /// The world is frozen: the wait is to be reported.
+    Reports,
+    /// Another simulation runs, or none.
+    Elsewhere,
+}
+
 /// How the task ended and what it left, once it has.
 #[track_caller]
 fn join(epoch: u32, id: TaskId, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
-    let place = Location::caller();
-    let entered = current::try_with(|world| world.epoch);
-    assert!(
-        entered == Some(epoch),
-        "a fatum JoinHandle was awaited at {place} outside the simulation that spawned its task"
-    );
-    let reported = wait::report(|| Report {
+    let joining = current::try_with(|world| match world.epoch == epoch {
+        true if world.frozen.is_some() => Joining::Reports,
+        true => try_join(world, id),
+        false => Joining::Elsewhere,
+    });
+    match joining {
+        Some(Joining::Ended(ending, boxed)) => Poll::Ready((ending, boxed)),
+        Some(Joining::Waits) => {
+            // Wakers are the user's: cloned and dropped with no world borrowed.
+            let waker = context.waker().clone();
+            drop(current::with(|world| world.tasks.at(id.slot).joiner.replace(waker)));
+            Poll::Pending
+        }
+        Some(Joining::Reports) => report(id, Location::caller()),
+        Some(Joining::Elsewhere) | None => elsewhere(Location::caller()),
+    }
+}
+
+#[cold]
+fn report(id: TaskId, place: &'static Location<'static>) -> Poll<(Ending, Option<Boxed>)> {
+    wait::report(|| Report {
         operation: "task.join",
         resource: format!("the end of {}", current::with(|world| world.task_label(id.slot))),
         place,
         object: 0,
         since: None,
     });
-    if reported {
-        return Poll::Pending;
-    }
-    let waker = context.waker().clone();
-    match current::with(|world| try_join(world, id, waker)) {
-        Ok(joined) => Poll::Ready(joined),
-        Err(old) => {
-            drop(old);
-            Poll::Pending
-        }
-    }
+    Poll::Pending
 }
 
-fn try_join(world: &mut World, id: TaskId, waker: Waker) -> Result<(Ending, Option<Boxed>), Option<Waker>> {
+#[cold]
+fn elsewhere(place: &Location<'_>) -> ! {
+    panic!("a fatum JoinHandle was awaited at {place} outside the simulation that spawned its task")
+}
+
+#[inline]
+fn try_join(world: &mut World, id: TaskId) -> Joining {
     let Some(task) = world.tasks.get_mut(id) else {
-        return Ok((Ending::Cancelled, None));
+        return Joining::Ended(Ending::Cancelled, None);
     };
     let Some(ending) = task.ending.take() else {
-        return Err(task.joiner.replace(waker));
+        return Joining::Waits;
     };
     let boxed = task.boxed.take();
     task.handle = false;
     world.tasks.release(id.slot);
-    world.observed(id);
-    Ok((ending, boxed))
+    if ending == Ending::Panicked {
+        world.observed(id);
+    }
+    Joining::Ended(ending, boxed)
 }
 
-fn output<T: 'static>(ending: Ending, boxed: Option<Boxed>) -> Result<T, JoinError> {
+fn output<T: 'static>(ending: Ending, mut boxed: Option<Boxed>) -> Result<T, JoinError> {
     match ending {
-        Ending::Finished => {
-            let mut boxed = boxed.expect("a finished task keeps its output for the handle");
-            let output = boxed.as_mut().output().and_then(|any| any.downcast_mut::<Option<T>>());
-            Ok(output.and_then(Option::take).expect("the output has the handle's type and was not taken"))
-        }
+        Ending::Finished => Ok(take(&mut boxed)),
         Ending::Cancelled => Err(JoinError { cause: Cause::Cancelled }),
-        Ending::Panicked(payload) => Err(JoinError { cause: Cause::Panicked(Mutex::new(payload)) }),
+        Ending::Panicked => Err(JoinError { cause: Cause::Panicked(Mutex::new(take(&mut boxed))) }),
     }
+}
+
+/// What a task left in its box.
+fn take<T: 'static>(boxed: &mut Option<Boxed>) -> T {
+    let boxed = boxed.as_mut().expect("an ended task keeps what it left for the handle");
+    let left = boxed.as_mut().output().and_then(|any| any.downcast_mut::<Option<T>>());
+    left.and_then(Option::take).expect("what is left has the handle's type and was not taken")
 }
 
 impl<T> Drop for JoinHandle<T> {

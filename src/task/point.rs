@@ -2,7 +2,8 @@
 
 use crate::choice::{Access, Label, Weights};
 use crate::runtime::current;
-use std::future::{Future, poll_fn};
+use crate::runtime::world::World;
+use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,16 +12,25 @@ use std::task::{Context, Poll};
 const OPERATION: Weights = Weights::Rare { one_in: 1, of: 4 };
 
 /// Lets every other ready task run first: the task goes to the end of the ready set.
-pub async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
+pub fn yield_now() -> impl Future<Output = ()> {
+    YieldNow { yielded: false }
+}
+
+struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
         Poll::Pending
-    })
-    .await;
+    }
 }
 
 /// Marks a place that writes the shared object `label`: a choice in a simulation, nothing outside.
@@ -44,13 +54,17 @@ pub(crate) fn mark(label: Label) {
 /// As [`mark`], for an operation that writes `object`.
 #[inline]
 pub(crate) fn mark_on(label: Label, object: u64) {
-    current::try_with(|world| {
-        let Some(slot) = world.running else { return };
-        world.access(object, Access::Write);
-        if world.choose(label, "", 2, OPERATION) == 1 {
-            world.tasks.at(slot).owes_yield = true;
-        }
-    });
+    current::try_with(|world| mark_in(world, label, object));
+}
+
+/// As [`mark_on`], for who has the world at hand.
+#[inline]
+pub(crate) fn mark_in(world: &mut World, label: Label, object: u64) {
+    let Some(slot) = world.running else { return };
+    world.access(object, Access::Write);
+    if world.choose(label, "", 2, OPERATION) == 1 {
+        world.tasks.at(slot).owes_yield = true;
+    }
 }
 
 /// The scheduling point before an operation: asked once, when first polled.

@@ -1,7 +1,7 @@
 //! Spawning.
 
 use super::handle::JoinHandle;
-use super::point::mark;
+use super::point::mark_in;
 use crate::choice::Label;
 use crate::runtime::current;
 use crate::runtime::tasks::{Boxed, NewTask, Stage, TaskId, TaskName};
@@ -83,9 +83,11 @@ where
     if !current::is_simulated() {
         return Err(future);
     }
-    mark(SPAWN);
     let boxed: Boxed = Box::pin(Stage::Running { future });
-    let (epoch, spawned) = current::with(|world| (world.epoch, child(world, name, boxed)));
+    let (epoch, spawned) = current::with(|world| {
+        mark_in(world, SPAWN, SPAWN.hash());
+        (world.epoch, child(world, name, boxed))
+    });
     Ok(match spawned {
         Ok(id) => JoinHandle::simulated(epoch, id),
         // A closing world takes no tasks; the future is dropped here, with nothing borrowed.

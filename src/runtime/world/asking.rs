@@ -25,21 +25,42 @@ impl World {
         if self.closing || self.frozen.is_some() || (fault && self.quiet) {
             return 0;
         }
+        if self.names.is_some() {
+            return self.choose_named(who, label, object, arity, weights);
+        }
         let host = who.map_or(0, |slot| self.tasks.peek(slot).host);
         let host = self.hosts.get(usize::from(host)).map_or("", |name| &**name);
-        let mut task: Arc<str> = Arc::default();
-        let mut occurrence = 0;
-        if let Some(names) = &mut self.names {
-            task = who.map_or_else(Arc::default, |slot| names.path(slot).clone());
-            occurrence = names.occurrence(label.hash(), &owner(object, host, &task));
-        }
+        let ask = Ask { label, object, arity, weights, host, task: "", occurrence: 0, now: self.now };
+        let answer = self.source.choose(&ask);
+        let value = if ask.exists(answer) { answer } else { 0 };
+        self.digests.choice(label.hash(), arity, value);
+        self.counts.count(label, fault, value != 0);
+        value
+    }
+
+    /// As [`World::choose_for`], for a run that keeps names: the deviation is noted.
+    #[cold]
+    fn choose_named(
+        &mut self,
+        who: Option<u32>,
+        label: Label,
+        object: &str,
+        arity: u64,
+        weights: Weights,
+    ) -> u64 {
+        let Some(names) = &mut self.names else { return 0 };
+        let fault = matches!(weights, Weights::Fault(_));
+        let host = who.map_or(0, |slot| self.tasks.peek(slot).host);
+        let host = self.hosts.get(usize::from(host)).map_or("", |name| &**name);
+        let task = who.map_or_else(Arc::default, |slot| names.path(slot).clone());
+        let owner = owner(object, host, &task);
+        let occurrence = names.occurrence(label.hash(), &owner);
         let ask = Ask { label, object, arity, weights, host, task: &task, occurrence, now: self.now };
         let answer = self.source.choose(&ask);
         let value = if ask.exists(answer) { answer } else { 0 };
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);
         if value != 0 && occurrence != 0 {
-            let owner = owner(object, host, &task);
             self.note_choice(label.name(), owner, occurrence, value, fault);
         }
         value
@@ -80,7 +101,7 @@ impl World {
             && let Some(slot) = self.running
         {
             let task = self.tasks.at(slot).serial;
-            self.source.notice(Notice::Access { task, object, access });
+            self.notice(Notice::Access { task, object, access });
         }
     }
 }

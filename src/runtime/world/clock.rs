@@ -9,6 +9,7 @@ use std::task::Waker;
 
 impl World {
     /// Moves time to the next deadline, if it is within `limit`, and fires what is due.
+    #[inline(never)]
     pub(super) fn advance(&mut self, limit: u64) -> Next {
         match self.timers.next_deadline() {
             Some(deadline) if deadline <= limit => self.jump(deadline),
@@ -18,15 +19,28 @@ impl World {
     }
 
     pub(super) fn jump(&mut self, deadline: u64) -> Next {
-        let mut foreign = Vec::new();
         self.now = deadline;
         self.steps_at_jump = self.steps;
         self.limit_steps();
         self.attention |= self.required_left > 0 && self.is_stale();
+        let mut foreign = Vec::new();
+        if self.holds_timers || !self.held.is_empty() {
+            self.fire_with_faults(deadline, &mut foreign);
+        } else {
+            while let Some(due) = self.timers.pop_due(deadline) {
+                self.fire(due, &mut foreign);
+            }
+        }
+        moved(foreign)
+    }
+
+    /// Fires what is due and not late, and then what was held until after this deadline.
+    #[cold]
+    fn fire_with_faults(&mut self, deadline: u64, foreign: &mut Vec<Waker>) {
         let mut late = Vec::new();
         while let Some(due) = self.timers.pop_due(deadline) {
             match self.lateness(&due) {
-                0 => self.fire(due, &mut foreign),
+                0 => self.fire(due, foreign),
                 deadlines => late.push((deadlines, Held::Timer(due))),
             }
         }
@@ -35,10 +49,9 @@ impl World {
             *left -= 1;
         }
         for (left, held) in waiting {
-            if left == 0 { self.let_go(held, &mut foreign) } else { self.held.push((left, held)) }
+            if left == 0 { self.let_go(held, foreign) } else { self.held.push((left, held)) }
         }
         self.held.extend(late);
-        Next::Time(foreign)
     }
 
     /// With no deadline left to wait for, what is held is late enough.
@@ -47,7 +60,7 @@ impl World {
         for (_, held) in std::mem::take(&mut self.held) {
             self.let_go(held, &mut foreign);
         }
-        Next::Time(foreign)
+        moved(foreign)
     }
 
     pub(super) fn lateness(&mut self, due: &Due) -> u8 {
@@ -83,7 +96,8 @@ impl World {
             && !slot.queued
         {
             slot.queued = true;
-            self.enqueue(task.slot);
+            let serial = slot.serial;
+            self.enqueue(task.slot, serial);
         }
     }
 
@@ -94,10 +108,7 @@ impl World {
 
     /// Whether nothing can ever happen any more.
     pub(crate) fn is_idle(&mut self) -> bool {
-        self.ready.is_empty()
-            && self.woken.is_empty()
-            && self.held.is_empty()
-            && self.timers.next_deadline().is_none()
+        self.ready.is_empty() && self.held.is_empty() && self.timers.next_deadline().is_none()
     }
 
     /// Ends the fault phase.
@@ -108,4 +119,8 @@ impl World {
             self.record_by(None, Kind::Quiet);
         }
     }
+}
+
+fn moved(foreign: Vec<Waker>) -> Next {
+    if foreign.is_empty() { Next::Time } else { Next::Foreign(foreign) }
 }

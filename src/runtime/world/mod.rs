@@ -84,13 +84,14 @@ pub(crate) struct World {
     attention: bool,
     pub(crate) tasks: Tasks,
     pub(crate) ready: Ready,
-    woken: Vec<u32>,
     pub(crate) running: Option<u32>,
     last_polled: Option<u32>,
     pub(crate) timers: Timers,
     held: Vec<(u8, Held)>,
     source: Box<dyn Source>,
     listens: bool,
+    /// Whether someone has a say in what becomes ready, or wants to hear of it.
+    follows_ready: bool,
     pub(crate) digests: Digests,
     pub(crate) names: Option<Names>,
     pub(crate) tape: Tape,
@@ -128,8 +129,10 @@ pub(crate) enum Next {
     Poll { slot: u32, boxed: Boxed, id: WakeId },
     /// Drop this task, which was aborted.
     Cancel { slot: u32, boxed: Boxed },
-    /// Time moved; wake these foreign wakers.
-    Time(Vec<Waker>),
+    /// Time moved.
+    Time,
+    /// Time moved; wake these wakers, which are not ours.
+    Foreign(Vec<Waker>),
     /// Nothing is ready, and no deadline is at or before the limit.
     Idle,
     /// A verdict stands, the workload is over, or a budget is spent: the driver decides.
@@ -149,12 +152,12 @@ impl World {
             attention: false,
             tasks: Tasks::default(),
             ready: Ready::default(),
-            woken: Vec::new(),
             running: None,
             last_polled: None,
             timers: Timers::default(),
             held: Vec::new(),
             listens: config.source.listens(),
+            follows_ready: config.source.listens() || config.plan.speaks_of(SITE_STALL),
             source: config.source,
             digests: Digests::new(config.checkpoints),
             names,

@@ -27,10 +27,10 @@ impl World {
             self.name_task(id.slot, host, &segment);
         }
         if self.listens {
-            self.source.notice(Notice::Spawned { task: serial, parent: parent_serial });
+            self.notice(Notice::Spawned { task: serial, parent: parent_serial });
         }
         self.tasks.at(id.slot).queued = true;
-        self.woken.push(id.slot);
+        self.ready.push(id.slot, serial);
         Ok(id)
     }
 
@@ -62,7 +62,7 @@ impl World {
             && !task.queued
         {
             task.queued = true;
-            self.woken.push(id.slot);
+            self.ready.push(id.slot, task.serial);
         }
     }
 
@@ -78,48 +78,50 @@ impl World {
         }
     }
 
-    /// Moves the tasks woken since the last poll into the ready set, in spawn order.
+    /// Puts the tasks that were woken since the last poll in spawn order.
     #[inline]
-    pub(super) fn flush_woken(&mut self) {
-        match self.woken.len() {
-            0 => {}
-            1 => {
-                let slot = self.woken[0];
-                self.woken.clear();
-                self.enqueue(slot);
-            }
-            _ => {
-                let mut woken = std::mem::take(&mut self.woken);
-                woken.sort_unstable_by_key(|&slot| self.tasks.at(slot).serial);
-                for &slot in &woken {
-                    self.enqueue(slot);
-                }
-                woken.clear();
-                self.woken = woken;
-            }
+    pub(super) fn order_woken(&mut self) {
+        let fresh = self.ready.fresh().len();
+        if fresh > 1 || self.follows_ready {
+            self.order_many();
         }
     }
 
-    #[inline]
-    pub(super) fn enqueue(&mut self, slot: u32) {
-        let serial = self.tasks.at(slot).serial;
-        if self.holds_tasks && !self.quiet && self.hold_task(slot, serial) {
-            return;
+    #[inline(never)]
+    fn order_many(&mut self) {
+        if !self.follows_ready {
+            return self.ready.sort_fresh();
         }
-        self.push_ready(slot, serial);
+        for entry in self.ready.take_fresh() {
+            self.enqueue(entry.slot, entry.serial);
+        }
     }
 
-    #[inline]
+    /// Makes a task ready, unless a fault holds it back.
+    pub(super) fn enqueue(&mut self, slot: u32, serial: u32) {
+        if !self.holds_tasks || !self.hold_task(slot, serial) {
+            self.push_ready(slot, serial);
+        }
+    }
+
+    /// Makes a task ready whose place in the order is known.
     pub(super) fn push_ready(&mut self, slot: u32, serial: u32) {
         self.ready.push(slot, serial);
+        self.ready.settle();
         if self.listens {
-            self.source.notice(Notice::Ready { task: serial });
+            self.notice(Notice::Ready { task: serial });
         }
+    }
+
+    /// Tells a source that listens; few do.
+    #[cold]
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.source.notice(notice);
     }
 
     #[cold]
     pub(super) fn hold_task(&mut self, slot: u32, serial: u32) -> bool {
-        if self.timers.next_deadline().is_none() {
+        if self.quiet || self.timers.next_deadline().is_none() {
             return false;
         }
         let deadlines = self.choose_for(Some(slot), STALL, "", 8, HOLD) as u8;

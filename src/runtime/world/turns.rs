@@ -4,39 +4,38 @@ use super::{Next, World};
 use crate::choice::{Entry, Notice};
 use crate::runtime::current::Leftovers;
 use crate::runtime::end::{End, PanicPolicy};
-use crate::runtime::panics;
-use crate::runtime::tasks::{Boxed, Ending, TaskId};
+use crate::runtime::tasks::{Boxed, Ending};
 use crate::runtime::waker::WakeId;
 use crate::trace::{Event, Kind};
 use std::sync::PoisonError;
-use std::task::Waker;
 
 impl World {
-    /// What to do next; time may move up to `limit`.
-    #[inline]
+    /// What to do next; time may move up to `limit`. What is rare stands in functions of its own, out of the way.
+    #[inline(always)]
     pub(crate) fn next(&mut self, limit: u64) -> Next {
-        self.flush_woken();
+        self.order_woken();
         if self.attention || self.steps >= self.steps_limit {
             self.attention = false;
+            self.ready.settle();
             return Next::Attention;
         }
         if self.ready.is_empty() {
             return self.advance(limit);
         }
-        let entry = self.pick();
+        let Entry { slot, serial, .. } = self.pick();
         self.steps += 1;
-        self.running = Some(entry.slot);
+        self.running = Some(slot);
         self.last_polled = self.running;
-        self.digests.event((self.now << 20) ^ u64::from(entry.serial));
-        let task = self.tasks.at(entry.slot);
+        self.digests.event((self.now << 20) ^ u64::from(serial));
+        let task = self.tasks.at(slot);
         task.queued = false;
         task.polled_at = self.now;
         let boxed = task.boxed.take().expect("a ready task has its future");
         if task.aborted {
-            return Next::Cancel { slot: entry.slot, boxed };
+            return Next::Cancel { slot, boxed };
         }
-        let id = WakeId::new(self.epoch, task.generation, entry.slot);
-        Next::Poll { slot: entry.slot, boxed, id }
+        let id = WakeId::new(self.epoch, task.generation, slot);
+        Next::Poll { slot, boxed, id }
     }
 
     #[inline]
@@ -48,13 +47,20 @@ impl World {
         if count == 1 {
             return self.ready.take(0);
         }
-        let index = if self.quiet { self.ready.oldest() } else { self.source.pick(&self.ready, None) };
+        let index = if self.quiet { self.oldest() } else { self.source.pick(&self.ready, None) };
         self.digests.pick(count, index);
         self.counts.picks += 1;
         self.ready.take(index)
     }
 
+    /// Out of the way of the other picks.
+    #[inline(never)]
+    fn oldest(&self) -> usize {
+        self.ready.oldest()
+    }
+
     #[cold]
+    #[inline(never)]
     pub(super) fn pick_named(&mut self) -> Entry {
         let count = self.ready.len();
         let oldest = self.ready.oldest();
@@ -95,50 +101,31 @@ impl World {
         self.tasks.at(slot).boxed = Some(boxed);
     }
 
-    /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller.
+    /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller. `boxed` holds
+    /// the output, or the payload of a panic.
+    #[inline]
     pub(crate) fn ended(&mut self, slot: u32, boxed: Option<Boxed>, ending: Ending) -> Leftovers {
         self.running = None;
-        let name = ending.name();
-        let panic = match &ending {
-            Ending::Panicked(payload) => {
-                Some(panics::take_last().unwrap_or_else(|| panics::message(&**payload)))
-            }
-            Ending::Finished | Ending::Cancelled => None,
-        };
+        self.progress_at = self.now;
         if self.tasks.at(slot).queued {
             self.forget(slot);
         }
-        self.tasks.end(slot, ending);
-        let task = self.tasks.at(slot);
-        let (serial, required, handle) = (task.serial, task.required, task.handle);
-        let id = TaskId { slot, generation: task.generation };
-        let joiner = task.joiner.take();
-        self.required_left -= u32::from(required);
-        self.attention |= required && self.required_left == 0;
+        let task = self.tasks.end(slot, ending);
+        let (serial, required, handle, joiner) =
+            (task.serial, task.required, task.handle, task.joiner.take());
         self.digests.event(2 << 62 | u64::from(serial));
-        self.progress_at = self.now;
-        if self.listens {
-            self.source.notice(Notice::Done { task: serial });
+        if required {
+            self.required_left -= 1;
+            self.attention |= self.required_left == 0;
         }
-        if let Some(message) = panic {
-            let path = self.task_label(slot);
-            if handle && self.panics == PanicPolicy::FailUnlessJoined {
-                self.unjoined_panics.push((id, path, message));
-            } else {
-                self.end_with(End::Panicked { task: path, message });
-            }
+        if self.listens {
+            self.notice(Notice::Done { task: serial });
         }
         if self.events.is_some() {
-            let path = self.path(slot);
-            self.record(Kind::Ended { path, how: name });
+            self.record_end(slot, ending);
         }
-        self.settle(slot, boxed, joiner)
-    }
-
-    /// Keeps an output for the handle, or gives the slot back.
-    pub(super) fn settle(&mut self, slot: u32, boxed: Option<Boxed>, joiner: Option<Waker>) -> Leftovers {
         let mut leftovers = Leftovers { boxed, waker: None };
-        if self.tasks.at(slot).handle {
+        if handle {
             self.tasks.at(slot).boxed = leftovers.boxed.take();
         } else {
             self.tasks.release(slot);
@@ -152,9 +139,28 @@ impl World {
         leftovers
     }
 
+    /// The task in `slot` is about to end in a panic that said `message`.
+    #[cold]
+    pub(crate) fn note_panic(&mut self, slot: u32, message: String) {
+        let (id, handle) = (self.tasks.id(slot), self.tasks.at(slot).handle);
+        let path = self.task_label(slot);
+        if handle && self.panics == PanicPolicy::FailUnlessJoined {
+            self.unjoined_panics.push((id, path, message));
+        } else {
+            self.end_with(End::Panicked { task: path, message });
+        }
+    }
+
+    #[cold]
+    fn record_end(&mut self, slot: u32, ending: Ending) {
+        let path = self.path(slot);
+        self.record(Kind::Ended { path, how: ending.name() });
+    }
+
     /// Takes an ended task out of the queues that its last poll may have put it in.
+    #[cold]
     pub(super) fn forget(&mut self, slot: u32) {
-        self.woken.retain(|woken| *woken != slot);
+        self.ready.forget_fresh(slot);
         self.tasks.at(slot).queued = false;
     }
 }

@@ -142,10 +142,11 @@ impl World {
             return None;
         }
         let (timers, permits) = (self.timers.len(), self.objects.held());
-        let detail = format!(
-            "{timers} timers and {permits} locks or permits are held at the end and no task is alive"
-        );
-        (timers + permits > 0).then_some(End::Leaked { detail })
+        (timers + permits > 0).then(|| End::Leaked {
+            detail: format!(
+                "{timers} timers and {permits} locks or permits are held at the end and no task is alive"
+            ),
+        })
     }
 
     pub(crate) fn matched(&self) -> crate::choice::Matched {

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionType;
 
+pub use crate::span::{BadSpan, Span};
 pub use cloud::{Cloud, CloudError};
 pub use generate::Step;
 pub use leaf::{Leaf, Operation};
 pub use options::{ExecutorOptions, Mode};
 pub use run::{StepResult, WorkloadResult, run};
 pub use shape::{ActionShape, Plan, Resource, shape};
-pub use crate::span::{BadSpan, Span};
 pub use workflow::{LoadBalancer, Workflow};
 
 /// A graph and how to run it.
