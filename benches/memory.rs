@@ -13,8 +13,10 @@ use std::process::ExitCode;
 /// Growth that counts as none.
 const GROWTH_MAX_KIB: u64 = 1024;
 
+type Line = (&'static str, u64, fn(u64) -> u64);
+
 /// What is repeated, how often, and how.
-const LINES: [(&str, u64, fn(u64) -> u64); 4] = [
+const LINES: [Line; 4] = [
     ("runs", 1_000_000, runs),
     ("runs cut short", 1_000_000, unfinished_runs),
     ("spawns, handles dropped", 1_000_000, spawns),

@@ -8,7 +8,8 @@ use workload::WORKLOADS;
 
 fn speed(criterion: &mut Criterion) {
     for workload in &WORKLOADS {
-        let mut group = criterion.benchmark_group(workload.name);
+        let goal = workload.goal.map_or_else(String::new, |goal| format!(", at most {goal} times"));
+        let mut group = criterion.benchmark_group(format!("{}{goal}", workload.name));
         group
             .sample_size(11)
             .warm_up_time(Duration::from_millis(300))

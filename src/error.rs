@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// A user's mistake, or something the machine refused.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kind: Kind,
     message: String,
     help: Option<String>,
@@ -31,15 +34,19 @@ enum Kind {
 }
 
 impl Error {
+    fn new(kind: Kind, message: String) -> Error {
+        Error(Box::new(Inner { kind, message, help: None, place: None, source: None }))
+    }
+
     /// Input that cannot be used.
     pub fn input(message: impl Into<String>) -> Error {
-        Error { kind: Kind::Input, message: message.into(), help: None, place: None, source: None }
+        Error::new(Kind::Input, message.into())
     }
 
     /// A file operation that failed.
     pub fn io(doing: &str, path: &Path, source: std::io::Error) -> Error {
         let message = format!("cannot {doing} {}: {source}", path.display());
-        Error { kind: Kind::Io, message, help: None, place: None, source: Some(Box::new(source)) }
+        Error::new(Kind::Io, message).caused_by(source)
     }
 
     /// A word that is none of those allowed; names the nearest.
@@ -54,13 +61,13 @@ impl Error {
 
     /// Adds what to do.
     pub fn help(mut self, help: impl Into<String>) -> Error {
-        self.help = Some(help.into());
+        self.0.help = Some(help.into());
         self
     }
 
     /// Adds the cause.
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
@@ -71,18 +78,18 @@ impl Error {
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
         let content: String = text.lines().nth(line - 1).unwrap_or("").chars().take(160).collect();
-        self.place = Some(Place { path: path.to_owned(), line, column, text: content });
+        self.0.place = Some(Place { path: path.to_owned(), line, column, text: content });
         self
     }
 
     /// Whether the machine refused a file operation.
     pub fn is_io(&self) -> bool {
-        self.kind == Kind::Io
+        self.0.kind == Kind::Io
     }
 
     /// Line and column of the place, from 1, where there is one.
     pub fn line_column(&self) -> Option<(usize, usize)> {
-        self.place.as_ref().map(|place| (place.line, place.column))
+        self.0.place.as_ref().map(|place| (place.line, place.column))
     }
 }
 
@@ -95,17 +102,17 @@ pub(crate) fn nearest<'a>(found: &str, candidates: impl Iterator<Item = &'a str>
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
+        match &self.0.place {
             Some(place) => {
-                writeln!(f, "{}:{}:{}: {}", place.path.display(), place.line, place.column, self.message)?;
+                writeln!(f, "{}:{}:{}: {}", place.path.display(), place.line, place.column, self.0.message)?;
                 let margin = place.line.to_string().len();
                 writeln!(f, "{:margin$} |", "")?;
                 writeln!(f, "{} | {}", place.line, place.text)?;
                 write!(f, "{:margin$} | {:>column$}", "", "^", column = place.column)?;
             }
-            None => write!(f, "{}", self.message)?,
+            None => write!(f, "{}", self.0.message)?,
         }
-        match &self.help {
+        match &self.0.help {
             Some(help) => write!(f, "\nhelp: {help}"),
             None => Ok(()),
         }
@@ -114,6 +121,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+        self.0.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }

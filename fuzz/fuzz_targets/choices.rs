@@ -5,9 +5,9 @@
 #![no_main]
 
 use fatum::check::Check;
+use fatum::choice::bytes::BytesSource;
 use fatum::scenario::{Document, Graph, Registry, Scenario};
 use fatum::sim::Keep;
-use fatum::choice::bytes::BytesSource;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 

@@ -73,10 +73,15 @@ impl Check {
 
     /// The run that deviates at these positions, and what it was asked after the last.
     pub(super) fn run_steps(&self, source: StepsSource, program: &dyn Program) -> (Run, Asked) {
+        let (run, source) = self.run_with(source, program);
+        (run, source.into_asked())
+    }
+
+    /// A run, and its source back.
+    pub(super) fn run_with<S: Source + 'static>(&self, source: S, program: &dyn Program) -> (Run, S) {
         let mut sim = self.builder().source(Box::new(source)).build();
         program(&mut sim);
-        let (run, source) = sim.finish_with_source::<StepsSource>();
-        (run, source.into_asked())
+        sim.finish_with_source()
     }
 
     /// The same run with its tape.

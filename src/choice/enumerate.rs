@@ -25,8 +25,10 @@ pub struct Asked {
 /// Where a run may deviate, and how often: limits an enumeration to the sites of one tape.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shape {
-    /// Picks that are not the oldest.
-    pub picks: u32,
+    /// Picks that are not the oldest, and yields where `yields` says so.
+    pub schedule: u32,
+    /// Whether any yield at a scheduling point counts as `schedule`; otherwise each belongs to its site.
+    pub yields: bool,
     /// Other choices, by the hash of their site's label.
     pub sites: BTreeMap<u64, u32>,
 }
@@ -34,7 +36,7 @@ pub struct Shape {
 impl Shape {
     fn left(&mut self, site: Option<u64>) -> Option<&mut u32> {
         match site {
-            None => Some(&mut self.picks),
+            None => Some(&mut self.schedule),
             Some(site) => self.sites.get_mut(&site),
         }
     }
@@ -68,7 +70,7 @@ impl StepsSource {
         self.asked
     }
 
-    /// The answer at the next position; `site` is `None` for a pick.
+    /// The answer at the next position; `site` is `None` for the schedule.
     fn answer(&mut self, site: Option<u64>, options: impl FnOnce() -> Vec<u64>) -> u64 {
         let position = self.position;
         self.position += 1;
@@ -90,9 +92,9 @@ impl StepsSource {
 
 impl Source for StepsSource {
     fn choose(&mut self, ask: &Ask<'_>) -> u64 {
-        self.answer(Some(ask.label.hash()), || {
-            ask.landmarks().into_iter().filter(|&option| option > 0).collect()
-        })
+        let schedules = ask.is_yield() && self.shape.as_ref().is_some_and(|shape| shape.yields);
+        let site = (!schedules).then(|| ask.label.hash());
+        self.answer(site, || ask.landmarks().into_iter().filter(|&option| option > 0).collect())
     }
 
     fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {

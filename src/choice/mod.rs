@@ -38,6 +38,9 @@ pub enum Weights {
     Fault(u8),
 }
 
+/// The weights of a scheduling point, whose option 1 is to yield: one time in four under a seed.
+pub const YIELD: Weights = Weights::Rare { one_in: 1, of: 4 };
+
 /// One question put to a source.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -67,6 +70,11 @@ impl Ask<'_> {
             Weights::Fault(mask) => in_range && option < 8 && (mask >> option) & 1 == 1,
             Weights::Uniform | Weights::Rare { .. } => in_range,
         }
+    }
+
+    /// Whether this is a scheduling point: to go on, or to let others run.
+    pub fn is_yield(&self) -> bool {
+        self.weights == YIELD && self.arity == 2
     }
 
     /// The options that search may use: all of a small domain, at most [`LANDMARKS_MAX`] of a large one, ascending.

@@ -112,17 +112,21 @@ fn said(payload: &(dyn Any + Send)) -> String {
 
 fn end_in_panic(slot: u32, message: String, payload: Box<dyn Any + Send>) {
     let boxed = payload_box(payload);
-    finish(current::with(|world| {
-        world.note_panic(slot, message);
-        world.ended(slot, Some(boxed), Ending::Panicked)
-    }));
+    current::with(|world| world.note_panic(slot, message));
+    end(slot, Some(boxed), Ending::Panicked);
+}
+
+/// Ends a task in one of the rarer ways.
+#[cold]
+fn end(slot: u32, boxed: Option<Boxed>, ending: Ending) {
+    finish(current::with(|world| world.ended(slot, boxed, ending)));
 }
 
 /// Drops an aborted task as the running one, so that its destructors act on its behalf.
 #[cold]
 fn cancel(slot: u32, boxed: Boxed) {
     match panics::catch(|| drop(boxed)) {
-        Ok(()) => finish(current::with(|world| world.ended(slot, None, Ending::Cancelled))),
+        Ok(()) => end(slot, None, Ending::Cancelled),
         Err(payload) => {
             let message = said(&*payload);
             end_in_panic(slot, message, payload);

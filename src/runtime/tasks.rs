@@ -3,7 +3,7 @@
 //! It polls nothing and drops nothing: whatever holds user values is handed out, to be polled or dropped while no
 //! world is borrowed.
 
-use super::waker::SLOT_MAX;
+use super::waker::{SLOT_MAX, WakeId};
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
@@ -61,6 +61,14 @@ pub(crate) struct TaskId {
     pub(crate) generation: u16,
 }
 
+impl TaskId {
+    /// The task that an id with its world names.
+    #[inline]
+    pub(crate) fn of(id: WakeId) -> TaskId {
+        TaskId { slot: id.slot(), generation: id.generation() }
+    }
+}
+
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -99,17 +107,17 @@ impl TaskBox for Payload {
     }
 }
 
-/// The name of a task: the user's, or its future's type.
+/// The name of a task: the user's, or its future's type. Two words, so that a spawn hands it on in registers.
 #[derive(Clone, Debug)]
 pub(crate) enum TaskName {
-    Type(&'static str),
-    Given(Arc<str>),
+    Type(fn() -> &'static str),
+    Given(Box<Arc<str>>),
 }
 
 impl TaskName {
     pub(crate) fn segment(&self) -> &str {
         match self {
-            TaskName::Type(type_name) => crate::choice::segment(type_name),
+            TaskName::Type(type_name) => crate::choice::segment(type_name()),
             TaskName::Given(name) => name,
         }
     }
@@ -159,7 +167,7 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// A task in a slot that is free; its fields are set one by one, so that nothing is moved.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, new: NewTask) -> TaskId {
         let serial = self.serial_next;
         self.serial_next += 1;

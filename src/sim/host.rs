@@ -8,9 +8,6 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-/// The name of a host's first task: its path is the host's name alone.
-const MAIN: &str = "main";
-
 /// A host that is being set up.
 pub struct HostBuilder<'a> {
     world: &'a mut World,
@@ -98,7 +95,7 @@ impl<'a> HostBuilder<'a> {
                 current::with(|world| world.end_with(End::Failed { host: name.to_string(), message }));
             }
         };
-        root(self.world, self.host, Arc::from(MAIN), watched, self.daemon);
+        root(self.world, self.host, watched, self.daemon);
         self
     }
 }

@@ -255,7 +255,7 @@ async fn wait_for<'a, T>(
         receiver.mark_unchanged();
         changed(receiver, sent).await?;
     }
-    Ok(receiver.borrow())
+    Ok(receiver.borrow_and_update())
 }
 
 impl<T> Clone for Receiver<T> {

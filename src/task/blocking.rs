@@ -30,7 +30,7 @@ where
         crate::time::sleep(Duration::from_millis(DURATIONS_MS[choice as usize])).await;
         work()
     };
-    match try_spawn(TaskName::Given("blocking".into()), modelled) {
+    match try_spawn(TaskName::Type(|| "blocking"), modelled) {
         Ok(handle) => handle,
         Err(_) => unreachable!("a simulation is running"),
     }

@@ -4,6 +4,7 @@ use crate::runtime::current::{self, Message};
 use crate::runtime::panics;
 use crate::runtime::tasks::{Boxed, Ending, TaskId};
 use crate::runtime::wait::{self, Report};
+use crate::runtime::waker::WakeId;
 use crate::runtime::world::World;
 use std::any::Any;
 use std::fmt;
@@ -21,8 +22,8 @@ pub struct JoinHandle<T> {
 
 enum Inner<T> {
     Simulated {
-        epoch: u32,
-        id: TaskId,
+        /// The task and its world, in one word.
+        task: WakeId,
         type_: PhantomData<fn() -> T>,
     },
     /// The output was taken, or there never was a task.
@@ -32,8 +33,8 @@ enum Inner<T> {
 }
 
 impl<T> JoinHandle<T> {
-    pub(super) fn simulated(epoch: u32, id: TaskId) -> JoinHandle<T> {
-        JoinHandle { inner: Inner::Simulated { epoch, id, type_: PhantomData } }
+    pub(super) fn simulated(task: WakeId) -> JoinHandle<T> {
+        JoinHandle { inner: Inner::Simulated { task, type_: PhantomData } }
     }
 
     pub(super) fn dead() -> JoinHandle<T> {
@@ -53,7 +54,7 @@ impl<T> JoinHandle<T> {
     /// A handle that can abort the task and nothing else.
     pub fn abort_handle(&self) -> AbortHandle {
         match &self.inner {
-            Inner::Simulated { epoch, id, .. } => AbortHandle { inner: Aborter::Simulated(*epoch, *id) },
+            Inner::Simulated { task, .. } => AbortHandle { inner: Aborter::Simulated(*task) },
             Inner::Dead => AbortHandle { inner: Aborter::Dead },
             #[cfg(feature = "tokio")]
             Inner::Tokio(handle) => AbortHandle { inner: Aborter::Tokio(handle.abort_handle()) },
@@ -72,9 +73,8 @@ impl<T: 'static> Future for JoinHandle<T> {
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.inner {
-            Inner::Simulated { epoch, id, .. } => {
-                let (epoch, id) = (*epoch, *id);
-                let joined = join(epoch, id, context);
+            Inner::Simulated { task, .. } => {
+                let joined = join(*task, context);
                 if joined.is_ready() {
                     self.inner = Inner::Dead;
                 }
@@ -101,8 +101,9 @@ enum Joining {
 
 /// How the task ended and what it left, once it has.
 #[track_caller]
-fn join(epoch: u32, id: TaskId, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
-    let joining = current::try_with(|world| match world.epoch == epoch {
+fn join(task: WakeId, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
+    let id = TaskId::of(task);
+    let joining = current::try_with(|world| match world.epoch == task.epoch() {
         true if world.frozen.is_some() => Joining::Reports,
         true => try_join(world, id),
         false => Joining::Elsewhere,
@@ -171,8 +172,8 @@ fn take<T: 'static>(boxed: &mut Option<Boxed>) -> T {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if let Inner::Simulated { epoch, id, .. } = self.inner {
-            current::send(epoch, Message::Detach(id));
+        if let Inner::Simulated { task, .. } = self.inner {
+            current::send(task.epoch(), Message::Detach(TaskId::of(task)));
         }
     }
 }
@@ -191,7 +192,7 @@ pub struct AbortHandle {
 
 #[derive(Clone, Debug)]
 enum Aborter {
-    Simulated(u32, TaskId),
+    Simulated(WakeId),
     Dead,
     #[cfg(feature = "tokio")]
     Tokio(tokio::task::AbortHandle),
@@ -201,7 +202,7 @@ impl AbortHandle {
     /// Asks the task to end; it is dropped at its next turn.
     pub fn abort(&self) {
         match &self.inner {
-            Aborter::Simulated(epoch, id) => current::send(*epoch, Message::Abort(*id)),
+            Aborter::Simulated(task) => current::send(task.epoch(), Message::Abort(TaskId::of(*task))),
             Aborter::Dead => {}
             #[cfg(feature = "tokio")]
             Aborter::Tokio(handle) => handle.abort(),
@@ -211,9 +212,10 @@ impl AbortHandle {
     /// Whether the task has ended. A task of a simulation that is not running has.
     pub fn is_finished(&self) -> bool {
         match &self.inner {
-            Aborter::Simulated(epoch, id) => {
+            Aborter::Simulated(task) => {
                 let live = current::try_with(|world| {
-                    world.epoch == *epoch && world.tasks.get(*id).is_some_and(|task| task.live)
+                    world.epoch == task.epoch()
+                        && world.tasks.get(TaskId::of(*task)).is_some_and(|task| task.live)
                 });
                 live != Some(true)
             }

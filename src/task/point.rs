@@ -1,15 +1,12 @@
 //! Scheduling points: choices to go on or to let others run first. No-ops outside a simulation.
 
-use crate::choice::{Access, Label, Weights};
+use crate::choice::{Access, Label, YIELD};
 use crate::runtime::current;
 use crate::runtime::world::World;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-
-/// How often a facade operation yields under a seed: one time in four.
-const OPERATION: Weights = Weights::Rare { one_in: 1, of: 4 };
 
 /// Lets every other ready task run first: the task goes to the end of the ready set.
 pub fn yield_now() -> impl Future<Output = ()> {
@@ -47,12 +44,6 @@ pub fn yield_read(label: &'static str) -> impl Future<Output = ()> {
 
 /// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point.
 #[inline]
-pub(crate) fn mark(label: Label) {
-    mark_on(label, label.hash());
-}
-
-/// As [`mark`], for an operation that writes `object`.
-#[inline]
 pub(crate) fn mark_on(label: Label, object: u64) {
     current::try_with(|world| mark_in(world, label, object));
 }
@@ -62,7 +53,7 @@ pub(crate) fn mark_on(label: Label, object: u64) {
 pub(crate) fn mark_in(world: &mut World, label: Label, object: u64) {
     let Some(slot) = world.running else { return };
     world.access(object, Access::Write);
-    if world.choose(label, "", 2, OPERATION) == 1 {
+    if world.choose(label, "", 2, YIELD) == 1 {
         world.tasks.at(slot).owes_yield = true;
     }
 }
@@ -105,7 +96,7 @@ impl Future for Point {
             world.access(self.object, self.access);
             let owed = std::mem::take(&mut world.tasks.at(slot).owes_yield);
             world.asking_at = Some(self.place);
-            let chosen = world.choose(self.label, "", 2, OPERATION) == 1;
+            let chosen = world.choose(self.label, "", 2, YIELD) == 1;
             world.asking_at = None;
             Some(chosen || owed)
         });

@@ -74,7 +74,7 @@ impl<T: 'static> JoinSet<T> {
     {
         let note = self.note();
         let key = note.key;
-        self.insert(key, spawn_as(TaskName::Type(std::any::type_name::<F>()), noted(note, future)))
+        self.insert(key, spawn_as(TaskName::Type(std::any::type_name::<F>), noted(note, future)))
     }
 
     /// Spawns a task that need not be `Send`.
@@ -88,7 +88,7 @@ impl<T: 'static> JoinSet<T> {
     {
         let note = self.note();
         let key = note.key;
-        self.insert(key, spawn_local_as(TaskName::Type(std::any::type_name::<F>()), noted(note, future)))
+        self.insert(key, spawn_local_as(TaskName::Type(std::any::type_name::<F>), noted(note, future)))
     }
 
     fn note(&mut self) -> Note {
@@ -193,9 +193,7 @@ impl<T> Drop for JoinSet<T> {
 }
 
 /// The future, which tells the set when it is over.
-fn noted<F: Future>(note: Note, future: F) -> impl Future<Output = F::Output> {
-    async move {
-        let _note = note;
-        future.await
-    }
+async fn noted<F: Future>(note: Note, future: F) -> F::Output {
+    let _note = note;
+    future.await
 }

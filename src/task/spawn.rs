@@ -5,11 +5,14 @@ use super::point::mark_in;
 use crate::choice::Label;
 use crate::runtime::current;
 use crate::runtime::tasks::{Boxed, NewTask, Stage, TaskId, TaskName};
+use crate::runtime::waker::WakeId;
 use crate::runtime::world::World;
 use std::future::Future;
 use std::sync::Arc;
 
 const SPAWN: Label = Label::new("task.spawn");
+/// The name of a host's first task: its path is the host's name alone.
+const MAIN: &str = "main";
 
 /// Spawns a task on the host of the running one; its name is that of the future's type.
 ///
@@ -21,7 +24,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    spawn_as(TaskName::Type(std::any::type_name::<F>()), future)
+    spawn_as(TaskName::Type(std::any::type_name::<F>), future)
 }
 
 /// Spawns a task under a name that paths, tapes and stories use.
@@ -34,7 +37,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    spawn_as(TaskName::Given(name.into()), future)
+    spawn_as(TaskName::Given(Box::new(name.into())), future)
 }
 
 /// Spawns a task that need not be `Send`. Outside a simulation it needs tokio's `LocalSet`.
@@ -47,7 +50,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    spawn_local_as(TaskName::Type(std::any::type_name::<F>()), future)
+    spawn_local_as(TaskName::Type(std::any::type_name::<F>), future)
 }
 
 #[track_caller]
@@ -83,13 +86,8 @@ where
     if !current::is_simulated() {
         return Err(future);
     }
-    let boxed: Boxed = Box::pin(Stage::Running { future });
-    let (epoch, spawned) = current::with(|world| {
-        mark_in(world, SPAWN, SPAWN.hash());
-        (world.epoch, child(world, name, boxed))
-    });
-    Ok(match spawned {
-        Ok(id) => JoinHandle::simulated(epoch, id),
+    Ok(match begin(name, Box::pin(Stage::Running { future })) {
+        Ok(task) => JoinHandle::simulated(task),
         // A closing world takes no tasks; the future is dropped here, with nothing borrowed.
         Err(boxed) => {
             drop(boxed);
@@ -98,30 +96,25 @@ where
     })
 }
 
-fn child(world: &mut World, name: TaskName, boxed: Boxed) -> Result<TaskId, Boxed> {
-    let Some(parent) = world.running else {
-        return world.spawn(NewTask {
-            host: 0,
-            parent: None,
-            name,
-            boxed,
-            handle: true,
-            required: false,
-            daemon: false,
-        });
-    };
-    let parent = world.tasks.peek(parent);
-    let (host, serial, daemon) = (parent.host, parent.serial, parent.daemon);
-    world.spawn(NewTask { host, parent: Some(serial), name, boxed, handle: true, required: false, daemon })
+/// Spawns a child of the running task; its world and its id. One function for all types of future.
+fn begin(name: TaskName, boxed: Boxed) -> Result<WakeId, Boxed> {
+    current::with(|world| {
+        mark_in(world, SPAWN, SPAWN.hash());
+        let parent = world.running.map(|parent| world.tasks.peek(parent));
+        let (host, daemon, parent) =
+            parent.map_or((0, false, None), |parent| (parent.host, parent.daemon, Some(parent.serial)));
+        let id = world.spawn(NewTask { host, parent, name, boxed, handle: true, required: false, daemon })?;
+        Ok(WakeId::new(world.epoch, id.generation, id.slot))
+    })
 }
 
 /// A root task of a host: what [`crate::Sim`] spawns.
-pub(crate) fn root<F>(world: &mut World, host: u16, name: Arc<str>, future: F, daemon: bool) -> TaskId
+pub(crate) fn root<F>(world: &mut World, host: u16, future: F, daemon: bool) -> TaskId
 where
     F: Future<Output = ()> + 'static,
 {
     let boxed: Boxed = Box::pin(Stage::Running { future });
-    let name = TaskName::Given(name);
+    let name = TaskName::Type(|| MAIN);
     let task = NewTask { host, parent: None, name, boxed, handle: false, required: !daemon, daemon };
     let Ok(id) = world.spawn(task) else { unreachable!("a simulation that is being set up takes tasks") };
     id

@@ -143,6 +143,7 @@ impl SystemTime {
     }
 
     /// As the standard library's type.
+    #[expect(clippy::disallowed_types, reason = "this is the way out")]
     pub fn into_std(self) -> std::time::SystemTime {
         std::time::SystemTime::UNIX_EPOCH + Duration::from_nanos(self.nanos)
     }

@@ -1,9 +1,12 @@
 //! The one test binary.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[cfg(feature = "cli")]
+mod cli;
 mod core;
 mod graph;
 mod props;
 mod readme;
+mod scenarios;
 mod sync;
 mod tidy;

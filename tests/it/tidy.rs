@@ -131,7 +131,7 @@ fn functions_are_short() {
                 continue;
             }
             let closes = |line: &&str| line.trim_end() == format!("{}}}", " ".repeat(indent));
-            let length = lines[start..].iter().position(|line| closes(line)).unwrap_or(0) + 1;
+            let length = lines[start..].iter().position(closes).unwrap_or(0) + 1;
             if length > FUNCTION_LINES_MAX {
                 problems.push(format!(
                     "{}:{}: {length} lines, at most {FUNCTION_LINES_MAX}",

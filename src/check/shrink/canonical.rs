@@ -1,18 +1,22 @@
-//! The first of its shape: two seeds that meet one bug by deviations at the same sites end in the same tape.
+//! The first of its shape: two seeds that meet one bug by deviations of the same sorts end in the same tape.
 //!
-//! Of all runs that deviate at the sites of a shrunk tape, and no oftener there, the first that fails in the same way
-//! is taken, fewer deviations first. The enumeration is done once per shape and kept for the other seeds of a sweep.
+//! Of all runs that deviate as a shrunk tape does, and no oftener, the first that fails in the same way is taken, fewer
+//! deviations first. A turn that is overtaken and a yield at a scheduling point are of one sort; every other site is a
+//! sort of its own, so that two faults that break one property stay two failures. The enumeration is done once per
+//! shape and kept for the other seeds of a sweep.
 
 use super::Shrinker;
 use crate::choice::enumerate::{Enumerator, Shape, StepsSource};
-use crate::choice::hash_bytes;
-use crate::choice::tape::Tape;
-use std::collections::BTreeMap;
+use crate::choice::tape::{Tape, TapeSource};
+use crate::choice::{Ask, Names, Ready, Source, hash_bytes};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs that one enumeration may take.
 const RUNS_MAX: u64 = 20_000;
-/// Deviations beyond which a shape is not enumerated.
-const DEVIATIONS_MAX: u64 = 3;
+/// Polls that one enumeration may take.
+const STEPS_MAX: u64 = 4_000_000;
+/// Deviations that an enumeration goes up to.
+const DEPTH_MAX: u64 = 3;
 
 /// What enumerations of a sweep have found, by kind, property and shape.
 #[derive(Debug, Default)]
@@ -22,34 +26,79 @@ pub struct Canonical {
 
 /// The first failing tape of the same shape, or the tape itself.
 pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical: &mut Canonical) -> Tape {
-    if tape.is_empty() || tape.deviations() > DEVIATIONS_MAX {
+    if tape.is_empty() {
         return tape;
     }
-    let shape = shape(&tape);
-    let key = (format!("{:?}", shrinker.end.signature()), shape.clone());
-    let found = match canonical.found.get(&key) {
-        Some(found) => found.clone(),
-        None => {
-            let found = enumerate(shrinker, &shape, tape.deviations());
-            canonical.found.insert(key, found.clone());
-            found
+    let yields = yields(shrinker, &tape);
+    for shape in [shape(&tape, Some(&yields)), shape(&tape, None)] {
+        let key = (format!("{:?}", shrinker.end.signature()), shape.clone());
+        let found = match canonical.found.get(&key) {
+            Some(found) => found.clone(),
+            None => {
+                let found = enumerate(shrinker, &shape, tape.deviations().min(DEPTH_MAX));
+                canonical.found.insert(key, found.clone());
+                found
+            }
+        };
+        if let Some(first) = found.filter(|first| first.deviations() <= tape.deviations()) {
+            return first;
         }
-    };
-    found.filter(|first| first.deviations() <= tape.deviations()).unwrap_or(tape)
+    }
+    tape
 }
 
-fn shape(tape: &Tape) -> Shape {
+/// The shape of a tape; with `yields`, the sites whose deviations belong to the schedule.
+fn shape(tape: &Tape, yields: Option<&BTreeSet<String>>) -> Shape {
     let picks: usize = tape.schedule.iter().map(|entry| entry.by.len()).sum();
-    let mut sites = BTreeMap::new();
+    let mut shape = Shape { schedule: picks as u32, yields: yields.is_some(), sites: BTreeMap::new() };
     for deviation in &tape.choice {
-        *sites.entry(hash_bytes(deviation.site.as_bytes())).or_insert(0) += 1;
+        if yields.is_some_and(|yields| yields.contains(&deviation.site)) {
+            shape.schedule += 1;
+        } else {
+            *shape.sites.entry(hash_bytes(deviation.site.as_bytes())).or_insert(0) += 1;
+        }
     }
-    Shape { picks: picks as u32, sites }
+    shape
+}
+
+/// The sites of a tape's run that are scheduling points.
+fn yields(shrinker: &mut Shrinker<'_>, tape: &Tape) -> BTreeSet<String> {
+    shrinker.runs += 1;
+    let source = YieldSites { tape: TapeSource::new(tape), sites: BTreeSet::new() };
+    shrinker.check.run_with(source, shrinker.program).1.sites
+}
+
+/// Plays a tape and notes which sites are scheduling points.
+struct YieldSites {
+    tape: TapeSource,
+    sites: BTreeSet<String>,
+}
+
+impl Source for YieldSites {
+    fn choose(&mut self, ask: &Ask<'_>) -> u64 {
+        if ask.is_yield() && !self.sites.contains(ask.label.name()) {
+            self.sites.insert(ask.label.name().to_owned());
+        }
+        self.tape.choose(ask)
+    }
+
+    fn pick(&mut self, ready: &Ready, names: Option<&Names>) -> usize {
+        self.tape.pick(ready, names)
+    }
+
+    fn needs_names(&self) -> bool {
+        true
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
 }
 
 fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64) -> Option<Tape> {
     let mut enumerator = Enumerator::new(depth as usize);
-    let limit = shrinker.runs + RUNS_MAX;
+    let runs_max = shrinker.runs + RUNS_MAX;
+    let mut steps = 0;
     while let Some(next) = enumerator.advance() {
         shrinker.runs += 1;
         let source = StepsSource::shaped(next.steps.clone(), shape.clone());
@@ -57,7 +106,8 @@ fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64) -> Option<T
         if !next.seen && shrinker.fails(&run) {
             return Some(shrinker.check.record_steps(&next.steps, shrinker.program).tape);
         }
-        if shrinker.runs >= limit {
+        steps += run.steps;
+        if shrinker.runs >= runs_max || steps >= STEPS_MAX {
             return None;
         }
         enumerator.ran(asked);

@@ -37,23 +37,48 @@ pub(super) fn minimize(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
     best
 }
 
-/// Lowers each value to the least that still fails.
+/// Lowers each value to the least that still fails, as far as failing is a matter of size.
 pub(super) fn lower(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
-    for index in 0..best.choice.len() {
-        let Some(value) = best.choice.get(index).map(|deviation| deviation.option) else {
-            break;
-        };
-        let lower =
-            landmarks(value.saturating_add(1)).into_iter().filter(|option| (1..value).contains(option));
-        for option in lower {
-            let mut candidate = best.clone();
-            candidate.choice[index].option = option;
-            let recorded = shrinker.attempt(&candidate).filter(|tape| tape.deviations() <= best.deviations());
-            if let Some(recorded) = recorded {
-                best = recorded;
+    let mut index = 0;
+    while index < best.choice.len() {
+        best = lower_one(shrinker, best, index);
+        index += 1;
+    }
+    best
+}
+
+/// The least landmark that fails, and then halves of the way down to the greatest that does not.
+fn lower_one(shrinker: &mut Shrinker<'_>, mut best: Tape, index: usize) -> Tape {
+    let value = best.choice[index].option;
+    let mut passing = 0;
+    let landmarks = landmarks(value.saturating_add(1));
+    for option in landmarks.into_iter().filter(|option| (1..value).contains(option)) {
+        match with_value(shrinker, &best, index, option) {
+            Some(lowered) => {
+                best = lowered;
                 break;
             }
+            None => passing = option,
+        }
+    }
+    while let Some(failing) = best.choice.get(index).map(|deviation| deviation.option)
+        && failing.saturating_sub(passing) > 1
+    {
+        let middle = passing + (failing - passing) / 2;
+        match with_value(shrinker, &best, index, middle) {
+            Some(lowered) => best = lowered,
+            None => passing = middle,
         }
     }
     best
+}
+
+/// The recorded tape with this value there, if it still fails, deviates no oftener and is lower.
+fn with_value(shrinker: &mut Shrinker<'_>, best: &Tape, index: usize, option: u64) -> Option<Tape> {
+    let mut candidate = best.clone();
+    candidate.choice[index].option = option;
+    let recorded = shrinker.attempt(&candidate)?;
+    let fewer = recorded.deviations() < best.deviations();
+    let lower = recorded.choice.get(index).is_some_and(|deviation| deviation.option <= option);
+    (fewer || (lower && recorded.deviations() == best.deviations())).then_some(recorded)
 }

@@ -1,8 +1,8 @@
 //! Shrinking: from the tape of a failing run to the few deviations that matter.
 //!
 //! Rules taken from the failing run come first, single and in pairs, each run from the baseline and recorded as an
-//! ordinary tape; then delta debugging, lowering of values, and the first run of an enumeration that has the same
-//! shape. What counts as failing is the same kind and property. The result is 1-minimal.
+//! ordinary tape; then delta debugging, the first run of an enumeration that has the same shape, and the lowering of
+//! values. What counts as failing is the same kind and property. The result is 1-minimal.
 
 mod canonical;
 mod elements;
@@ -49,11 +49,22 @@ impl Shrinker<'_> {
         let Some(baseline) = self.attempt(&Tape::default()) else {
             let ruled = rules::shrink(self, failing);
             let reduced = elements::reduce(self, ruled);
-            let lowered = elements::lower(self, reduced);
-            let first = canonical::first_of_shape(self, lowered, canonical);
-            return elements::minimize(self, first);
+            let first = canonical::first_of_shape(self, reduced, canonical);
+            return self.least(first);
         };
         baseline
+    }
+
+    /// Removes what can go and lowers what can be lower, until neither changes anything.
+    fn least(&mut self, mut best: Tape) -> Tape {
+        loop {
+            let lowered = elements::lower(self, best.clone());
+            let least = elements::minimize(self, lowered);
+            if least == best {
+                return best;
+            }
+            best = least;
+        }
     }
 
     /// The recorded tape of a candidate, if it fails in the same way.

@@ -13,6 +13,7 @@ impl World {
         self.choose_for(self.running, label, object, arity, weights)
     }
 
+    #[inline]
     pub(super) fn choose_for(
         &mut self,
         who: Option<u32>,
@@ -93,7 +94,15 @@ impl World {
     }
 
     /// Hears that the running task is about to touch a shared object.
+    #[inline]
     pub(crate) fn access(&mut self, object: u64, access: Access) {
+        if self.watches || self.listens {
+            self.note_access(object, access);
+        }
+    }
+
+    #[cold]
+    fn note_access(&mut self, object: u64, access: Access) {
         if self.watches && access == Access::Write && !self.touched.contains(&object) {
             self.touched.push(object);
         }

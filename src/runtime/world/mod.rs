@@ -55,10 +55,13 @@ pub(crate) struct Config {
     pub(crate) checkpoints: bool,
 }
 
+/// What an observer does with a record at a virtual time; an error breaks its property.
+pub(crate) type Observe = Box<dyn FnMut(&dyn Any, u64) -> Result<(), String>>;
+
 /// Something that waits for emitted records: a property's fold.
 pub(crate) struct Observer {
     pub(crate) property: &'static str,
-    pub(crate) observe: Box<dyn FnMut(&dyn Any, u64) -> Result<(), String>>,
+    pub(crate) observe: Observe,
 }
 
 /// A broken property.

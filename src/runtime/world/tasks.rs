@@ -12,30 +12,33 @@ use std::task::Waker;
 
 impl World {
     /// Begins a task; the id of its slot. The box comes back when the world is closing or frozen.
+    #[inline(always)]
     pub(crate) fn spawn(&mut self, new: NewTask) -> Result<TaskId, Boxed> {
         if self.closing || self.frozen.is_some() {
             return Err(new.boxed);
         }
-        let (host, parent_serial, required) = (new.host, new.parent, new.required);
-        let segment = self.names.is_some().then(|| new.name.segment().to_owned());
+        let (host, parent, required) = (new.host, new.parent, new.required);
         let id = self.tasks.insert(new);
+        let task = self.tasks.at(id.slot);
+        task.queued = true;
+        let serial = task.serial;
         self.required_left += u32::from(required);
-        let serial = self.tasks.at(id.slot).serial;
         self.digests.event(1 << 62 | u64::from(serial));
         self.progress_at = self.now;
-        if let Some(segment) = segment {
-            self.name_task(id.slot, host, &segment);
+        if self.names.is_some() {
+            self.name_task(id.slot, host);
         }
         if self.listens {
-            self.notice(Notice::Spawned { task: serial, parent: parent_serial });
+            self.notice(Notice::Spawned { task: serial, parent });
         }
-        self.tasks.at(id.slot).queued = true;
         self.ready.push(id.slot, serial);
         Ok(id)
     }
 
     #[cold]
-    pub(super) fn name_task(&mut self, slot: u32, host: u16, segment: &str) {
+    pub(super) fn name_task(&mut self, slot: u32, host: u16) {
+        let segment = self.tasks.at(slot).name.segment().to_owned();
+        let segment = segment.as_str();
         let running = self.running;
         let host = self.hosts[usize::from(host)].clone();
         let Some(names) = &mut self.names else { return };
@@ -168,6 +171,7 @@ impl World {
     }
 
     /// A panic was seen by a join.
+    #[cold]
     pub(crate) fn observed(&mut self, id: TaskId) {
         self.unjoined_panics.retain(|(task, _, _)| *task != id);
     }

@@ -103,7 +103,7 @@ impl World {
 
     /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller. `boxed` holds
     /// the output, or the payload of a panic.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn ended(&mut self, slot: u32, boxed: Option<Boxed>, ending: Ending) -> Leftovers {
         self.running = None;
         self.progress_at = self.now;

@@ -4,4 +4,7 @@ mod abuse;
 mod ends;
 mod hangs;
 mod places;
+mod programs;
+mod replay;
+mod shrinking;
 mod sweeps;

@@ -45,8 +45,7 @@ async fn follow(script: Script, first: &[&'static str]) -> Vec<&'static str> {
     assert_eq!(queue.drain(&Stop::never()).await, Ok(()));
     assert_eq!(queue.infos().len(), ended.lock().expect("nobody panics").len(), "all are traced");
     assert_eq!(queue.unstarted(), Vec::<&str>::new());
-    let ended = ended.lock().expect("nobody panics").clone();
-    ended
+    ended.lock().expect("nobody panics").clone()
 }
 
 fn check(
@@ -232,8 +231,7 @@ fn ranks_come_before_age() {
             async { Ok::<(), Failed>(()) }
         };
         queue.run(&Stop::never(), op).await.expect("nothing fails");
-        let order = order.lock().expect("nobody panics").clone();
-        order
+        order.lock().expect("nobody panics").clone()
     });
     assert_eq!(seen.value, ["urgent", "first", "second", "low"]);
 }

@@ -4,19 +4,18 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 
+use fatum::Sim;
 use fatum::choice::tape::Tape;
 use fatum::fault::FaultPlan;
 use fatum::runtime::{End, LeakPolicy};
 use fatum::systems::graph::{GraphEvent, GraphProperties, Punctuality, Violation};
 use fatum::time::Duration;
-use fatum::{Run, Sim};
 
 /// What a run gave back and recorded; virtual times in nanoseconds.
 pub(crate) struct Observed<T> {
     pub(crate) value: T,
     pub(crate) events: Vec<(u64, GraphEvent)>,
     pub(crate) took: Duration,
-    pub(crate) run: Run,
 }
 
 impl<T> Observed<T> {
@@ -85,5 +84,5 @@ where
     let (value, took) = value.unwrap_or_else(|| panic!("the body did not end: {:?}", run.end));
     assert_eq!(run.end, End::Passed);
     let events = events.borrow().clone();
-    Observed { value, events, took, run }
+    Observed { value, events, took }
 }

@@ -55,7 +55,7 @@ fn numbers_come_in_the_order_of_first_use_or_creation() {
             drop(first.try_lock());
             drop(second.lock().await);
             inside.notified().await;
-            drop(unused);
+            let _unused = unused;
         });
     };
     let expected = [1, 2, 3, 2, 1].map(|object| (object, Access::Write));

@@ -51,8 +51,7 @@ fn both_branches_win_and_a_seed_repeats() {
         });
         let run = sim.finish();
         assert!(run.sites.iter().any(|site| site.site == "select" && site.asked == 1));
-        let won = *won.lock().unwrap();
-        won
+        *won.lock().unwrap()
     };
     let winners: Vec<i32> = (0..50).map(winner).collect();
     assert_eq!(winners.iter().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1, 2]));

@@ -39,8 +39,7 @@ async fn order(mut waits: Waits<'_>, act: impl FnOnce()) -> Vec<usize> {
     }
     order.lock().unwrap().clear();
     act();
-    let order = order.lock().unwrap().clone();
-    order
+    order.lock().unwrap().clone()
 }
 
 /// Twelve waits wake, in an order that a seed repeats.
@@ -80,7 +79,7 @@ fn changes_of_a_watch_wake_in_one_order() {
 fn a_barrier_wakes_in_one_order() {
     repeats(|| async {
         let barrier = Barrier::new(13);
-        let waits: Waits<'_> = (0..12).map(|_| Box::pin(async { drop(barrier.wait().await) }) as _).collect();
+        let waits: Waits<'_> = (0..12).map(|_| Box::pin(async { _ = barrier.wait().await }) as _).collect();
         order(waits, || while super::poll(barrier.wait()).is_pending() {}).await
     });
 }

@@ -33,7 +33,7 @@ pub(super) fn contention(sim: &mut Sim) {
 #[test]
 fn outside_it_is_tokios() {
     let (sender, mut receiver) = watch::channel(0);
-    assert_eq!(receiver.has_changed().unwrap(), false);
+    assert!(!receiver.has_changed().unwrap());
     assert!(poll(receiver.changed()).is_pending());
     sender.send(1).unwrap();
     assert!(receiver.has_changed().unwrap() && receiver.borrow().has_changed());
@@ -128,6 +128,16 @@ fn a_condition_is_asked_once_a_value() {
         sleep(Duration::from_secs(1)).await;
         sender.send(2).unwrap();
         assert_eq!(waiting.await.unwrap(), (2, false));
+    });
+}
+
+#[test]
+fn a_value_that_fulfils_the_condition_at_once_counts_as_seen() {
+    simulate(|| async {
+        let (sender, mut receiver) = watch::channel(0);
+        sender.send(1).unwrap();
+        assert!(receiver.wait_for(|value| *value == 1).await.unwrap().has_changed());
+        assert!(!receiver.has_changed().unwrap());
     });
 }
 

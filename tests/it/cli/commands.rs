@@ -1,0 +1,142 @@
+//! What each command does when all is well.
+
+use super::{Place, VIOLATED, scenario};
+
+#[test]
+fn check_passes_when_all_is_as_expected() {
+    let place = Place::new("as-expected");
+    place.write("scenarios/good.toml", scenario("correct", "\"passed\""));
+    place.write("scenarios/bugs/bad.toml", scenario("queued-vanish", VIOLATED));
+    let said = place.fatum("check");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("scenarios/bugs/bad.toml: violated conservation, as expected, in "));
+    assert!(said.stdout.contains("  repeat it: fatum replay fatum-failures/"), "{}", said.stdout);
+    assert!(said.stdout.ends_with("2 scenarios, 400 runs: all as expected\n"), "{}", said.stdout);
+    assert_eq!(said.stderr.lines().count(), 2, "{}", said.stderr);
+    assert!(said.stderr.starts_with("[1/2] scenarios/bugs/bad.toml: 200 runs, violated conservation"));
+}
+
+#[test]
+fn check_fails_when_a_bug_is_not_expected() {
+    let place = Place::new("unexpected");
+    place.write("scenarios/bad.toml", scenario("queued-vanish", "\"passed\""));
+    let said = place.fatum("check");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    for part in
+        ["violated conservation, expected passed", "FAILED after", "repeat it: fatum replay", "NO: passed"]
+    {
+        assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn check_fails_when_an_expected_bug_is_not_found() {
+    let place = Place::new("not-found");
+    place.write("scenarios/good.toml", scenario("correct", VIOLATED));
+    let said = place.fatum("check");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("passed, expected violated conservation"), "{}", said.stdout);
+}
+
+#[test]
+fn check_fails_when_a_bug_breaks_another_property() {
+    let place = Place::new("other-property");
+    let expect = r#"{ kind = "violated", property = "liveness" }"#;
+    place.write("scenarios/bad.toml", scenario("queued-vanish", expect));
+    let said = place.fatum("check");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("violated conservation, expected violated liveness"), "{}", said.stdout);
+}
+
+#[test]
+fn check_fails_when_a_place_is_never_reached() {
+    let place = Place::new("uncovered");
+    let text = scenario("correct", "\"passed\"").replace("run-complete", "action-abandoned");
+    place.write("scenarios/good.toml", text);
+    let said = place.fatum("check");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("never met in 200 runs: action-abandoned"), "{}", said.stdout);
+}
+
+#[test]
+fn check_tells_choice_points_on_demand() {
+    let place = Place::new("verbose");
+    let rule = "[[faults.rule]]\nkind = \"late-timer\"\nprobability = 0.5\nfrom = \"1h\"\n\n[properties]";
+    place.write("s.toml", scenario("correct", "\"passed\"").replace("[properties]", rule));
+    let said = place.fatum("check s.toml -v");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    for part in ["s.toml: choice points", "schedule", "action.run", "timer.late"] {
+        assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn check_sweeps_for_a_time_in_shards_and_exhaustively() {
+    let place = Place::new("bounds");
+    place.write("s.toml", scenario("correct", "\"passed\""));
+    for (flags, runs) in [
+        ("--runs 40", "1 scenario, 40 runs"),
+        ("--runs 128 --shard 1/2", "1 scenario, 64 runs"),
+        ("--exhaustive 0", "1 scenario, 1 runs"),
+        ("--for 200ms", "all as expected"),
+        ("--strategy oldest-first --runs 120", "120 runs"),
+    ] {
+        let said = place.fatum(&format!("check s.toml {flags}"));
+        assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+        assert!(said.stdout.contains(runs), "{flags}: {}", said.stdout);
+    }
+}
+
+#[test]
+fn a_random_seed_base_is_printed_and_can_be_repeated() {
+    let place = Place::new("seed-base");
+    place.write("s.toml", scenario("correct", "\"passed\""));
+    let drawn = place.fatum("check s.toml --seed-base random");
+    let seed = drawn.stderr.strip_prefix("seed base ").and_then(|rest| rest.split_once(':')).unwrap().0;
+    let again = place.fatum(&format!("check s.toml --seed-base {seed}"));
+    assert_eq!((drawn.code, again.code), (0, 0));
+    assert_eq!(drawn.stdout, again.stdout);
+}
+
+#[test]
+fn run_prints_the_trace_and_the_end_of_one_seed() {
+    let place = Place::new("run");
+    place.write("s.toml", scenario("correct", "\"passed\""));
+    let said = place.fatum("run s.toml --seed 3");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    for part in ["graph.run-started", "spawn main/worker", "\nseed 3: passed\n"] {
+        assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
+    }
+    assert_eq!(said.stdout, place.fatum("run s.toml --seed 3").stdout);
+    let lines = place.fatum("run s.toml --seed 3 --format jsonl").stdout;
+    assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{lines}");
+}
+
+#[test]
+fn list_tells_what_there_is() {
+    let place = Place::new("list");
+    place.write("scenarios/bad.toml", scenario("queued-vanish", VIOLATED));
+    let said = place.fatum("list");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    for part in ["  graph: executors", "random-walk", "scenarios/bad.toml", "violated conservation"] {
+        assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn the_example_of_a_system_is_a_scenario_that_passes() {
+    let place = Place::new("example");
+    let example = place.fatum("list --example graph");
+    place.write("scenarios/example.toml", example.stdout);
+    let said = place.fatum("check");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+}
+
+#[test]
+fn help_is_no_error() {
+    let place = Place::new("help");
+    for arguments in ["--help", "check --help", "replay --help", "--version"] {
+        let said = place.fatum(arguments);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{arguments}");
+    }
+}

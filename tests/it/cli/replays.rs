@@ -1,0 +1,98 @@
+//! The way of a failure: found, replayed, told, shrunk, kept, and met again after an edit.
+
+use super::{Place, VIOLATED, scenario};
+
+const VIOLATED_CODE: i32 = 10;
+const DIVERGED_CODE: i32 = 18;
+
+#[test]
+fn replay_repeats_the_run_and_exits_with_the_code_of_its_kind() {
+    let place = Place::new("replay");
+    place.with_failure();
+    for _ in 0..2 {
+        let said = place.fatum("replay failure.toml");
+        assert_eq!(said.code, VIOLATED_CODE, "{}{}", said.stdout, said.stderr);
+        assert!(said.stdout.contains("reproduced, the same run to the last event"), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn replay_passes_when_the_bug_is_gone() {
+    let place = Place::new("replay-fixed");
+    place.with_failure();
+    place.write("bug.toml", scenario("correct", VIOLATED));
+    let said = place.fatum("replay failure.toml");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("passes now"), "{}", said.stdout);
+}
+
+#[test]
+fn replay_of_another_failure_is_a_divergence() {
+    let place = Place::new("replay-diverged");
+    place.with_failure();
+    place.write("bug.toml", scenario("extra-worker", VIOLATED));
+    let said = place.fatum("replay failure.toml");
+    assert_eq!(said.code, DIVERGED_CODE, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("fails in another way"), "{}", said.stdout);
+}
+
+#[test]
+fn a_story_has_ten_lines_and_ends_with_what_broke() {
+    let place = Place::new("story");
+    place.with_failure();
+    let said = place.fatum("story failure.toml");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.lines().count() <= 10, "{}", said.stdout);
+    assert!(said.stdout.lines().last().unwrap().contains("property `conservation` was broken"));
+}
+
+#[test]
+fn a_trace_is_for_people_or_machines() {
+    let place = Place::new("trace");
+    place.with_failure();
+    let text = place.fatum("trace failure.toml");
+    assert_eq!(text.code, 0, "{}{}", text.stdout, text.stderr);
+    assert!(text.stdout.contains("VIOLATED conservation"), "{}", text.stdout);
+    let lines = place.fatum("trace failure.toml --format jsonl");
+    assert_eq!(lines.stdout.lines().count(), text.stdout.lines().count());
+    assert!(lines.stdout.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+}
+
+#[test]
+fn shrink_leaves_what_is_minimal() {
+    let place = Place::new("shrink");
+    place.with_failure();
+    let said = place.fatum("shrink failure.toml");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("the file says so already"), "{}", said.stdout);
+}
+
+#[test]
+fn shrink_drops_a_deviation_that_does_not_matter() {
+    let place = Place::new("shrink-more");
+    place.with_failure();
+    let more =
+        "\n[[tape.choice]]\nsite = \"task.spawn\"\nowner = \"main/worker\"\noccurrence = 1\noption = 1\n";
+    place.write("more.toml", place.read("failure.toml") + more);
+    let said = place.fatum("shrink more.toml");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let saved = said.stdout.lines().find_map(|line| line.strip_prefix("saved to ")).unwrap();
+    let tape = |text: String| text.split_once("[tape").map(|(_, tape)| tape.to_owned()).unwrap();
+    assert_eq!(tape(place.read(saved)), tape(place.read("failure.toml")));
+}
+
+#[test]
+fn a_promoted_failure_is_replayed_first_by_every_check() {
+    let place = Place::new("promote");
+    place.with_failure();
+    let said = place.fatum("promote failure.toml");
+    assert_eq!((said.code, said.stdout.as_str()), (0, "kept as tests/regressions/failure.toml; commit it\n"));
+    assert_eq!(place.fatum("promote failure.toml").code, 0, "twice is no mistake");
+    place.write("bug.toml", scenario("queued-vanish", "\"passed\""));
+    let said = place.fatum("check bug.toml --runs 1");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("replay of tests/regressions/failure.toml: reproduced"), "{}", said.stdout);
+    place.write("bug.toml", scenario("correct", "\"passed\""));
+    let said = place.fatum("check bug.toml --runs 1");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+}

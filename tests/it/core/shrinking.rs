@@ -1,0 +1,147 @@
+//! Shrinking: nearly all failing seeds of one bug end in the same few deviations, of which none can go.
+
+use super::programs::{self, Edit, Planted};
+use fatum::check::{Canonical, Check, Program, shrink};
+use fatum::choice::tape::Tape;
+use fatum::sim::Keep;
+use fatum::{Run, Sim};
+use std::collections::BTreeMap;
+
+/// Failing seeds that are shrunk of each program.
+const SEEDS: usize = 200;
+
+fn failing(check: &Check, program: &impl Program, count: usize) -> Vec<Run> {
+    let seeds = 0..20_000;
+    let runs = seeds.map(|seed| check.run_seed(seed, program)).filter(|run| run.end.is_failure());
+    runs.take(count).collect()
+}
+
+/// The tape with the tasks of each spawn site numbered in the order in which the tape names them.
+fn renamed(tape: &Tape) -> Tape {
+    fn rename(path: &mut String, numbers: &mut BTreeMap<String, Vec<String>>) {
+        let mut renamed = String::new();
+        for segment in path.split('/') {
+            let name = segment.split('#').next().unwrap();
+            let site = numbers.entry(format!("{renamed}/{name}")).or_default();
+            let number = site.iter().position(|known| known == segment).unwrap_or_else(|| {
+                site.push(segment.to_owned());
+                site.len() - 1
+            });
+            renamed = format!("{renamed}/{name}#{number}");
+        }
+        *path = renamed;
+    }
+    let mut tape = tape.clone();
+    let mut numbers = BTreeMap::new();
+    for entry in &mut tape.schedule {
+        rename(&mut entry.task, &mut numbers);
+        entry.by.iter_mut().for_each(|by| rename(by, &mut numbers));
+    }
+    for deviation in &mut tape.choice {
+        rename(&mut deviation.owner, &mut numbers);
+    }
+    tape
+}
+
+/// All tapes with one deviation less, or with one value lower by one.
+fn weaker(tape: &Tape) -> Vec<Tape> {
+    let mut all = Vec::new();
+    for (index, entry) in tape.schedule.iter().enumerate() {
+        for by in 0..entry.by.len() {
+            let mut less = tape.clone();
+            less.schedule[index].by.remove(by);
+            less.schedule.retain(|entry| !entry.by.is_empty());
+            all.push(less);
+        }
+    }
+    for (index, deviation) in tape.choice.iter().enumerate() {
+        let mut less = tape.clone();
+        if deviation.option > 1 {
+            let mut lower = tape.clone();
+            lower.choice[index].option -= 1;
+            all.push(lower);
+        }
+        less.choice.remove(index);
+        all.push(less);
+    }
+    all
+}
+
+fn shrinks_well(planted: &Planted, edit: Edit) {
+    let (check, program) = (planted.check(), planted.edited(edit));
+    let mut canonical = Canonical::default();
+    let (mut before, mut runs) = (0, 0);
+    let mut ends: BTreeMap<Tape, usize> = BTreeMap::new();
+    for run in failing(&check, &program, SEEDS) {
+        let shrunk = shrink(&check, &program, &run, &mut canonical);
+        before += run.tape.deviations();
+        runs += shrunk.runs;
+        assert_eq!((shrunk.run.end.kind(), shrunk.run.end.property()), planted.fails);
+        assert_eq!(shrunk.run.tape, shrunk.tape, "{}: its run has the tape that is shown", planted.name);
+        assert_eq!(shrunk.run.matched.unmatched, 0, "{}", planted.name);
+        *ends.entry(shrunk.tape).or_insert(0) += 1;
+    }
+    for tape in ends.keys() {
+        for less in weaker(tape) {
+            let run = check.replay(&less, Keep::Tape, &program);
+            let same = (run.end.kind(), run.end.property()) == planted.fails;
+            assert!(!same, "{}: {less:#?} fails as well as {tape:#?}", planted.name);
+        }
+    }
+    let mut sites: BTreeMap<Tape, usize> = BTreeMap::new();
+    for (tape, count) in ends {
+        *sites.entry(renamed(&tape)).or_insert(0) += count;
+    }
+    let (commonest, count) = sites.iter().max_by_key(|(_, count)| **count).unwrap();
+    let total: usize = sites.values().sum();
+    println!(
+        "{:>20}: {:5.1} deviations before, {} after in {count} of {total} seeds, {:.0} runs a seed",
+        planted.name,
+        before as f64 / total as f64,
+        commonest.deviations(),
+        runs as f64 / total as f64,
+    );
+    assert_eq!(total, SEEDS, "{} fails often enough", planted.name);
+    assert!(count * 100 >= total * 95, "{}: {sites:#?}", planted.name);
+    assert_eq!(commonest.deviations(), planted.deviations, "{}: {commonest:#?}", planted.name);
+    finds_nothing_with_less(planted, edit);
+}
+
+/// The enumerator, up to one deviation less than the shrunk tape has, passes everywhere.
+fn finds_nothing_with_less(planted: &Planted, edit: Edit) {
+    let check = Check { exhaustive: Some(planted.deviations as usize - 1), ..planted.check() };
+    let report = check.sweep(planted.edited(edit), &|_| {}).unwrap();
+    let same =
+        |failure: &&fatum::check::Failure| (failure.end.kind(), failure.end.property()) == planted.fails;
+    assert!(report.runs > 0 && report.failures.iter().find(same).is_none(), "{}", planted.name);
+}
+
+#[test]
+fn two_hundred_failing_seeds_of_each_bug_end_in_the_same_tape() {
+    programs::ALL.iter().for_each(|planted| shrinks_well(planted, Edit::None));
+}
+
+#[test]
+fn they_do_among_a_crowd_of_other_tasks() {
+    programs::ALL.iter().for_each(|planted| shrinks_well(planted, Edit::Crowd));
+}
+
+#[test]
+fn a_value_is_lowered_to_the_least_that_fails() {
+    let planted = programs::planted("large_draw");
+    let (check, program) = (planted.check(), planted.as_is());
+    for run in failing(&check, &program, 20) {
+        let shrunk = shrink(&check, &program, &run, &mut Canonical::default());
+        assert_eq!(shrunk.tape.choice.len(), 1);
+        assert_eq!(shrunk.tape.choice[0].option, 300);
+    }
+}
+
+#[test]
+fn a_program_that_always_fails_shrinks_to_the_baseline() {
+    let check = super::sweeps::quiet("always");
+    let program = |sim: &mut Sim| sim.run(async { Err::<(), _>("always") });
+    let run = check.run_seed(7, program);
+    let shrunk = shrink(&check, &program, &run, &mut Canonical::default());
+    assert!(shrunk.tape.is_empty());
+}
