@@ -7,7 +7,7 @@ use super::{Ask, Names, Ready, Source, landmarks};
 use std::collections::BTreeMap;
 
 /// A deviation by position: the n-th choice of the run, counted from 0, is `option`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step {
     /// Which choice of the run.
     pub position: u64,

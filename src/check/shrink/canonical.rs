@@ -6,6 +6,7 @@
 //! shape and kept for the other seeds of a sweep.
 
 use super::Shrinker;
+use super::earlier::earlier;
 use crate::choice::enumerate::{Enumerator, Shape, StepsSource};
 use crate::choice::tape::{Tape, TapeSource};
 use crate::choice::{Ask, Names, Ready, Source, hash_bytes};
@@ -24,7 +25,7 @@ pub struct Canonical {
     found: BTreeMap<(String, Shape), Option<Tape>>,
 }
 
-/// The first failing tape of the same shape, or the tape itself.
+/// The first failing tape of the same shape, or the tape with each deviation where it first matters.
 pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical: &mut Canonical) -> Tape {
     if tape.is_empty() {
         return tape;
@@ -44,7 +45,7 @@ pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical:
             return first;
         }
     }
-    tape
+    earlier(shrinker, tape)
 }
 
 /// The shape of a tape; with `yields`, the sites whose deviations belong to the schedule.

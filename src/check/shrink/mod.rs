@@ -5,6 +5,7 @@
 //! values. What counts as failing is the same kind and property. The result is 1-minimal.
 
 mod canonical;
+mod earlier;
 mod elements;
 mod rules;
 

@@ -8,3 +8,4 @@ mod programs;
 mod replay;
 mod shrinking;
 mod sweeps;
+mod worlds;

@@ -7,9 +7,6 @@ use fatum::sim::Keep;
 use fatum::{Run, Sim};
 use std::collections::BTreeMap;
 
-/// Failing seeds that are shrunk of each program.
-const SEEDS: usize = 200;
-
 fn failing(check: &Check, program: &impl Program, count: usize) -> Vec<Run> {
     let seeds = 0..20_000;
     let runs = seeds.map(|seed| check.run_seed(seed, program)).filter(|run| run.end.is_failure());
@@ -67,12 +64,13 @@ fn weaker(tape: &Tape) -> Vec<Tape> {
     all
 }
 
-fn shrinks_well(planted: &Planted, edit: Edit) {
+/// Shrinks the first failing seeds, as many as told.
+fn shrinks_well(planted: &Planted, edit: Edit, seeds: usize) {
     let (check, program) = (planted.check(), planted.edited(edit));
     let mut canonical = Canonical::default();
     let (mut before, mut runs) = (0, 0);
     let mut ends: BTreeMap<Tape, usize> = BTreeMap::new();
-    for run in failing(&check, &program, SEEDS) {
+    for run in failing(&check, &program, seeds) {
         let shrunk = shrink(&check, &program, &run, &mut canonical);
         before += run.tape.deviations();
         runs += shrunk.runs;
@@ -101,10 +99,13 @@ fn shrinks_well(planted: &Planted, edit: Edit) {
         commonest.deviations(),
         runs as f64 / total as f64,
     );
-    assert_eq!(total, SEEDS, "{} fails often enough", planted.name);
+    assert_eq!(total, seeds, "{} fails often enough", planted.name);
     assert!(count * 100 >= total * 95, "{}: {sites:#?}", planted.name);
     assert_eq!(commonest.deviations(), planted.deviations, "{}: {commonest:#?}", planted.name);
-    finds_nothing_with_less(planted, edit);
+    // In a crowd, pairs and triples are too many to try all.
+    if edit != Edit::Crowd || planted.deviations < 3 {
+        finds_nothing_with_less(planted, edit);
+    }
 }
 
 /// The enumerator, up to one deviation less than the shrunk tape has, passes everywhere.
@@ -118,12 +119,12 @@ fn finds_nothing_with_less(planted: &Planted, edit: Edit) {
 
 #[test]
 fn two_hundred_failing_seeds_of_each_bug_end_in_the_same_tape() {
-    programs::ALL.iter().for_each(|planted| shrinks_well(planted, Edit::None));
+    programs::ALL.iter().for_each(|planted| shrinks_well(planted, Edit::None, 200));
 }
 
 #[test]
 fn they_do_among_a_crowd_of_other_tasks() {
-    programs::ALL.iter().for_each(|planted| shrinks_well(planted, Edit::Crowd));
+    programs::ALL.iter().for_each(|planted| shrinks_well(planted, Edit::Crowd, 40));
 }
 
 #[test]

@@ -1,0 +1,298 @@
+//! Several worlds on one thread, wakers that are not the world's own, slots used again, worlds inside tokio.
+
+use super::abuse::{Facts, SEEDS, chaotic, facts, mixed, mixture, repeats_and_passes, run_one};
+use fatum::runtime::{End, LeakPolicy};
+use fatum::sim::Keep;
+use fatum::time::{Duration, sleep};
+use fatum::{Sim, event, rand, task};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+// Several worlds on one thread.
+
+fn setup(seed: u64, program: impl Fn(&mut Sim)) -> Sim {
+    let mut sim = Sim::builder().seed(seed).leaks(LeakPolicy::Allow).build();
+    program(&mut sim);
+    sim
+}
+
+fn busy(sim: &mut Sim) {
+    mixture(sim);
+    sim.run(async {
+        task::spawn(chaotic(3, Arc::default()));
+        sleep(Duration::from_millis(7)).await;
+    });
+}
+
+#[test]
+fn two_sims_interleaved_by_hand_are_the_two_alone() {
+    for seed in 0..SEEDS {
+        let alone = [(seed, mixture as fn(&mut Sim)), (seed + 1, busy)]
+            .map(|(seed, program)| facts(&setup(seed, program).finish()));
+        let (mut first, mut second) = (setup(seed, mixture), setup(seed + 1, busy));
+        let mut going = [true, true];
+        while going != [false, false] {
+            going = [first.step(), second.step()];
+        }
+        assert_eq!([facts(&first.finish()), facts(&second.finish())], alone, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_run_in_pieces_is_the_run_in_one() {
+    for seed in 0..SEEDS {
+        let whole = facts(&setup(seed, busy).finish());
+        let mut by_time = setup(seed, busy);
+        for _ in 0..20 {
+            by_time.run_for(Duration::from_micros(700));
+        }
+        assert_eq!(facts(&by_time.finish()), whole, "seed {seed}");
+        let mut by_condition = setup(seed, busy);
+        by_condition.run_until(|| fatum::time::Instant::now().since_start() >= Duration::from_millis(3));
+        assert_eq!(facts(&by_condition.finish()), whole, "seed {seed}");
+    }
+}
+
+#[test]
+fn steps_end_where_nothing_can_happen_any_more() {
+    let mut empty = Sim::new(1);
+    assert!(!empty.step());
+    let mut daemon = Sim::new(1);
+    daemon.host("d").daemon().run(|_| async { pending::<()>().await });
+    let steps = (0..10).take_while(|_| daemon.step()).count();
+    assert_eq!(steps, 1);
+    assert_eq!(daemon.finish().end, End::Passed);
+}
+
+#[test]
+fn a_sim_run_inside_a_task_of_another_disturbs_neither() {
+    let inner: Vec<Facts> = (0..SEEDS).map(mixed).collect();
+    let inner = Rc::new(inner);
+    repeats_and_passes(|sim| {
+        let inner = inner.clone();
+        busy(sim);
+        sim.run(async move {
+            for seed in 0..3 {
+                sleep(Duration::from_millis(1)).await;
+                assert_eq!(mixed(seed), inner[seed as usize]);
+                assert!(fatum::is_simulated());
+                task::yield_point("between").await;
+            }
+        });
+    });
+    let nested = |nests: bool| {
+        let run = run_one(3, Keep::Digests, &|sim| {
+            busy(sim);
+            sim.run(async move {
+                sleep(Duration::from_millis(1)).await;
+                if nests {
+                    mixed(5);
+                }
+            });
+        });
+        facts(&run)
+    };
+    assert_eq!(nested(true), nested(false));
+}
+
+#[test]
+fn an_inner_sim_may_wake_a_task_of_the_outer() {
+    repeats_and_passes(|sim| {
+        mixture(sim);
+        sim.run(async {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let waiting = task::spawn(async { receiver.await.unwrap() });
+            sleep(Duration::from_millis(1)).await;
+            let mut inner = Sim::new(9);
+            inner.run(async move {
+                sleep(Duration::from_secs(1)).await;
+                sender.send(7).unwrap();
+            });
+            assert_eq!(inner.finish().end, End::Passed);
+            assert_eq!(waiting.await.unwrap(), 7);
+        });
+    });
+}
+
+#[test]
+fn a_b_a_in_one_process_gives_a() {
+    for seed in 0..SEEDS {
+        let a = facts(&run_one(seed, Keep::Digests, &mixture));
+        facts(&run_one(seed, Keep::Digests, &busy));
+        assert_eq!(facts(&run_one(seed, Keep::Digests, &mixture)), a, "seed {seed}");
+    }
+}
+
+// Foreign wakers.
+
+/// Children polled each with a waker of its own, and only when that was woken.
+struct Unordered {
+    children: Vec<Option<Pin<Box<dyn Future<Output = u64>>>>>,
+    shared: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken {
+    queue: Mutex<VecDeque<usize>>,
+    parent: Mutex<Option<Waker>>,
+}
+
+struct ChildWaker {
+    index: usize,
+    shared: Arc<Woken>,
+}
+
+impl Wake for ChildWaker {
+    fn wake(self: Arc<Self>) {
+        self.shared.queue.lock().unwrap().push_back(self.index);
+        let parent = self.shared.parent.lock().unwrap().clone();
+        if let Some(parent) = parent {
+            parent.wake();
+        }
+    }
+}
+
+impl Unordered {
+    fn new(children: Vec<Pin<Box<dyn Future<Output = u64>>>>) -> Unordered {
+        let shared = Arc::new(Woken::default());
+        shared.queue.lock().unwrap().extend(0..children.len());
+        Unordered { children: children.into_iter().map(Some).collect(), shared }
+    }
+
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<u64>> {
+        *self.shared.parent.lock().unwrap() = Some(context.waker().clone());
+        loop {
+            let next = self.shared.queue.lock().unwrap().pop_front();
+            let Some(index) = next else { break };
+            let Some(child) = &mut self.children[index] else { continue };
+            let waker = Waker::from(Arc::new(ChildWaker { index, shared: self.shared.clone() }));
+            if let Poll::Ready(output) = child.as_mut().poll(&mut Context::from_waker(&waker)) {
+                self.children[index] = None;
+                return Poll::Ready(Some(output));
+            }
+        }
+        if self.children.iter().all(Option::is_none) { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+#[test]
+fn futures_with_wakers_of_their_own_repeat() {
+    repeats_and_passes(|sim| {
+        mixture(sim);
+        sim.run(async {
+            let lock = Arc::new(tokio::sync::Mutex::new(0u64));
+            let children = (0..6u64).map(|number| {
+                let lock = lock.clone();
+                let child = async move {
+                    sleep(Duration::from_millis(number % 3)).await;
+                    *lock.lock().await += 1;
+                    let joined = task::spawn(async move {
+                        task::yield_point("child").await;
+                        sleep(Duration::from_millis(rand::rng().below(3))).await;
+                        number
+                    });
+                    joined.await.unwrap()
+                };
+                Box::pin(child) as Pin<Box<dyn Future<Output = u64>>>
+            });
+            let mut unordered = Unordered::new(children.collect());
+            let mut sum = 0;
+            while let Some(number) = poll_fn(|context| unordered.poll_next(context)).await {
+                event!("out", number = number);
+                sum += number;
+            }
+            assert_eq!((sum, *lock.lock().await), (15, 6));
+        });
+    });
+}
+
+// Slots.
+
+#[test]
+fn a_slot_may_be_used_more_often_than_it_has_generations() {
+    let spawns = 70_000u64;
+    let run = run_one(1, Keep::Digests, &|sim| {
+        sim.run(async move {
+            let first: Rc<RefCell<Vec<Waker>>> = Rc::default();
+            for number in 0..spawns {
+                if number % 10_000 == 0 {
+                    sleep(Duration::from_nanos(1)).await;
+                }
+                let keeper = first.clone();
+                let child = task::spawn_local(async move {
+                    if number < 2 {
+                        poll_fn(|context| {
+                            keeper.borrow_mut().push(context.waker().clone());
+                            Poll::Ready(())
+                        })
+                        .await;
+                    }
+                    number
+                });
+                assert_eq!(child.await.unwrap(), number);
+            }
+            first.borrow().iter().for_each(Waker::wake_by_ref);
+        });
+    });
+    assert_eq!((run.end, u64::from(run.tasks)), (End::Passed, spawns + 1), "every child joined");
+}
+
+#[cfg(feature = "tokio")]
+mod under_tokio {
+    //! Simulations inside a tokio runtime, whose tasks have a budget of channel operations.
+
+    use super::*;
+
+    /// More operations in one poll than tokio's budget allows.
+    fn channels(sim: &mut Sim) {
+        mixture(sim);
+        sim.run(async {
+            let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+            for number in 0..1_000u64 {
+                sender.send(number).unwrap();
+            }
+            for number in 0..1_000 {
+                assert_eq!(receiver.recv().await, Some(number));
+            }
+        });
+    }
+
+    #[test]
+    fn a_check_inside_a_tokio_test_is_the_check_outside() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let check = super::super::sweeps::quiet("channels").runs(200);
+        let outside = check.sweep(channels, &|_| {}).unwrap();
+        let in_the_main = runtime.block_on(async {
+            fatum::check("channels", channels);
+            check.sweep(channels, &|_| {}).unwrap()
+        });
+        let task_check = check.clone();
+        let in_a_task = runtime.block_on(async {
+            let spawned = tokio::spawn(async move {
+                fatum::check("channels", channels);
+                task_check.sweep(channels, &|_| {}).unwrap()
+            });
+            spawned.await.unwrap()
+        });
+        for report in [in_the_main, in_a_task] {
+            assert_eq!(report.verdict, outside.verdict);
+            assert_eq!((report.steps, report.distinct_traces), (outside.steps, outside.distinct_traces));
+        }
+    }
+
+    #[test]
+    fn a_sim_driven_by_hand_inside_tokio_runs_as_outside() {
+        let alone = facts(&setup(7, channels).finish());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let in_the_main = runtime.block_on(async { facts(&setup(7, channels).finish()) });
+        assert_eq!(in_the_main, alone);
+        let in_a_task = runtime
+            .block_on(async { tokio::spawn(async { facts(&setup(7, channels).finish()) }).await.unwrap() });
+        assert_eq!(in_a_task, alone);
+    }
+}
