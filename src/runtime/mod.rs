@@ -4,7 +4,7 @@
 //! moves only when nothing is ready, and then to the next deadline; tasks made ready by one poll enter in spawn
 //! order; nothing here is random (every pick goes to the source).
 //!
-//! It does not know the facade, properties or systems; they reach it through [`current`].
+//! It does not know the facade, properties or systems; they reach it through `current`.
 
 pub(crate) mod current;
 mod end;

@@ -2,10 +2,11 @@
 
 mod abuse;
 mod ends;
+mod golden;
 mod hangs;
 mod places;
 mod programs;
 mod replay;
-mod shrinking;
+pub(crate) mod shrinking;
 mod sweeps;
 mod worlds;

@@ -1,0 +1,87 @@
+//! What a seed means: the digests of ten runs. A change that alters them makes every seed in a report of old say
+//! something else; when that is meant, the commit that alters this file says why.
+
+use fatum::check::Check;
+use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
+use fatum::runtime::LeakPolicy;
+use fatum::strategy::{Calibration, StrategyKind};
+use fatum::sync::{Mutex, mpsc};
+use fatum::time::{Duration, sleep, timeout};
+use fatum::{Sim, event, rand, task};
+use std::sync::Arc;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Seed, strategy, and the steps and tasks of the calibration.
+type Key = (u64, StrategyKind, u64, u64);
+
+const WALK: StrategyKind = StrategyKind::RandomWalk;
+const OLDEST: StrategyKind = StrategyKind::OldestFirst;
+
+/// The digests of choices and trace.
+#[rustfmt::skip]
+const GOLDEN: [(Key, u64, u64); 10] = [
+    ((0, WALK, 0, 0), 0xd0465da382b93684, 0xf7424c760865ed78),
+    ((1, WALK, 0, 0), 0x25368da3891630c4, 0x4386c78d5cf2f910),
+    ((2, WALK, 100, 5), 0x2d8fada99c5cdcc9, 0x5b5f1bc8c53e42d6),
+    ((3, WALK, 10_000, 500), 0x01b3246a86fcdcb6, 0x160c71c234883b33),
+    ((u64::MAX, WALK, 0, 0), 0xfc403bb4845fa153, 0xac6143cae90efa00),
+    ((0, OLDEST, 0, 0), 0x0397955c059b2102, 0xac7a215472e7d79e),
+    ((1, OLDEST, 0, 0), 0xdc7fa82e83df1ed6, 0xb10bfc7614b7abf2),
+    ((2, OLDEST, 100, 5), 0x497ee4e6ec972ff1, 0xc2f7e60a2cab0597),
+    ((1 << 32, WALK, 0, 0), 0xc2040a13ff9990c0, 0x2e50c55ac0c86ca7),
+    ((1 << 63, OLDEST, 7, 3), 0x466bf120b209b51f, 0x330ab662d0a1e22a),
+];
+
+/// Something of everything that asks a source: schedule, yields, faults, latencies, draws, buggify, late timers.
+fn program(sim: &mut Sim) {
+    let total = Arc::new(Mutex::new(0u64));
+    for name in ["a", "b"] {
+        let total = total.clone();
+        sim.host(name).run(move |_| async move {
+            let (sender, mut receiver) = mpsc::channel(2);
+            for number in 0..5u64 {
+                let sender = sender.clone();
+                task::spawn_named("worker", async move {
+                    sleep(MS * rand::rng().below(9) as u32).await;
+                    let failed = failpoint("disk.write").await.is_err();
+                    _ = sender.send(number + 100 * u64::from(failed)).await;
+                });
+            }
+            drop(sender);
+            let blocking = task::spawn_blocking(|| 7u64);
+            while let Ok(Some(number)) = timeout(20 * MS, receiver.recv()).await {
+                *total.lock().await += number;
+                if fatum::buggify!("skip") {
+                    task::yield_now().await;
+                }
+            }
+            event!("total", total = *total.lock().await + blocking.await.unwrap_or(0));
+        });
+    }
+}
+
+fn plan() -> FaultPlan {
+    let kinds = [FaultKind::Error, FaultKind::Slow(3 * MS), FaultKind::Hang, FaultKind::Cancel];
+    let rules = kinds.into_iter().map(|kind| FaultRule::new("disk.write", kind, 0.1));
+    rules
+        .chain([FaultRule::stall(0.05), FaultRule::late_timer(0.05)])
+        .fold(FaultPlan::none(), FaultPlan::with)
+}
+
+#[test]
+fn seeds_mean_what_they_meant() {
+    let digests = |(seed, strategy, steps, tasks): Key| {
+        let check = Check {
+            strategy,
+            calibration: Calibration { steps, tasks },
+            leaks: LeakPolicy::Allow,
+            ..super::sweeps::quiet("golden").faults(plan())
+        };
+        check.run_seed(seed, program).digests
+    };
+    let line = |key: Key, choice: u64, trace: u64| format!("{key:?}: {choice:#018x}, {trace:#018x}");
+    let found = GOLDEN.map(|(key, _, _)| line(key, digests(key).choice, digests(key).trace));
+    let expected = GOLDEN.map(|(key, choice, trace)| line(key, choice, trace));
+    assert_eq!(found, expected, "{found:#?}");
+}
