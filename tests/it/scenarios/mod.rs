@@ -1,5 +1,6 @@
 //! Scenario files as a library: systems of one's own, and the files of this repository.
 
+mod failures;
 mod own_system;
 mod planted;
 
