@@ -1,8 +1,11 @@
-//! proptest: inputs, faults and schedules are drawn together and shrunk together.
+//! proptest: inputs, graphs, faults and schedules are drawn together and shrunk together.
 
 use fatum::check::Check;
-use fatum::fault::{FaultPlan, failpoint};
-use fatum::prop::{fault_plans, schedules};
+use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
+use fatum::prop::{Schedule, fault_plans, schedules};
+use fatum::runtime::LeakPolicy;
+use fatum::systems::graph::workload::{GraphSource, Workload, run, workloads};
+use fatum::systems::graph::{Punctuality, Variant, install};
 use fatum::{Sim, task};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
@@ -76,6 +79,51 @@ fn plan_and_schedule_shrink_together() {
             passes(&schedule.run(&quiet(&plan), fragile))
         });
     let Err(TestError::Fail(_, (plan, schedule))) = found else { panic!("not found: {found:?}") };
+    assert_eq!(plan.rules.len(), 1, "{plan:?}");
+    assert_eq!(schedule.tape().unwrap().deviations(), 1, "{schedule:?}");
+}
+
+/// A graph run, judged by every property of graphs.
+fn judged(workload: &Workload) -> impl Fn(&mut Sim) + Send + Sync {
+    let workload = workload.clone();
+    move |sim| {
+        install(sim, Punctuality::Late);
+        let workload = workload.clone();
+        sim.run(async move { drop(run(&workload).await) });
+    }
+}
+
+type Drawn = (Workload, FaultPlan, Schedule);
+
+/// Draws graphs, faults and schedules together.
+fn graphs_hold(variant: Variant) -> Result<(), Box<TestError<Drawn>>> {
+    let drawn = (workloads(8, variant), fault_plans(&["action.run"]), schedules());
+    let found = runner().run(&drawn, |(workload, plan, schedule)| {
+        // A hang without a timeout never ends: that is the graph's fault and not the executor's.
+        let plan = FaultPlan { rules: plan.rules.into_iter().filter(|rule| !hangs(rule)).collect(), ..plan };
+        let check = Check { leaks: LeakPolicy::Allow, ..quiet(&plan) };
+        passes(&schedule.run(&check, judged(&workload)))
+    });
+    found.map_err(Box::new)
+}
+
+fn hangs(rule: &FaultRule) -> bool {
+    rule.kind == FaultKind::Hang
+}
+
+#[test]
+fn graphs_hold_under_every_plan_and_schedule() {
+    graphs_hold(Variant::Correct).unwrap();
+}
+
+#[test]
+fn a_signal_of_a_failure_shrinks_to_two_actions_one_rule_and_one_deviation() {
+    let found = graphs_hold(Variant::SuccessBeforeErrorCheck);
+    let TestError::Fail(reason, (workload, plan, schedule)) = *found.unwrap_err() else { panic!("aborted") };
+    assert!(reason.message().contains("causality"), "{reason}");
+    let GraphSource::Actions(actions) = &workload.graph else { panic!("{workload:?}") };
+    assert_eq!(actions.len(), 2, "{actions:#?}");
+    assert_eq!(actions[1].wants, ["a0"]);
     assert_eq!(plan.rules.len(), 1, "{plan:?}");
     assert_eq!(schedule.tape().unwrap().deviations(), 1, "{schedule:?}");
 }

@@ -4,6 +4,8 @@ mod abuse;
 mod ends;
 mod golden;
 mod hangs;
+#[cfg(feature = "tokio")]
+mod on_tokio;
 mod places;
 mod programs;
 mod replay;

@@ -16,6 +16,8 @@ mod properties;
 mod planted;
 mod hunts;
 mod world;
+#[cfg(feature = "tokio")]
+mod both_worlds;
 
 use std::sync::Arc;
 

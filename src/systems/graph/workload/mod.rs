@@ -8,6 +8,8 @@ mod shape;
 mod workflow;
 mod generate;
 mod run;
+#[cfg(feature = "proptest")]
+mod strategies;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,8 @@ pub use leaf::{Leaf, Operation};
 pub use options::{ExecutorOptions, Mode};
 pub use run::{StepResult, WorkloadResult, run};
 pub use shape::{ActionShape, Plan, Resource, shape};
+#[cfg(feature = "proptest")]
+pub use strategies::workloads;
 pub use workflow::{LoadBalancer, Workflow};
 
 /// A graph and how to run it.
