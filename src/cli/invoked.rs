@@ -1,26 +1,33 @@
-//! How the program was started, for the commands that it prints: `fatum`, or through cargo for who has no binary on
-//! the path.
+//! How the program was started, for the commands that it prints: through cargo for who works in the package that it
+//! was built from, else as it was typed.
 //!
 //! Separate because it looks at the process; it must not know what the commands do.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 /// What to type to start this program again.
 pub(super) fn invoked_as() -> String {
-    command(std::env::args_os().next())
+    let program = std::env::args_os().next().unwrap_or_default();
+    let here = std::env::current_dir().unwrap_or_default();
+    command(Path::new(&program), &here)
 }
 
-/// Cargo puts what it builds below a directory of the profile's name.
-fn command(program: Option<OsString>) -> String {
-    let program = program.unwrap_or_default();
-    let path = Path::new(&program);
-    let profile = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
-    match (profile, path.file_name()) {
-        (Some("release"), _) => "cargo run --release --".to_owned(),
-        (Some("debug"), _) => "cargo run --".to_owned(),
-        (_, Some(name)) => name.display().to_string(),
-        (_, None) => "fatum".to_owned(),
+/// The command for a program that was started in the directory `here`.
+fn command(program: &Path, here: &Path) -> String {
+    let is_package = here.ancestors().any(|dir| dir.join("Cargo.toml").is_file());
+    match by_cargo(program).filter(|_| is_package) {
+        Some(command) => command.to_owned(),
+        None if program.as_os_str().is_empty() => "fatum".to_owned(),
+        None => program.display().to_string(),
+    }
+}
+
+/// Cargo puts what it builds into a directory of the profile's name.
+fn by_cargo(program: &Path) -> Option<&'static str> {
+    match program.parent()?.file_name()?.to_str()? {
+        "release" => Some("cargo run --release --"),
+        "debug" => Some("cargo run --"),
+        _ => None,
     }
 }
 
@@ -29,18 +36,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cargo_built_is_started_by_cargo() {
-        for (program, expected) in [
-            ("target/release/fatum", "cargo run --release --"),
-            ("/work/target-x/release/fatum", "cargo run --release --"),
-            ("target/debug/fatum", "cargo run --"),
-            ("/home/me/.cargo/bin/fatum", "fatum"),
-            ("fatum", "fatum"),
-            ("my-systems", "my-systems"),
-            ("", "fatum"),
+    fn a_program_is_started_by_cargo_where_cargo_can() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for (program, here, expected) in [
+            ("target/release/fatum", package, "cargo run --release --"),
+            ("/work/target-x/release/fatum", &package.join("src"), "cargo run --release --"),
+            ("target/debug/fatum", package, "cargo run --"),
+            ("/repo/target/release/fatum", Path::new("/"), "/repo/target/release/fatum"),
+            ("fatum", package, "fatum"),
+            ("bin/fatum", package, "bin/fatum"),
+            ("my-systems", Path::new("/"), "my-systems"),
+            ("", package, "fatum"),
         ] {
-            assert_eq!(command(Some(program.into())), expected, "{program}");
+            assert_eq!(command(Path::new(program), here), expected, "{program}");
         }
-        assert_eq!(command(None), "fatum");
     }
 }
