@@ -165,7 +165,7 @@ impl Check {
 
     /// Seeds of a chunk: fewer where there would be none for some shard.
     fn chunk(&self) -> u64 {
-        self.runs.div_ceil(self.shard.1).clamp(1, CHUNK)
+        (self.runs / self.shard.1).clamp(1, CHUNK)
     }
 
     /// One thread: chunk after chunk, and between them the seeds that another thread wants run again. A single thread
