@@ -59,6 +59,12 @@ impl Error {
         }
     }
 
+    /// Puts before the message what it is about.
+    pub fn within(mut self, what: &str) -> Error {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+
     /// Adds what to do.
     pub fn help(mut self, help: impl Into<String>) -> Error {
         self.0.help = Some(help.into());

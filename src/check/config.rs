@@ -25,13 +25,15 @@ pub struct Check {
     pub name: String,
     /// How a failure is repeated.
     pub reproduce: Reproduce,
+    /// What calls the command line, in the commands that are printed for scenarios.
+    pub invoked_as: String,
     /// Seeds to run.
     pub runs: u64,
     /// The first seed.
     pub seed_base: u64,
     /// How seeds explore schedules.
     pub strategy: StrategyKind,
-    /// What strategies estimate from; measured by the sweep unless given.
+    /// What strategies estimate from; measured by a run of the baseline unless given.
     pub calibration: Calibration,
     /// The faults that may happen.
     pub faults: FaultPlan,
@@ -41,15 +43,15 @@ pub struct Check {
     pub panics: PanicPolicy,
     /// What a task that is alive at the end means.
     pub leaks: LeakPolicy,
-    /// Threads; 0 is one per core.
+    /// Threads that run seeds; 0 is one per core.
     pub jobs: usize,
     /// This machine's part of the seeds: the i-th of n, from 0.
     pub shard: (u64, u64),
     /// Stops after this much wall time, at the longest complete prefix of seeds.
     pub wall_max: Option<Duration>,
-    /// Every run with at most this many deviations, in place of seeds.
+    /// Every run with at most this many deviations, in place of seeds: on one thread, and in one shard.
     pub exhaustive: Option<usize>,
-    /// One seed in this many is run a second time; 0 is none.
+    /// One run in this many is made a second time; 0 is none.
     pub recheck_one_in: u64,
     /// Runs above which `sometimes` and `reachable` are judged.
     pub runs_min: u64,
@@ -70,6 +72,7 @@ impl Check {
         Check {
             reproduce: Reproduce::Test(name.clone()),
             name,
+            invoked_as: "fatum".to_owned(),
             runs: RUNS_DEFAULT,
             seed_base: 0,
             strategy: StrategyKind::default(),
@@ -91,7 +94,7 @@ impl Check {
         }
     }
 
-    /// Sets the number of seeds.
+    /// Sets the number of seeds; at least one.
     pub fn runs(mut self, runs: u64) -> Check {
         self.runs = runs;
         self

@@ -1,16 +1,8 @@
-//! The environment: the only place that reads it.
-//!
-//! | variable | value | meaning |
-//! |---|---|---|
-//! | `FATUM_SEED` | number | the first seed; alone it means one run |
-//! | `FATUM_RUNS` | number | runs of a sweep |
-//! | `FATUM_REPLAY` | path | replay this failure file in the test that it names, and nothing else |
-//! | `FATUM_TRACE` | `text`, `jsonl` | print the trace of a replay |
-//! | `FATUM_SHARD` | `i/n` | this machine's part of the seeds, counted from 0 |
-//! | `FATUM_JOBS` | number | threads of a sweep; 0 is one per core |
+//! The environment: the only place that reads it. What is read stands in one table, at [`Environment`].
 
 use super::config::Check;
 use crate::Error;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -35,7 +27,17 @@ impl FromStr for TraceFormat {
     }
 }
 
-/// What the environment says.
+/// What the environment says. A variable that is empty is as one that is not set; a flag of the command line goes
+/// before the variable.
+///
+/// | variable | value | meaning |
+/// |---|---|---|
+/// | `FATUM_SEED` | number | the first seed; alone it means one run |
+/// | `FATUM_RUNS` | number from 1 | runs of a sweep |
+/// | `FATUM_REPLAY` | path | replay this failure file in the test that it names, and nothing else |
+/// | `FATUM_TRACE` | `text`, `jsonl` | print the whole trace of a replay: of `FATUM_REPLAY`, of a regression that fails, of `fatum replay` |
+/// | `FATUM_SHARD` | `i/n` | this machine's part of the seeds, counted from 0 |
+/// | `FATUM_JOBS` | number | threads of a sweep; 0 is one per core |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `FATUM_SEED`.
@@ -59,24 +61,26 @@ impl Environment {
     /// A variable that cannot be read, by name.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Result<Environment, Error> {
-        Environment::from_lookup(|name| {
-            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-        })
+        Environment::from_lookup(|name| std::env::var_os(name))
     }
 
     /// Reads variables through `lookup`.
     ///
     /// # Errors
     /// A variable that cannot be read, by name.
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Environment, Error> {
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Environment, Error> {
         let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let text = |name: &'static str| {
+            let value = set(name).map(|value| value.to_string_lossy().into_owned());
+            (name, value)
+        };
         Ok(Environment {
-            seed: parse("FATUM_SEED", set("FATUM_SEED"))?,
-            runs: parse("FATUM_RUNS", set("FATUM_RUNS"))?,
+            seed: parse(text("FATUM_SEED"), |text| number(text, 0))?,
+            runs: parse(text("FATUM_RUNS"), |text| number(text, 1))?,
             replay: set("FATUM_REPLAY").map(PathBuf::from),
-            trace: set("FATUM_TRACE").map(|text| text.parse()).transpose()?,
-            shard: set("FATUM_SHARD").map(|text| shard(&text)).transpose()?,
-            jobs: parse("FATUM_JOBS", set("FATUM_JOBS"))?,
+            trace: parse(text("FATUM_TRACE"), str::parse)?,
+            shard: parse(text("FATUM_SHARD"), shard)?,
+            jobs: parse(text("FATUM_JOBS"), |text| number(text, 0))?.map(|jobs| jobs as usize),
         })
     }
 
@@ -92,10 +96,19 @@ impl Environment {
     }
 }
 
-fn parse<T: FromStr>(name: &str, value: Option<String>) -> Result<Option<T>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    let parsed = value.parse();
-    parsed.map(Some).map_err(|_| Error::input(format!("{name}={value}: this is no whole number")))
+/// A variable's value, or what is wrong with it, by name.
+fn parse<T>(
+    (name, value): (&str, Option<String>),
+    read: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    let read = |value: String| read(&value).map_err(|error| error.within(&format!("{name}={value}")));
+    value.map(read).transpose()
+}
+
+/// A number that is `least` or more.
+fn number(text: &str, least: u64) -> Result<u64, Error> {
+    let parsed = text.parse().ok().filter(|number| *number >= least);
+    parsed.ok_or_else(|| Error::input(format!("this is no whole number from {least} to {}", u64::MAX)))
 }
 
 /// Parses `i/n`, counted from 0.
@@ -116,7 +129,7 @@ mod tests {
     use super::*;
 
     fn with(name: &'static str, value: &'static str) -> Result<Environment, Error> {
-        Environment::from_lookup(|asked| (asked == name).then(|| value.to_owned()))
+        Environment::from_lookup(|asked| (asked == name).then(|| value.into()))
     }
 
     #[test]
@@ -131,11 +144,13 @@ mod tests {
     fn bad_values_are_errors_by_name() {
         for (name, value, expected) in [
             ("FATUM_SEED", "x", "FATUM_SEED=x: this is no whole number"),
-            ("FATUM_SHARD", "4/4", "`4/4` is no shard"),
-            ("FATUM_TRACE", "txt", "there is no trace format `txt`"),
+            ("FATUM_SEED", "18446744073709551616", "whole number from 0 to 18446744073709551615"),
+            ("FATUM_RUNS", "0", "FATUM_RUNS=0: this is no whole number from 1"),
+            ("FATUM_SHARD", "4/4", "FATUM_SHARD=4/4: `4/4` is no shard"),
+            ("FATUM_TRACE", "txt", "FATUM_TRACE=txt: there is no trace format `txt`"),
         ] {
             let message = with(name, value).unwrap_err().to_string();
-            assert!(message.starts_with(expected), "{message}");
+            assert!(message.contains(expected), "{message}");
         }
     }
 

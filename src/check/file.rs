@@ -1,14 +1,16 @@
 //! Failure files: one TOML file per failure, with all that repeats it. Written beside and renamed.
 
 use super::config::{Check, Reproduce};
-use super::report::Failure;
+use super::findings::keys;
+use super::report::{Failure, FoundBy};
+use super::shrink::Shrunk;
 use crate::Error;
 use crate::choice::hash_bytes;
 use crate::choice::tape::Tape;
 use crate::runtime::End;
 use crate::strategy::{Calibration, StrategyKind};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The version of the format.
@@ -18,6 +20,21 @@ pub const SIZE_MAX: u64 = 16 * 1024 * 1024;
 
 const HEADER: &str = "# A failing run, found and shrunk by fatum. Replay it with the command below; commit it under\n\
                       # tests/regressions (`fatum promote`) to have it replayed first by every check.\n";
+
+/// A seed in a file; one beyond what TOML can hold is a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seed(#[serde(with = "crate::choice::tape::wide")] pub u64);
+
+/// What finds failures without a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unseeded {
+    /// The exhaustive search.
+    Exhaustive,
+    /// A fuzzer's bytes.
+    Bytes,
+}
 
 /// What a failure file says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,9 +53,12 @@ pub struct FailureFile {
     pub replay: String,
     /// How the run ended.
     pub end: End,
-    /// The seed that found it.
-    #[serde(with = "crate::choice::tape::wide")]
-    pub seed: u64,
+    /// The seed that found it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Seed>,
+    /// What found it, if no seed did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<Unseeded>,
     /// How that seed explored.
     pub strategy: StrategyKind,
     /// Deviations of the seed's own tape.
@@ -58,8 +78,16 @@ impl FailureFile {
     /// The file of a failure.
     pub fn new(check: &Check, failure: &Failure) -> FailureFile {
         let (scenario, replay) = match &check.reproduce {
-            Reproduce::Scenario(path) => (Some(path.clone()), "fatum replay FILE".to_owned()),
+            // A path that is no text cannot stand in TOML; scenarios of such paths are refused when they are read.
+            Reproduce::Scenario(path) => {
+                (Some(PathBuf::from(path.display().to_string())), "fatum replay FILE".to_owned())
+            }
             Reproduce::Test(test) => (None, format!("FATUM_REPLAY=FILE cargo test {test}")),
+        };
+        let (seed, found_by) = match failure.found_by {
+            FoundBy::Seed(seed) => (Some(Seed(seed)), None),
+            FoundBy::Exhaustive => (None, Some(Unseeded::Exhaustive)),
+            FoundBy::Bytes => (None, Some(Unseeded::Bytes)),
         };
         FailureFile {
             version: VERSION,
@@ -68,7 +96,8 @@ impl FailureFile {
             scenario,
             replay,
             end: failure.end.clone(),
-            seed: failure.seed,
+            seed,
+            found_by,
             strategy: failure.strategy,
             deviations: failure.deviations,
             choice_digest: hex(failure.run.digests.choice),
@@ -107,6 +136,18 @@ impl FailureFile {
         self.choice_digest == hex(run.digests.choice) && self.trace_digest == hex(run.digests.trace)
     }
 
+    /// The file of the same failure with another tape.
+    pub fn shrunk(&self, shrunk: &Shrunk) -> FailureFile {
+        FailureFile {
+            fatum: env!("CARGO_PKG_VERSION").to_owned(),
+            end: shrunk.run.end.clone(),
+            choice_digest: hex(shrunk.run.digests.choice),
+            trace_digest: hex(shrunk.run.digests.trace),
+            tape: shrunk.tape.clone(),
+            ..self.clone()
+        }
+    }
+
     fn file_name(&self) -> String {
         let clean = |c: char| {
             if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }
@@ -117,7 +158,7 @@ impl FailureFile {
             format!("{}-{kind}{property}", self.name).chars().map(clean).take(120).collect();
         let words: Vec<&str> = cleaned.split('-').filter(|word| !word.is_empty()).collect();
         let stem = words.join("-");
-        let tape = toml::to_string(&self.tape).expect("a tape holds only what TOML can hold");
+        let tape = toml::to_string(&keys(&self.tape)).expect("a tape holds only what TOML can hold");
         format!("{stem}-{:08x}.toml", hash_bytes(tape.as_bytes()) as u32)
     }
 }
@@ -126,7 +167,8 @@ fn hex(digest: u64) -> String {
     format!("{digest:016x}")
 }
 
-/// Writes a file into `dir`, which is made if needed; the path. The name follows from what failed and its tape.
+/// Writes a file into `dir`, which is made if needed; the path. The name follows from what failed and from
+/// who deviates where in its tape.
 ///
 /// # Errors
 /// What the file system refuses.
@@ -167,16 +209,18 @@ pub fn read(path: &Path) -> Result<FailureFile, Error> {
 /// # Errors
 /// What the file system refuses; a directory; a larger file; a file that is not UTF-8.
 pub fn read_text(path: &Path, size_max: u64) -> Result<String, Error> {
-    let metadata = std::fs::metadata(path).map_err(|error| Error::io("read", path, error))?;
-    if metadata.is_dir() {
+    let refused = |error| Error::io("read", path, error);
+    if std::fs::metadata(path).map_err(refused)?.is_dir() {
         return Err(Error::input(format!("{} is a directory and not a file", path.display())));
     }
-    if metadata.len() > size_max {
-        let message =
-            format!("{} has {} bytes: more than the {size_max} allowed", path.display(), metadata.len());
+    let mut bytes = Vec::new();
+    // The length that a special file states says nothing.
+    let file = std::fs::File::open(path).map_err(refused)?;
+    file.take(size_max + 1).read_to_end(&mut bytes).map_err(refused)?;
+    if bytes.len() as u64 > size_max {
+        let message = format!("{} is larger than the {size_max} bytes allowed", path.display());
         return Err(Error::input(message));
     }
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
     String::from_utf8(bytes).map_err(|error| {
         let message = format!("{} is not UTF-8: byte {}", path.display(), error.utf8_error().valid_up_to());
         Error::input(message)

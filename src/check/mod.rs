@@ -21,14 +21,14 @@ pub use config::{Check, RUNS_DEFAULT, Reproduce};
 pub use env::{Environment, TraceFormat, shard};
 pub use program::Program;
 pub use regressions::{replay_page, replay_verdict};
-pub use report::{Failure, Report, Verdict};
+pub use report::{Failure, FoundBy, Inconclusive, Report, Verdict};
 pub use shrink::{Canonical, Shrunk, shrink};
 pub use story::story;
 pub use watchdog::EXIT_HANG;
 
 use crate::sim::Sim;
 
-/// Sweeps a program over seeds, with the defaults of [`Check`] and what the environment says.
+/// Sweeps a program over seeds, with the defaults of [`Check`] and what the [`Environment`] says.
 ///
 /// Files under `tests/regressions` that bear the name are replayed first; `FATUM_REPLAY` replays one file instead.
 ///
@@ -40,11 +40,15 @@ pub fn check(name: &str, program: impl Fn(&mut Sim) + Send + Sync) {
 
 /// Drives one run of a program from a fuzzer's bytes.
 ///
+/// A failure is shrunk and saved. The file replays in a test that checks the same program by the name `fuzz`.
+///
 /// # Panics
 /// With the failure report, when the run fails.
-pub fn fuzz(data: &[u8], program: impl Fn(&mut Sim)) {
+pub fn fuzz(data: &[u8], program: impl Fn(&mut Sim) + Send + Sync) {
     let mut sim = Sim::builder().bytes(data).build();
     program(&mut sim);
-    let run = sim.finish();
-    assert!(!run.end.is_failure(), "{}", run.end.sentence());
+    if sim.finish().end.is_failure() {
+        let failure = Check::new("fuzz").failure_of_bytes(data, &program);
+        panic!("{}", report::render_failure(&failure));
+    }
 }

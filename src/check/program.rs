@@ -1,10 +1,14 @@
 //! Programs, and the ways to run one: from a seed, a tape, or positions.
 
 use super::Check;
+use super::file::FailureFile;
+use super::tally::Origin;
+use super::watchdog::Subject;
 use crate::choice::Source;
 use crate::choice::enumerate::{Asked, Step, StepsSource};
 use crate::choice::tape::Tape;
 use crate::sim::{Keep, Run, Sim, SimBuilder};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// What is checked: it sets up a world.
@@ -24,38 +28,60 @@ impl Check {
         run(builder.checkpoints(checkpoints), program)
     }
 
-    /// The run of a seed with its tape and trace, for snapshots.
+    /// The run of a seed as a sweep makes it, with its tape and trace, for snapshots.
+    ///
+    /// The baseline runs first, for what strategies estimate from, unless [`Check::calibration`] is set. A poll that
+    /// never returns ends the process after [`Check::hang_after`].
     pub fn run_seed(&self, seed: u64, program: impl Program) -> Run {
-        self.record_seed(seed, Keep::Trace, &program)
+        self.guarded(Subject::baseline(), &program, |program, watchdog| {
+            let (check, origin) = (self.calibrated(program), Origin::Seed(seed));
+            watchdog.drive(&origin);
+            check.record_origin(&origin, Keep::Trace, program)
+        })
     }
 
-    pub(super) fn record_seed(&self, seed: u64, keep: Keep, program: &dyn Program) -> Run {
-        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
-        run(builder.keep(keep), program)
+    /// The run of a seed, or of steps.
+    fn builder_of(&self, origin: &Origin) -> SimBuilder {
+        match origin {
+            Origin::Seed(seed) => self.builder().seed(*seed).strategy(self.strategy, self.calibration),
+            Origin::Steps(steps) => self.builder().source(Box::new(StepsSource::new(steps.clone()))),
+        }
     }
 
-    /// The run of a seed, or of the baseline, in which `running` always names the task that takes its turn.
+    /// A run of a sweep once more, with nothing kept but digests.
+    pub(super) fn sweep_origin(&self, origin: &Origin, checkpoints: bool, program: &dyn Program) -> Run {
+        run(self.builder_of(origin).checkpoints(checkpoints), program)
+    }
+
+    pub(super) fn record_origin(&self, origin: &Origin, keep: Keep, program: &dyn Program) -> Run {
+        run(self.builder_of(origin).keep(keep), program)
+    }
+
+    /// A run of a sweep once more, in which `running` always names the task that takes its turn.
     pub(super) fn run_watched(
         &self,
-        seed: Option<u64>,
+        origin: &Origin,
         running: Arc<Mutex<String>>,
         program: &dyn Program,
     ) -> Run {
-        let builder = self.builder().strategy(self.strategy, self.calibration);
-        let builder = match seed {
-            Some(seed) => builder.seed(seed),
-            None => builder.tape(&Tape::default()),
-        };
         let watched = |sim: &mut Sim| {
             sim.watch(running.clone());
             program(sim);
         };
-        run(builder.keep(Keep::Tape), &watched)
+        self.record_origin(origin, Keep::Tape, &watched)
     }
 
-    /// The run of a tape; the empty one is the baseline.
+    /// The run of a tape; the empty one is the baseline. A poll that never returns ends the process after
+    /// [`Check::hang_after`].
     pub fn replay(&self, tape: &Tape, keep: Keep, program: impl Program) -> Run {
-        self.replay_tape(tape, keep, &program)
+        self.guarded(Subject::Tape, &program, |program, _| self.replay_tape(tape, keep, program))
+    }
+
+    /// The run of the failure file at `path`, with its trace and the lines of `tracing`.
+    pub fn replay_file(&self, path: &Path, file: &FailureFile, program: impl Program) -> Run {
+        self.guarded(Subject::File(path.to_owned()), &program, |program, _| {
+            crate::log::captured(|| self.replay_tape(&file.tape, Keep::Trace, program))
+        })
     }
 
     pub(super) fn replay_tape(&self, tape: &Tape, keep: Keep, program: &dyn Program) -> Run {
@@ -77,17 +103,27 @@ impl Check {
         (run, source.into_asked())
     }
 
+    /// As [`Check::run_steps`], for a run that is to be made a second time.
+    pub(super) fn run_steps_noting(&self, source: StepsSource, program: &dyn Program) -> (Run, Asked) {
+        let (run, source) = run_back(self.builder().checkpoints(true), source, program);
+        (run, source.into_asked())
+    }
+
     /// A run, and its source back.
     pub(super) fn run_with<S: Source + 'static>(&self, source: S, program: &dyn Program) -> (Run, S) {
-        let mut sim = self.builder().source(Box::new(source)).build();
-        program(&mut sim);
-        sim.finish_with_source()
+        run_back(self.builder(), source, program)
     }
 
     /// The same run with its tape.
     pub(super) fn record_steps(&self, steps: &[Step], program: &dyn Program) -> Run {
         run(self.builder().source(Box::new(StepsSource::new(steps.to_vec()))).keep(Keep::Tape), program)
     }
+}
+
+fn run_back<S: Source + 'static>(builder: SimBuilder, source: S, program: &dyn Program) -> (Run, S) {
+    let mut sim = builder.source(Box::new(source)).build();
+    program(&mut sim);
+    sim.finish_with_source()
 }
 
 fn run(builder: SimBuilder, program: &dyn Program) -> Run {

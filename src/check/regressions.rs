@@ -7,7 +7,8 @@ use super::program::Program;
 use super::report::render_blocked;
 use super::story::story;
 use crate::Error;
-use crate::sim::{Keep, Run};
+use crate::sim::Run;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 impl Check {
@@ -15,16 +16,8 @@ impl Check {
     ///
     /// # Panics
     /// With the failure report, when a run fails or the environment cannot be read.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "runs stay out of a tokio task that calls this, and of its budget"
-    )]
     pub fn assert_passes(&self, program: impl Program) {
-        let verdict = std::thread::scope(|scope| {
-            let own = scope.spawn(|| self.passes(&program));
-            own.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
-        });
-        if let Err(page) = verdict {
+        if let Err(page) = self.passes(&program) {
             panic!("{}\n\n{page}", self.name);
         }
     }
@@ -34,21 +27,28 @@ impl Check {
         let environment = Environment::read().map_err(|error| error.to_string())?;
         if let Some(path) = &environment.replay {
             let file = file::read(path).map_err(|error| error.to_string())?;
-            return if file.name == self.name {
-                self.replay_file(path, &file, &environment, program)
-            } else {
-                Ok(())
-            };
+            if file.name == self.name {
+                let page = self.replays(path, &file, &environment, program)?;
+                // It was asked for, so that it is shown even of a test that passes.
+                say(&page);
+            }
+            return Ok(());
         }
         for path in self.regressions().map_err(|error| error.to_string())? {
             let file = file::read(&path).map_err(|error| error.to_string())?;
             if file.name == self.name {
-                self.replay_file(&path, &file, &environment, program)?;
+                self.replays(&path, &file, &environment, program)?;
             }
         }
         let check = environment.apply(self.clone());
         let report = check.sweep(program, &|_| {}).map_err(|error| error.to_string())?;
-        if report.is_passed() { Ok(()) } else { Err(check.render(&report)) }
+        if !report.is_passed() {
+            return Err(check.render(&report));
+        }
+        if let Some(warning) = report.no_choices() {
+            say(&format!("{}: warning: {warning}", self.name));
+        }
+        Ok(())
     }
 
     /// The files that are replayed first, sorted by name.
@@ -64,19 +64,24 @@ impl Check {
         Ok(paths)
     }
 
-    fn replay_file(
+    /// The page of a replay, as an error unless it passes.
+    fn replays(
         &self,
         path: &Path,
         file: &FailureFile,
         environment: &Environment,
         program: &dyn Program,
-    ) -> Result<(), String> {
-        let run = crate::log::captured(|| self.replay_tape(&file.tape, Keep::Trace, program));
-        if run.end.is_passed() {
-            return Ok(());
-        }
-        Err(replay_page(path, file, &run, environment.trace))
+    ) -> Result<String, String> {
+        let run = self.replay_file(path, file, program);
+        let page = replay_page(path, file, &run, environment.trace);
+        if run.end.is_passed() { Ok(page) } else { Err(page) }
     }
+}
+
+/// Says something beside a test that passes: not by a macro, whose text the harness would keep to itself.
+fn say(text: &str) {
+    // A test does not fail because nobody listens.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// What a replay shows: whether it is the same failure, the story, who waits, and the trace where wanted.

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The number of distinct traces from which on it is an estimate, within 2 %.
+pub const DISTINCT_ESTIMATED: u64 = 32_768;
+
 /// What a sweep found.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -20,7 +23,7 @@ pub struct Report {
     pub steps: u64,
     /// Virtual time in all.
     pub time: Duration,
-    /// Distinct trace digests.
+    /// Distinct trace digests: counted below [`DISTINCT_ESTIMATED`], estimated from there on.
     pub distinct_traces: u64,
     /// Faults that fired in all.
     pub faults_fired: u64,
@@ -36,6 +39,8 @@ pub struct Report {
     pub failing_runs: u64,
     /// Runs that spent their budget.
     pub inconclusive_runs: u64,
+    /// The first run that spent its budget.
+    pub inconclusive: Option<Inconclusive>,
     /// The failures, one per signature, in the order of their first seeds.
     pub failures: Vec<Failure>,
     /// The verdict.
@@ -49,7 +54,7 @@ pub enum Verdict {
     Passed,
     /// A run failed: see [`Report::failures`].
     Failed,
-    /// No run failed, but some spent their budget.
+    /// No run failed, but some spent their budget, or none was made.
     Inconclusive,
     /// No run failed, but these `sometimes` or `reachable` were never met.
     Uncovered(Vec<String>),
@@ -67,13 +72,57 @@ impl Verdict {
     }
 }
 
+/// What found a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// A seed.
+    Seed(u64),
+    /// The exhaustive search.
+    Exhaustive,
+    /// A fuzzer's bytes.
+    Bytes,
+}
+
+impl FoundBy {
+    /// The seed, if it was one.
+    pub fn seed(self) -> Option<u64> {
+        match self {
+            FoundBy::Seed(seed) => Some(seed),
+            FoundBy::Exhaustive | FoundBy::Bytes => None,
+        }
+    }
+
+    fn text(self, strategy: StrategyKind) -> String {
+        match self {
+            FoundBy::Seed(seed) => format!("seed {seed}, {}", strategy.name()),
+            FoundBy::Exhaustive => "exhaustive".to_owned(),
+            FoundBy::Bytes => "a fuzzer's bytes".to_owned(),
+        }
+    }
+}
+
+/// A run that spent its budget.
+#[derive(Clone, Debug)]
+pub struct Inconclusive {
+    /// What found it.
+    pub found_by: FoundBy,
+    /// How that seed explored.
+    pub strategy: StrategyKind,
+    /// Which run of the sweep it was, from 1.
+    pub found_at: u64,
+    /// The run, without tape and trace.
+    pub run: Run,
+    /// The command that repeats it.
+    pub command: String,
+}
+
 /// A failure: how a run failed, and the least that makes it fail.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// How the shrunk run ends.
     pub end: End,
-    /// The first seed that failed so.
-    pub seed: u64,
+    /// What found it: the first seed that failed so.
+    pub found_by: FoundBy,
     /// How that seed explored.
     pub strategy: StrategyKind,
     /// What the strategy estimated from.
@@ -104,12 +153,18 @@ impl Report {
         self.verdict == Verdict::Passed
     }
 
+    /// What one should know even of a sweep that ended as it should: that it had nothing to explore.
+    pub fn no_choices(&self) -> Option<String> {
+        let asked: u64 = self.sites.iter().map(|site| site.asked).sum();
+        let none = self.runs > 0 && asked + self.picks == 0;
+        none.then(|| "no choice points were seen: every run was the same run".to_owned())
+    }
+
     /// What one should know beside the verdict.
     pub fn warnings(&self) -> Vec<String> {
-        let asked: u64 = self.sites.iter().map(|site| site.asked).sum();
-        let mut warnings = Vec::new();
-        if self.runs > 0 && asked + self.picks == 0 {
-            warnings.push("no choice points were seen: every run was the same run".to_owned());
+        let mut warnings: Vec<String> = self.no_choices().into_iter().collect();
+        if self.runs == 0 {
+            warnings.push("no run was made, and nothing is proved".to_owned());
         }
         if let Verdict::Uncovered(names) = &self.verdict {
             warnings.push(format!("never met in {} runs: {}", self.runs, names.join(", ")));
@@ -125,6 +180,7 @@ impl Check {
     /// The page that tells of a sweep that did not pass.
     pub fn render(&self, report: &Report) -> String {
         let mut page: Vec<String> = report.failures.iter().map(render_failure).collect();
+        page.extend(report.inconclusive.as_ref().map(render_inconclusive));
         page.extend(report.warnings());
         page.join("\n")
     }
@@ -138,10 +194,9 @@ pub fn render_failure(failure: &Failure) -> String {
     page.push(String::new());
     page.extend(render_blocked(&failure.run));
     page.push(format!(
-        "found by run {} (seed {}, {}); {} run{} failed so",
+        "found by run {} ({}); {} run{} failed so",
         failure.found_at,
-        failure.seed,
-        failure.strategy.name(),
+        failure.found_by.text(failure.strategy),
         failure.runs,
         if failure.runs == 1 { "" } else { "s" },
     ));
@@ -155,6 +210,17 @@ pub fn render_failure(failure: &Failure) -> String {
         page.push(format!("saved to {}", file.display()));
     }
     page.push(format!("repeat it: {}", failure.command));
+    page.join("\n") + "\n"
+}
+
+/// The page of a run that spent its budget: which, who waits on what, how it was found, the command.
+pub fn render_inconclusive(inconclusive: &Inconclusive) -> String {
+    let run = &inconclusive.run;
+    let mut page = vec![format!("INCONCLUSIVE after {:?}: {}", run.time, run.end.sentence()), String::new()];
+    page.extend(render_blocked(run));
+    let (at, by) = (inconclusive.found_at, inconclusive.found_by.text(inconclusive.strategy));
+    page.push(format!("first in run {at} ({by})"));
+    page.push(format!("repeat it: {}", inconclusive.command));
     page.join("\n") + "\n"
 }
 

@@ -2,11 +2,11 @@
 //! the number of jobs nor the order in which seeds were run.
 
 use super::config::Check;
-use super::determinism::{Recheck, Rechecks, is_due};
+use super::determinism::{Differing, Recheck, Rechecks, Take, is_due};
 use super::program::Program;
 use super::report::Report;
 use super::tally::{Origin, Tally};
-use super::watchdog::Watchdog;
+use super::watchdog::{Subject, Watchdog};
 use crate::Error;
 use crate::choice::enumerate::{Enumerator, StepsSource};
 use crate::sim::Sim;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Seeds that a thread takes at a time.
+/// Seeds that a thread takes at a time, at most.
 const CHUNK: u64 = 32;
 
 /// What the threads of a sweep share.
@@ -66,24 +66,32 @@ impl Check {
     /// Runs the sweep and shrinks what fails. `progress` hears how many runs are done.
     ///
     /// # Errors
-    /// A shard that is none, or a failure file that cannot be written.
-    #[expect(clippy::disallowed_methods, reason = "the calling thread watches the one that sweeps")]
+    /// No runs; a shard that is none, or one of an exhaustive search; a failure file that cannot be written.
     pub fn sweep(&self, program: impl Program, progress: &(dyn Fn(u64) + Sync)) -> Result<Report, Error> {
+        self.validate()?;
+        let watchdog = Watchdog::new(self.threads_max(), Subject::baseline());
+        watchdog.over(self, &program, || self.sweep_watched(&program, &watchdog, progress))
+    }
+
+    /// Refuses what would be a sweep of nothing, or of something else than was asked for.
+    fn validate(&self) -> Result<(), Error> {
         let (shard, shards) = self.shard;
         if shard >= shards {
-            return Err(Error::input(format!(
-                "there is no shard {shard} of {shards}: shards are counted from 0"
-            )));
+            let message = format!("there is no shard {shard} of {shards}: shards are counted from 0");
+            return Err(Error::input(message));
         }
-        let watchdog = Watchdog::new(self.threads_max());
-        std::thread::scope(|scope| {
-            let sweep = scope.spawn(|| {
-                let _retires = watchdog.retire_later(watchdog.driver());
-                self.sweep_watched(&program, &watchdog, progress)
-            });
-            watchdog.watch(self, &program);
-            sweep.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
-        })
+        if self.exhaustive.is_some() {
+            return if shards == 1 {
+                Ok(())
+            } else {
+                Err(Error::input("an exhaustive search cannot be split into shards")
+                    .help("leave the shard out: FATUM_SHARD, --shard or Check::shard"))
+            };
+        }
+        if self.runs == 0 {
+            return Err(Error::input("a sweep of 0 runs proves nothing").help("sweep at least one"));
+        }
+        Ok(())
     }
 
     /// All phases; the runs of each are told to the watchdog.
@@ -97,21 +105,34 @@ impl Check {
             watchdog.begin_by_driver(sim);
             program(sim);
         };
+        let begins = |origin: &Origin| watchdog.drive(origin);
         let check = self.calibrated(&watched);
-        if let Some(depth) = check.exhaustive {
-            let tally = check.enumerate(depth, &watched, progress);
-            return check.report(tally, Vec::new(), &watched);
-        }
-        let shared = Shared::new(&check, watchdog, progress);
-        check.threads(|job| check.work(job, &shared, program));
+        let (tally, differing) = match check.exhaustive {
+            Some(depth) => check.enumerate(depth, &begins, &watched, progress),
+            None => check.sweep_seeds(watchdog, &begins, &watched, program, progress),
+        };
+        check.report(tally, &differing, &begins, &watched)
+    }
+
+    /// The seeds of this shard, and the second runs of a share of them.
+    fn sweep_seeds(
+        &self,
+        watchdog: &Watchdog,
+        begins: &dyn Fn(&Origin),
+        watched: &dyn Program,
+        program: &dyn Program,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> (Tally, Vec<Differing>) {
+        let shared = Shared::new(self, watchdog, progress);
+        self.threads(|job| self.work(job, &shared, program));
         // What the threads left over runs here, which is another thread.
-        check.recheck(&shared.rechecks, None, &|_| {}, &watched);
+        self.recheck(&shared.rechecks, Take::Any, begins, watched);
         let merged = shared.merged.into_inner().unwrap_or_else(PoisonError::into_inner);
-        check.report(merged.prefix, shared.rechecks.into_differing(), &watched)
+        (merged.prefix, shared.rechecks.into_differing())
     }
 
     /// The check with what strategies estimate from, measured by the baseline run.
-    fn calibrated(&self, program: &dyn Program) -> Check {
+    pub(super) fn calibrated(&self, program: &dyn Program) -> Check {
         let mut check = self.clone();
         if check.calibration == Calibration::default() {
             let (baseline, _) = check.run_steps(StepsSource::new(Vec::new()), program);
@@ -142,12 +163,22 @@ impl Check {
         });
     }
 
-    /// One thread: chunk after chunk, and between them the seeds that another thread wants run again.
+    /// Seeds of a chunk: fewer where there would be none for some shard.
+    fn chunk(&self) -> u64 {
+        (self.runs / self.shard.1).clamp(1, CHUNK)
+    }
+
+    /// One thread: chunk after chunk, and between them the seeds that another thread wants run again. A single thread
+    /// leaves them to the driver's, as long as they are not too many.
     fn work(&self, job: usize, shared: &Shared<'_>, program: &dyn Program) {
         let _retires = shared.watchdog.retire_later(job);
-        let chunks = self.runs.div_ceil(CHUNK);
-        let begins = |seed| shared.watchdog.begin(job, seed);
-        let others = (self.threads_max() > 1).then_some(job);
+        let chunks = self.runs.div_ceil(self.chunk());
+        let begins = |origin: &Origin| {
+            if let Origin::Seed(seed) = origin {
+                shared.watchdog.begin(job, *seed);
+            }
+        };
+        let which = if self.threads_max() > 1 { Take::NotOf(job) } else { Take::Surplus };
         loop {
             let chunk = shared.next.fetch_add(self.shard.1, Ordering::Relaxed);
             if chunk >= chunks || self.wall_max.is_some_and(|max| shared.clock.elapsed() > max) {
@@ -157,34 +188,35 @@ impl Check {
             let runs = tally.runs;
             shared.merged.lock().unwrap_or_else(PoisonError::into_inner).add(chunk, tally, self);
             (shared.progress)(shared.done.fetch_add(runs, Ordering::Relaxed) + runs);
-            self.recheck(&shared.rechecks, others, &begins, program);
+            self.recheck(&shared.rechecks, which, &begins, program);
         }
     }
 
-    /// Runs the waiting seeds a second time, but for those of the thread `not_of`.
-    fn recheck(
-        &self,
-        rechecks: &Rechecks,
-        not_of: Option<usize>,
-        begins: &dyn Fn(u64),
-        program: &dyn Program,
-    ) {
-        while let Some(recheck) = rechecks.take(not_of) {
-            begins(recheck.seed);
-            rechecks.compare(&recheck, &self.sweep_seed(recheck.seed, true, program));
+    /// Makes waiting runs a second time.
+    fn recheck(&self, rechecks: &Rechecks, which: Take, begins: &dyn Fn(&Origin), program: &dyn Program) {
+        while let Some(recheck) = rechecks.take(which) {
+            begins(&recheck.origin);
+            let again = self.sweep_origin(&recheck.origin, true, program);
+            rechecks.compare(recheck, &again);
         }
     }
 
     fn sweep_chunk(&self, chunk: u64, job: usize, shared: &Shared<'_>, program: &dyn Program) -> Tally {
         let mut tally = Tally::default();
         let mut rechecks = Vec::new();
-        for index in chunk * CHUNK..((chunk + 1) * CHUNK).min(self.runs) {
+        let size = self.chunk();
+        for index in chunk * size..((chunk + 1) * size).min(self.runs) {
             let seed = self.seed_base.wrapping_add(index);
             shared.watchdog.begin(job, seed);
             let recheck = is_due(seed, self.recheck_one_in);
             let run = self.sweep_seed(seed, recheck, program);
             if recheck {
-                rechecks.push(Recheck { job, seed, digests: run.digests.clone() });
+                rechecks.push(Recheck {
+                    job,
+                    index,
+                    origin: Origin::Seed(seed),
+                    digests: run.digests.clone(),
+                });
             }
             tally.add(index, || Origin::Seed(seed), run, self.shrunk_max);
         }
@@ -192,23 +224,107 @@ impl Check {
         tally
     }
 
-    /// Every run with at most `depth` deviations.
-    fn enumerate(&self, depth: usize, program: &dyn Program, progress: &(dyn Fn(u64) + Sync)) -> Tally {
+    /// Every run with at most `depth` deviations, on this thread; second runs on another.
+    fn enumerate(
+        &self,
+        depth: usize,
+        begins: &(dyn Fn(&Origin) + Sync),
+        program: &dyn Program,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> (Tally, Vec<Differing>) {
         let mut tally = Tally::default();
         let mut enumerator = Enumerator::new(depth);
+        let rechecks = Rechecks::default();
         let clock = Stopwatch::start();
         while let Some(next) = enumerator.advance() {
             if self.wall_max.is_some_and(|max| clock.elapsed() > max) {
                 break;
             }
-            let (run, asked) = self.run_steps(StepsSource::new(next.steps.clone()), program);
+            let index = tally.runs;
+            let origin = Origin::Steps(next.steps);
+            begins(&origin);
+            let Origin::Steps(steps) = &origin else { unreachable!("it was made of steps just now") };
+            let recheck = !next.seen && is_due(index, self.recheck_one_in);
+            let source = StepsSource::new(steps.clone());
+            let (run, asked) = match recheck {
+                true => self.run_steps_noting(source, program),
+                false => self.run_steps(source, program),
+            };
             enumerator.ran(asked);
+            if recheck {
+                let (origin, digests) = (origin.clone(), run.digests.clone());
+                rechecks.add([Recheck { job: 0, index, origin, digests }]);
+                self.recheck(&rechecks, Take::Surplus, begins, program);
+            }
             if !next.seen {
-                let index = tally.runs;
-                tally.add(index, || Origin::Steps(next.steps), run, self.shrunk_max);
+                tally.add(index, || origin, run, self.shrunk_max);
                 progress(tally.runs);
             }
         }
-        tally
+        on_another_thread(|| self.recheck(&rechecks, Take::Any, begins, program));
+        (tally, rechecks.into_differing())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "second runs of a sweep are made on another thread")]
+fn on_another_thread(work: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        scope.spawn(work).join().unwrap_or_else(|payload| std::panic::resume_unwind(payload));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task;
+    use std::sync::Arc;
+
+    /// Two tasks of which one loses an update under some schedules.
+    fn lost_update(sim: &mut Sim) {
+        let counter = Arc::new(AtomicU64::new(0));
+        for name in ["a", "b"] {
+            let counter = counter.clone();
+            sim.host(name).run(|_| async move {
+                let seen = counter.load(Ordering::Relaxed);
+                task::yield_point("counter").await;
+                counter.store(seen + 1, Ordering::Relaxed);
+            });
+        }
+        sim.sometimes("a lost update", {
+            let counter = counter.clone();
+            move || counter.load(Ordering::Relaxed) == 1
+        });
+        sim.eventually("counter == 2", move || counter.load(Ordering::Relaxed) == 2);
+    }
+
+    /// The report of a sweep whose chunks are made in this order, each on a thread of its own.
+    #[expect(clippy::disallowed_methods, reason = "chunks are made on different threads")]
+    fn report(check: &Check, order: &[u64]) -> String {
+        let watchdog = Watchdog::new(order.len(), Subject::baseline());
+        let shared = Shared::new(check, &watchdog, &|_| {});
+        for (job, &chunk) in order.iter().enumerate() {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let tally = check.sweep_chunk(chunk, job, &shared, &lost_update);
+                    shared.merged.lock().unwrap().add(chunk, tally, check);
+                });
+            });
+        }
+        check.recheck(&shared.rechecks, Take::Any, &|_| {}, &lost_update);
+        let merged = shared.merged.into_inner().unwrap();
+        assert!(merged.early.is_empty(), "all chunks were merged");
+        let report = check.report(merged.prefix, &shared.rechecks.into_differing(), &|_| {}, &lost_update);
+        format!("{:#?}", report.unwrap())
+    }
+
+    #[test]
+    fn seeds_in_another_order_give_the_same_report() {
+        let check = Check { failures_dir: None, ..Check::new("order").runs(5 * CHUNK).seed_base(7) };
+        let in_order = report(&check, &[0, 1, 2, 3, 4]);
+        for order in [[4, 2, 0, 1, 3], [4, 3, 2, 1, 0], [1, 0, 3, 2, 4]] {
+            assert_eq!(report(&check, &order), in_order, "{order:?}");
+        }
+        assert!(in_order.contains("runs: 160"), "{in_order}");
+        assert!(in_order.contains("verdict: Failed"), "{in_order}");
     }
 }

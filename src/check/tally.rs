@@ -6,6 +6,7 @@ use crate::choice::fold;
 use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 /// Kind and property.
@@ -20,6 +21,7 @@ pub(super) struct Tally {
     pub(super) picks: u64,
     pub(super) faults_fired: u64,
     pub(super) inconclusive: u64,
+    pub(super) inconclusive_first: Option<Failing>,
     pub(super) traces: Distinct,
     pub(super) coverage: BTreeMap<&'static str, u64>,
     pub(super) sites: BTreeMap<&'static str, SiteStats>,
@@ -33,7 +35,7 @@ pub(super) struct FailingRuns {
     pub(super) first: Vec<Failing>,
 }
 
-/// A run that failed.
+/// A run that did not pass.
 #[derive(Clone, Debug)]
 pub(super) struct Failing {
     /// Which run of the sweep, from 0.
@@ -47,6 +49,17 @@ pub(super) struct Failing {
 pub(super) enum Origin {
     Seed(u64),
     Steps(Vec<Step>),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Seed(seed) => write!(f, "seed {seed}"),
+            Origin::Steps(steps) if steps.is_empty() => f.write_str("the baseline run"),
+            Origin::Steps(steps) if steps.len() == 1 => f.write_str("a run with 1 deviation"),
+            Origin::Steps(steps) => write!(f, "a run with {} deviations", steps.len()),
+        }
+    }
 }
 
 impl Tally {
@@ -64,14 +77,17 @@ impl Tally {
         for site in run.sites {
             add_site(&mut self.sites, site);
         }
-        self.inconclusive += u64::from(matches!(run.end, End::OutOfBudget { .. }));
-        if run.end.is_failure() {
+        let digests = (run.digests.choice, run.digests.trace);
+        let failing = || Failing { index, origin: origin(), digests };
+        if matches!(run.end, End::OutOfBudget { .. }) {
+            self.inconclusive += 1;
+            self.inconclusive_first.get_or_insert_with(failing);
+        } else if run.end.is_failure() {
             let (kind, property) = run.end.signature();
-            let failing = self.failing.entry((kind, property.map(str::to_owned))).or_default();
-            failing.count += 1;
-            if failing.first.len() < failing_max {
-                let digests = (run.digests.choice, run.digests.trace);
-                failing.first.push(Failing { index, origin: origin(), digests });
+            let runs = self.failing.entry((kind, property.map(str::to_owned))).or_default();
+            runs.count += 1;
+            if runs.first.len() < failing_max {
+                runs.first.push(failing());
             }
         }
     }
@@ -84,6 +100,7 @@ impl Tally {
         self.picks += later.picks;
         self.faults_fired += later.faults_fired;
         self.inconclusive += later.inconclusive;
+        self.inconclusive_first = self.inconclusive_first.take().or(later.inconclusive_first);
         self.traces.merge(later.traces);
         for (name, hits) in later.coverage {
             *self.coverage.entry(name).or_insert(0) += hits;
@@ -117,10 +134,10 @@ fn add_site(sites: &mut BTreeMap<&'static str, SiteStats>, site: SiteStats) {
     sum.fired += site.fired;
 }
 
-/// Values that are kept exactly, at most.
-const EXACT_MAX: usize = 32_768;
+/// Distinct values from which on their number is an estimate.
+const EXACT_MAX: usize = super::report::DISTINCT_ESTIMATED as usize;
 
-/// Counts distinct values in bounded memory: exactly up to 32,768, then from the smallest hashes (the error is below
+/// Counts distinct values in bounded memory: exactly below 32,768, then from the smallest hashes (the error is below
 /// 2 %). A function of the set of values, whatever their order.
 #[derive(Debug, Default)]
 pub(super) struct Distinct {
@@ -144,11 +161,12 @@ impl Distinct {
         }
     }
 
-    /// How many there were.
+    /// How many there were: [`EXACT_MAX`] or more where this is an estimate.
     pub(super) fn count(&self) -> u64 {
         match self.smallest.last() {
             Some(&largest) if self.smallest.len() == EXACT_MAX => {
-                ((EXACT_MAX as u128 - 1) * u128::from(u64::MAX) / u128::from(largest)) as u64
+                let estimate = (EXACT_MAX as u128 - 1) * u128::from(u64::MAX) / u128::from(largest);
+                (estimate as u64).max(EXACT_MAX as u64)
             }
             Some(_) | None => self.smallest.len() as u64,
         }
@@ -171,6 +189,15 @@ mod tests {
                 "{values} were counted as {}",
                 distinct.count()
             );
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_told_from_a_count() {
+        for (values, is_estimate) in [(32_767, false), (32_768, true), (33_000, true)] {
+            let mut distinct = Distinct::default();
+            (0..values).for_each(|value| distinct.insert(value));
+            assert_eq!(distinct.count() >= super::super::report::DISTINCT_ESTIMATED, is_estimate, "{values}");
         }
     }
 

@@ -1,9 +1,14 @@
 //! The watchdog: a poll that never returns cannot be ended from inside, so a clock outside the run ends the process,
-//! with the seed and the task. It watches every run of a sweep: seeds, the baseline, second runs, and shrinking.
+//! with what was run and the task. It watches every run: of a sweep (seeds, the baseline, second runs, shrinking), and
+//! the single ones of a seed or a file.
 
 use super::config::Check;
 use super::program::Program;
+use super::tally::Origin;
 use crate::sim::Sim;
+use crate::wall::Stopwatch;
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,10 +18,40 @@ pub const EXIT_HANG: i32 = 40;
 /// How often it looks, at the least.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// What is being run.
+#[derive(Clone, Debug)]
+pub(super) enum Subject {
+    /// A run of a sweep, or one that stems from it.
+    Of(Origin),
+    /// A tape of the caller's.
+    Tape,
+    /// A failure file.
+    File(PathBuf),
+}
+
+impl Subject {
+    /// The run of which all choices are the baseline.
+    pub(super) fn baseline() -> Subject {
+        Subject::Of(Origin::Steps(Vec::new()))
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Of(origin) => origin.fmt(f),
+            Subject::Tape => f.write_str("the run of a tape"),
+            Subject::File(path) => write!(f, "the run of {}", path.display()),
+        }
+    }
+}
+
 /// What each thread is at.
 pub(super) struct Watchdog {
     /// Of the threads that sweep; then the driver's, for the runs of every other phase.
     jobs: Vec<Job>,
+    /// What the driver is at.
+    driven: Mutex<Subject>,
     /// The thread that watches.
     watcher: std::thread::Thread,
     /// The task that takes its turn in the driver's run, where that run keeps names.
@@ -44,18 +79,63 @@ impl Drop for Retires<'_> {
     }
 }
 
+impl Check {
+    /// Makes runs of a subject on a thread of their own, which the calling thread watches. A `tracing` subscriber of
+    /// the calling thread listens there too.
+    pub(super) fn guarded<T: Send>(
+        &self,
+        subject: Subject,
+        program: &dyn Program,
+        work: impl FnOnce(&dyn Program, &Watchdog) -> T + Send,
+    ) -> T {
+        let watchdog = Watchdog::new(0, subject);
+        let listener = tracing::dispatcher::get_default(Clone::clone);
+        watchdog.over(self, program, || {
+            let watched = |sim: &mut Sim| {
+                watchdog.begin_by_driver(sim);
+                program(sim);
+            };
+            if listener.is::<tracing::subscriber::NoSubscriber>() {
+                return work(&watched, &watchdog);
+            }
+            tracing::dispatcher::with_default(&listener, || work(&watched, &watchdog))
+        })
+    }
+}
+
 impl Watchdog {
-    /// For this many sweeping threads and the driver; the calling thread is the one that will watch.
-    pub(super) fn new(jobs: usize) -> Watchdog {
+    /// For this many sweeping threads and the driver, which begins with `driven`; the calling thread is the one that
+    /// will watch.
+    pub(super) fn new(jobs: usize, driven: Subject) -> Watchdog {
         Watchdog {
             jobs: (0..=jobs).map(|_| Job::default()).collect(),
+            driven: Mutex::new(driven),
             watcher: std::thread::current(),
             running: Arc::default(),
         }
     }
 
+    /// Does the driver's work on a thread of its own, and watches until it is done. A thread of its own, so that
+    /// runs stay out of a tokio task that calls this, and of its budget.
+    #[expect(clippy::disallowed_methods, reason = "the calling thread watches the one that runs")]
+    pub(super) fn over<T: Send>(
+        &self,
+        check: &Check,
+        program: &dyn Program,
+        work: impl FnOnce() -> T + Send,
+    ) -> T {
+        std::thread::scope(|scope| {
+            let working = scope.spawn(|| {
+                let _retires = self.retire_later(self.driver());
+                work()
+            });
+            self.watch(check, program);
+            working.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+        })
+    }
+
     /// The driver's job: calibration, enumeration, second runs, recording and shrinking.
-    pub(super) fn driver(&self) -> usize {
+    fn driver(&self) -> usize {
         self.jobs.len() - 1
     }
 
@@ -65,15 +145,16 @@ impl Watchdog {
         self.jobs[job].runs.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The driver begins a run; one of no seed belongs to the last seed that was recorded.
+    /// What the driver's next runs stem from.
+    pub(super) fn drive(&self, origin: &Origin) {
+        *self.driven.lock().unwrap_or_else(PoisonError::into_inner) = Subject::Of(origin.clone());
+    }
+
+    /// The driver begins a run.
     pub(super) fn begin_by_driver(&self, sim: &mut Sim) {
-        let job = &self.jobs[self.driver()];
-        if sim.seed() != 0 {
-            job.seed.store(sim.seed(), Ordering::Relaxed);
-        }
         self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
         sim.watch(self.running.clone());
-        job.runs.fetch_add(1, Ordering::Relaxed);
+        self.jobs[self.driver()].runs.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A thread has no more runs once what is returned is dropped.
@@ -82,17 +163,16 @@ impl Watchdog {
     }
 
     /// Looks until all threads retired; a run that takes too long ends the process.
-    pub(super) fn watch(&self, check: &Check, program: &dyn Program) {
-        let mut seen: Vec<(u64, crate::wall::Stopwatch)> =
-            self.jobs.iter().map(|_| (0, crate::wall::Stopwatch::start())).collect();
+    fn watch(&self, check: &Check, program: &dyn Program) {
+        let mut seen: Vec<(u64, Stopwatch)> = self.jobs.iter().map(|_| (0, Stopwatch::start())).collect();
         let driver = &self.jobs[self.driver()];
         while !driver.retired.load(Ordering::Acquire) {
-            std::thread::park_timeout(LOOK_EVERY);
+            std::thread::park_timeout(LOOK_EVERY.min(check.hang_after));
             for (job, (runs, since)) in self.jobs.iter().zip(&mut seen) {
                 let now = job.runs.load(Ordering::Relaxed);
                 let waits = std::ptr::eq(job, driver) && self.is_sweeping();
                 if now != *runs || waits {
-                    (*runs, *since) = (now, crate::wall::Stopwatch::start());
+                    (*runs, *since) = (now, Stopwatch::start());
                 } else if now > 0
                     && !job.retired.load(Ordering::Acquire)
                     && since.elapsed() > check.hang_after
@@ -112,39 +192,50 @@ impl Watchdog {
     /// Says which task hangs, and ends the process.
     #[cold]
     fn hang(&self, check: &Check, job: &Job, program: &dyn Program) -> ! {
-        let seed = job.seed.load(Ordering::Relaxed);
+        if !std::ptr::eq(job, &self.jobs[self.driver()]) {
+            let origin = Origin::Seed(job.seed.load(Ordering::Relaxed));
+            run_again(check, &origin, program);
+        }
+        let subject = self.driven.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match (std::ptr::eq(job, &self.jobs[self.driver()]), known.is_empty()) {
-            (true, false) => give_up(check, seed, Some(&known)),
-            (true, true) => run_again(check, None, seed, program),
-            (false, _) => run_again(check, Some(seed), seed, program),
+        match subject {
+            Subject::Of(origin) if known.is_empty() => run_again(check, &origin, program),
+            subject => give_up(check, &subject, &known),
         }
     }
 }
 
-/// Runs a seed, or the baseline, again with its tasks named, to learn which one hangs; then ends the process.
+/// Makes a run again with its tasks named, to learn which one hangs; then ends the process.
 #[expect(
     clippy::disallowed_methods,
     reason = "the second run hangs like the first: it needs a thread to be left in"
 )]
-fn run_again(check: &Check, again: Option<u64>, seed: u64, program: &dyn Program) -> ! {
+fn run_again(check: &Check, origin: &Origin, program: &dyn Program) -> ! {
     let running = Arc::new(Mutex::new(String::new()));
     std::thread::scope(|scope| {
         let watch = running.clone();
-        let again = scope.spawn(move || check.run_watched(again, watch, program));
+        let again = scope.spawn(move || check.run_watched(origin, watch, program));
         std::thread::sleep(check.hang_after.min(Duration::from_secs(5)));
         let task = running.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        give_up(check, seed, (!again.is_finished()).then_some(&*task))
+        let known = if again.is_finished() { "" } else { &task };
+        give_up(check, &Subject::Of(origin.clone()), known)
     })
 }
 
 #[expect(clippy::print_stderr, reason = "the process ends here; this is its last word")]
-fn give_up(check: &Check, seed: u64, task: Option<&str>) -> ! {
+fn give_up(check: &Check, subject: &Subject, task: &str) -> ! {
     let (name, after) = (&check.name, check.hang_after);
     match task {
-        Some(task) => eprintln!("{name}: a poll of task {task} never returns (seed {seed}, after {after:?})"),
-        None => eprintln!("{name}: seed {seed} takes longer than {after:?} of wall time"),
+        "" => eprintln!("{name}: {subject} takes longer than {after:?} of wall time"),
+        task => eprintln!("{name}: a poll of task {task} never returns ({subject}, after {after:?})"),
     }
-    eprintln!("repeat it with FATUM_SEED={seed} FATUM_RUNS=1");
+    let command = match subject {
+        Subject::Of(origin) => Some(check.command_of(origin)),
+        Subject::File(path) => Some(check.command_of_file(path)),
+        Subject::Tape => None,
+    };
+    if let Some(command) = command {
+        eprintln!("repeat it: {command}");
+    }
     std::process::exit(EXIT_HANG)
 }

@@ -60,20 +60,20 @@ fn failure(judgement: &Judgement) -> Option<Value> {
         return Some(json!({
             "kind": failure.end.kind(),
             "property": failure.end.property(),
-            "seed": failure.seed,
+            "seed": failure.found_by.seed(),
             "deviations": failure.deviations,
             "shrunk_deviations": failure.tape.deviations(),
-            "file": failure.file,
+            "file": failure.file.as_ref().map(|path| path.display().to_string()),
         }));
     }
     if let Some(regression) = judgement.regressions.first() {
         return Some(json!({
             "kind": regression.run.end.kind(),
             "property": regression.run.end.property(),
-            "seed": regression.file.seed,
+            "seed": regression.file.seed.map(|seed| seed.0),
             "deviations": regression.file.deviations,
             "shrunk_deviations": regression.file.tape.deviations(),
-            "file": regression.path,
+            "file": regression.path.display().to_string(),
         }));
     }
     judgement.broken.as_ref().map(|broken| {

@@ -5,6 +5,7 @@
 
 mod check;
 mod find;
+mod invoked;
 mod json;
 mod list;
 mod output;
@@ -108,8 +109,10 @@ fn exit_codes() -> String {
          0   check: all as expected; run, replay: the run passed; others: done\n  \
          1   check: some scenario did not end as expected\n  \
          2   the command line, or a file that it names, is wrong\n  \
-         {hang}  a poll did not return\n\
+         {hang}  a poll did not return\n  \
+         {skip} replay: the run could not be made, as the file or its scenario is missing or of another format\n\
          of run and replay, how the run ended (replay: {diverged} also when it fails in another way):\n{kinds}",
+        skip = replay::SKIP,
         diverged = diverged_code(),
         kinds = kinds.collect::<Vec<_>>().join("\n"),
     )

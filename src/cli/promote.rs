@@ -23,7 +23,8 @@ impl Arguments {
         let dir = self.to.unwrap_or(default);
         std::fs::create_dir_all(&dir).map_err(|error| Error::io("make the directory", &dir, error))?;
         let name = self.file.file_name().expect("a path that was read as a file has a file name");
-        let target = dir.join(name);
+        // Checks read what ends so, and nothing else.
+        let target = dir.join(name).with_extension("toml");
         if target.exists() && file::read(&target)? != failure {
             let message = format!("{} is there already and says something else", target.display());
             return Err(Error::input(message).help("move one of the two out of the way"));

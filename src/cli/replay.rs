@@ -3,13 +3,18 @@
 use super::saved::Saved;
 use super::{OK, diverged_code, output};
 use crate::Error;
-use crate::check::replay_page;
+use crate::check::{Environment, replay_page};
 use crate::scenario::Registry;
 use clap::Args;
 use std::path::PathBuf;
 
+/// The run could not be made: what tells `git bisect run` to skip the commit.
+pub(super) const SKIP: u8 = 125;
+
 /// Exits with the code of the kind of end when it is reproduced, 0 when the run passes, 18 when it fails in another
-/// way: so `git bisect run fatum replay FILE` finds the commit
+/// way, 125 when it cannot be made as the file or its scenario is missing or of another format: so `git bisect run
+/// fatum replay FILE` finds the commit, and skips those that have no such scenario. FATUM_TRACE=text or jsonl prints
+/// the whole trace
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The failure file
@@ -18,9 +23,16 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
-        let saved = Saved::open(&self.file, registry)?;
+        let trace = Environment::read()?.trace;
+        let saved = match Saved::open(&self.file, registry) {
+            Ok(saved) => saved,
+            Err(error) => {
+                output::complain(&error);
+                return Ok(SKIP);
+            }
+        };
         let run = saved.replay();
-        output::say(&replay_page(&saved.path, &saved.file, &run, None));
+        output::say(&replay_page(&saved.path, &saved.file, &run, trace));
         Ok(if run.end.is_passed() {
             OK
         } else if run.end.signature() == saved.file.end.signature() {

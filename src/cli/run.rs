@@ -1,5 +1,6 @@
 //! `fatum run`: one run of a scenario, its trace, its end.
 
+use super::invoked::invoked_as;
 use super::{check, output};
 use crate::Error;
 use crate::check::report::render_blocked;
@@ -28,6 +29,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
         let mut scenario = Scenario::read(&self.scenario, registry)?;
+        scenario.check.invoked_as = invoked_as();
         scenario.check.strategy = self.strategy.unwrap_or(scenario.check.strategy);
         let run = crate::log::captured(|| scenario.run_seed(self.seed));
         match self.format {

@@ -2,11 +2,12 @@
 //!
 //! It must not judge the run.
 
+use super::invoked::invoked_as;
 use super::output;
 use crate::Error;
 use crate::check::file::{self, FailureFile};
 use crate::scenario::{Registry, Scenario};
-use crate::sim::{Keep, Run};
+use crate::sim::Run;
 use std::path::{Path, PathBuf};
 
 /// A failure file and its scenario.
@@ -33,14 +34,14 @@ impl Saved {
             return Err(Error::input(message).help(help));
         }
         let mut scenario = Scenario::read(scenario, registry)?;
+        scenario.check.invoked_as = invoked_as();
         (scenario.check.strategy, scenario.check.calibration) = (file.strategy, file.calibration);
         Ok(Saved { path: path.to_owned(), file, scenario })
     }
 
     /// The run of the file's tape, with its trace.
     pub(super) fn replay(&self) -> Run {
-        let check = &self.scenario.check;
-        crate::log::captured(|| check.replay(&self.file.tape, Keep::Trace, self.scenario.program()))
+        self.scenario.check.replay_file(&self.path, &self.file, self.scenario.program())
     }
 
     /// Notes it when the run is not the one that the file is about.

@@ -3,8 +3,8 @@
 use super::saved::Saved;
 use super::{OK, output};
 use crate::Error;
-use crate::check::file::{self, FailureFile};
-use crate::check::{Canonical, Failure, Shrunk, shrink, story};
+use crate::check::file;
+use crate::check::{Canonical, shrink, story};
 use crate::scenario::Registry;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ impl Arguments {
         let after = shrunk.tape.deviations();
         output::say(&format!("from {before} deviations to {after} in {} runs", shrunk.runs));
         story(&shrunk.run).iter().for_each(|line| output::say(&format!("  {line}")));
-        let smaller = FailureFile::new(&saved.scenario.check, &failure(&saved, shrunk));
+        let smaller = saved.file.shrunk(&shrunk);
         if smaller.tape == saved.file.tape && smaller.end == saved.file.end {
             output::say("the file says so already");
             return Ok(OK);
@@ -40,23 +40,5 @@ impl Arguments {
         let dir = self.file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         output::say(&format!("saved to {}", file::write(dir, &smaller)?.display()));
         Ok(OK)
-    }
-}
-
-fn failure(saved: &Saved, shrunk: Shrunk) -> Failure {
-    Failure {
-        end: shrunk.run.end.clone(),
-        seed: saved.file.seed,
-        strategy: saved.file.strategy,
-        calibration: saved.file.calibration,
-        found_at: 0,
-        runs: 1,
-        deviations: saved.file.deviations,
-        tape: shrunk.tape,
-        run: shrunk.run,
-        shrink_runs: shrunk.runs,
-        story: Vec::new(),
-        file: None,
-        command: String::new(),
     }
 }

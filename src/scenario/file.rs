@@ -120,6 +120,10 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::read`].
     pub fn parse(document: &Document, registry: &Registry) -> Result<Scenario, Error> {
+        if document.path().to_str().is_none() {
+            let message = format!("the path {} is not UTF-8", document.path().display());
+            return Err(Error::input(message).help("rename it: failure files and reports name the scenario"));
+        }
         let file: File = document.parse()?;
         let system =
             registry.find(file.system.get_ref()).map_err(|error| document.at(file.system.span(), error))?;

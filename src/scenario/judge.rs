@@ -7,18 +7,16 @@ use super::{Broken, Scenario};
 use crate::Error;
 use crate::check::file::{self, FailureFile};
 use crate::check::{Failure, Report, Verdict};
-use crate::choice::tape::Tape;
 use crate::runtime::End;
-use crate::sim::{Keep, Run};
-use crate::strategy::Calibration;
-use std::path::PathBuf;
+use crate::sim::Run;
+use std::path::{Path, PathBuf};
 
 /// What the sweep of a scenario came to.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     /// What the file expects.
     pub expect: Expect,
-    /// The regressions that were replayed first and fail.
+    /// The regressions that were replayed first and do not pass.
     pub regressions: Vec<Regression>,
     /// The sweep.
     pub report: Report,
@@ -51,26 +49,28 @@ impl Scenario {
 
     /// The run of a seed as a sweep makes it, with its trace.
     pub fn run_seed(&self, seed: u64) -> Run {
-        let mut check = self.check.clone();
-        if check.calibration == Calibration::default() {
-            check.calibration = check.replay(&Tape::default(), Keep::default(), self.program()).calibration();
-        }
-        check.run_seed(seed, self.program())
+        self.check.run_seed(seed, self.program())
     }
 
     fn regressions(&self) -> Result<Vec<Regression>, Error> {
         let mut failing = Vec::new();
         for path in self.check.regressions()? {
             let file = file::read(&path)?;
-            if file.scenario.is_some() && file.name == self.name {
-                let run = self.check.replay(&file.tape, Keep::Trace, self.program());
-                if run.end.is_failure() {
+            if file.scenario.as_deref().is_some_and(|scenario| is_same(scenario, Path::new(&self.name))) {
+                let run = self.check.replay_file(&path, &file, self.program());
+                if !run.end.is_passed() {
                     failing.push(Regression { path, file, run });
                 }
             }
         }
         Ok(failing)
     }
+}
+
+/// Whether two paths lead to one file, however they are written.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    a == b || real(a).is_some_and(|a| Some(a) == real(b))
 }
 
 impl Judgement {
@@ -82,7 +82,7 @@ impl Judgement {
         only_expected
             && match &self.expect {
                 Expect::Passed => self.report.is_passed(),
-                Expect::Ends { kind: "out-of-budget", .. } => self.report.verdict == Verdict::Inconclusive,
+                Expect::Ends { kind: "out-of-budget", .. } => self.report.inconclusive_runs > 0,
                 Expect::Ends { .. } => !self.report.failures.is_empty(),
             }
     }
@@ -104,6 +104,7 @@ impl Judgement {
             (Some(end), _) => signature(end.kind(), end.property()),
             (None, Some(broken)) => signature("violated", Some(&broken.property)),
             (None, None) => match self.report.verdict {
+                Verdict::Inconclusive if self.report.runs == 0 => "no runs".to_owned(),
                 Verdict::Inconclusive => "out-of-budget".to_owned(),
                 Verdict::Passed | Verdict::Failed | Verdict::Uncovered(_) => {
                     self.report.verdict.name().to_owned()

@@ -13,6 +13,7 @@ pub use canonical::Canonical;
 
 use super::Check;
 use super::program::Program;
+use super::watchdog::Subject;
 use crate::choice::Source;
 use crate::choice::tape::Tape;
 use crate::runtime::End;
@@ -29,8 +30,19 @@ pub struct Shrunk {
     pub runs: u64,
 }
 
-/// Shrinks the failing run `failing`, which was recorded with its trace.
+/// Shrinks the failing run `failing`, which was recorded with its trace. A poll that never returns ends the process
+/// after [`Check::hang_after`].
 pub fn shrink(check: &Check, program: &dyn Program, failing: &Run, canonical: &mut Canonical) -> Shrunk {
+    check.guarded(Subject::Tape, program, |program, _| shrink_watched(check, program, failing, canonical))
+}
+
+/// As [`shrink`], for a caller whose runs are watched.
+pub(super) fn shrink_watched(
+    check: &Check,
+    program: &dyn Program,
+    failing: &Run,
+    canonical: &mut Canonical,
+) -> Shrunk {
     let mut shrinker = Shrinker { check, program, end: failing.end.clone(), runs: 0 };
     let tape = shrinker.shrink(failing, canonical);
     let run = check.replay_tape(&tape, Keep::Trace, program);

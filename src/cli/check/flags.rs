@@ -1,7 +1,8 @@
 //! The flags of `fatum check`, and what they change in a sweep.
 
 use crate::Error;
-use crate::check::{Environment, shard};
+use crate::check::{Check, Environment, shard};
+use crate::cli::invoked::invoked_as;
 use crate::scenario::{Expect, Scenario};
 use crate::span::{BadSpan, Span};
 use crate::strategy::StrategyKind;
@@ -24,13 +25,13 @@ pub(in crate::cli) struct Arguments {
     /// How seeds explore schedules [default: as each scenario says]
     #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
     strategy: Option<StrategyKind>,
-    /// Threads; 0 is one per core
-    #[arg(long, value_name = "J", default_value_t = 0)]
-    jobs: usize,
+    /// Threads; 0 is one per core [default: 0]
+    #[arg(long, value_name = "J")]
+    jobs: Option<usize>,
     /// This machine's part of the seeds: 0/4 is the first of four
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u64, u64)>,
-    /// Every run with at most D deviations, in place of seeds
+    /// Every run with at most D deviations, in place of seeds; on one thread
     #[arg(long, value_name = "D", conflicts_with_all = ["runs", "seed_base", "shard", "strategy"])]
     exhaustive: Option<usize>,
     /// The first seed, or `random`, which prints what it drew [default: 0]
@@ -79,9 +80,20 @@ fn draw() -> u64 {
 }
 
 impl Arguments {
-    /// Changes the scenario's sweep as the environment and then the flags say.
+    /// Changes the scenario's sweep as the environment and then the flags say, which go before it.
     pub(super) fn apply(&self, scenario: &mut Scenario) -> Result<(), Error> {
-        let mut check = Environment::read()?.apply(scenario.check.clone().jobs(self.jobs));
+        scenario.check = self.check(&Environment::read()?, scenario.check.clone());
+        if scenario.expect != Expect::Passed {
+            // A failure that is expected is shown once: the first is enough.
+            scenario.check.shrunk_max = 1;
+        }
+        Ok(())
+    }
+
+    fn check(&self, environment: &Environment, check: Check) -> Check {
+        let mut check = environment.apply(check.jobs(0));
+        check.invoked_as = invoked_as();
+        check.jobs = self.jobs.unwrap_or(check.jobs);
         check.runs = self.runs.unwrap_or(check.runs);
         if let Some(wall) = self.wall {
             (check.wall_max, check.runs) = (Some(wall.0), u64::MAX);
@@ -93,12 +105,7 @@ impl Arguments {
             Some(SeedBase::Given(seed) | SeedBase::Drawn(seed)) => seed,
             None => check.seed_base,
         };
-        if scenario.expect != Expect::Passed {
-            // A failure that is expected is shown once: the first is enough.
-            check.shrunk_max = 1;
-        }
-        scenario.check = check;
-        Ok(())
+        check
     }
 
     /// What the random seed base is, if it was drawn.
@@ -107,5 +114,35 @@ impl Arguments {
             Some(SeedBase::Drawn(seed)) => Some(format!("seed base {seed}: repeat with --seed-base {seed}")),
             Some(SeedBase::Given(_)) | None => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: Arguments,
+    }
+
+    #[test]
+    fn a_flag_goes_before_its_variable() {
+        let environment = Environment {
+            seed: Some(5),
+            runs: Some(10),
+            shard: Some((1, 2)),
+            jobs: Some(1),
+            ..Environment::default()
+        };
+        let sweep = |flags: &str| {
+            let line = Line::try_parse_from(format!("check {flags}").split_whitespace()).unwrap();
+            let check = line.flags.check(&environment, Check::new("s.toml"));
+            (check.seed_base, check.runs, check.shard, check.jobs)
+        };
+        assert_eq!(sweep(""), (5, 10, (1, 2), 1));
+        assert_eq!(sweep("--jobs 4 --runs 20 --shard 0/3 --seed-base 7"), (7, 20, (0, 3), 4));
     }
 }

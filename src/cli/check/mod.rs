@@ -38,6 +38,9 @@ impl Arguments {
                 .flat_map(|sweep| summary::choice_points(sweep, registry))
                 .for_each(|line| output::say(&line));
         }
+        for (scenario, judgement) in &sweeps {
+            page::warning(scenario, judgement).iter().for_each(|line| output::say(line));
+        }
         summary::lines(&sweeps).iter().for_each(|line| output::say(line));
         if let Some(path) = &self.json {
             json::write(path, &sweeps)?;

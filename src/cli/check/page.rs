@@ -3,7 +3,7 @@
 
 use crate::check::Failure;
 use crate::check::replay_page;
-use crate::check::report::render_failure;
+use crate::check::report::{render_failure, render_inconclusive};
 use crate::scenario::{Expect, Judgement, Scenario};
 use std::collections::BTreeSet;
 
@@ -23,11 +23,12 @@ pub(super) fn expected(scenario: &Scenario, judgement: &Judgement, verbose: bool
     if !judgement.is_as_expected() {
         return Vec::new();
     }
+    let head = format!("{}: {}, as expected", scenario.name, judgement.expect);
     let Some(failure) = judgement.failure() else {
-        return Vec::new();
+        let inconclusive = judgement.report.inconclusive.as_ref().filter(|_| verbose);
+        return inconclusive.map_or(Vec::new(), |first| vec![head, render_inconclusive(first)]);
     };
     if verbose {
-        let head = format!("{}: {}, as expected", scenario.name, judgement.expect);
         return vec![head, render_failure(failure)];
     }
     short(scenario, judgement, failure)
@@ -69,6 +70,7 @@ pub(super) fn unexpected(scenario: &Scenario, judgement: &Judgement) -> Vec<Stri
         }
     }
     lines.extend(pages(judgement.unexpected()));
+    lines.extend(judgement.report.inconclusive.as_ref().map(render_inconclusive));
     if let Some(broken) = &judgement.broken {
         lines.push(format!("all runs together broke `{}`: {}", broken.property, broken.detail));
     }
@@ -78,6 +80,12 @@ pub(super) fn unexpected(scenario: &Scenario, judgement: &Judgement) -> Vec<Stri
     lines.extend(judgement.report.warnings().into_iter().map(|warning| format!("warning: {warning}")));
     lines.push(String::new());
     lines
+}
+
+/// What one should know even of a scenario that ended as expected.
+pub(super) fn warning(scenario: &Scenario, judgement: &Judgement) -> Option<String> {
+    let warning = judgement.report.no_choices().filter(|_| judgement.is_as_expected())?;
+    Some(format!("warning: {}: {warning}", scenario.name))
 }
 
 /// A page per kind and property, and the command of each further tape.
@@ -92,4 +100,68 @@ fn pages<'a>(failures: impl Iterator<Item = &'a Failure>) -> Vec<String> {
         }
     }
     pages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Document, Registry, Section, Subject, System};
+    use crate::{Error, Sim};
+
+    /// A system that draws a number, or nothing.
+    struct Draws;
+
+    struct Drawing(bool);
+
+    impl System for Draws {
+        fn name(&self) -> &'static str {
+            "draws"
+        }
+
+        fn about(&self) -> &'static str {
+            "a number, or nothing"
+        }
+
+        fn variants(&self) -> &'static [&'static str] {
+            &["number", "nothing"]
+        }
+
+        fn properties(&self) -> &'static [&'static str] {
+            &[]
+        }
+
+        fn example(&self) -> &'static str {
+            ""
+        }
+
+        fn load(&self, section: &Section<'_>) -> Result<Box<dyn Subject>, Error> {
+            Ok(Box::new(Drawing(section.variant() == "number")))
+        }
+    }
+
+    impl Subject for Drawing {
+        fn set_up(&self, sim: &mut Sim) {
+            let draws = self.0;
+            sim.run(async move {
+                if draws {
+                    crate::rand::rng().below(2);
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_scenario_that_passes_without_choice_points_is_warned_of() {
+        let none = "warning: s.toml: no choice points were seen: every run was the same run";
+        for (variant, expected) in [("number", None), ("nothing", Some(none))] {
+            let text = format!(
+                "system = 'draws'\ndescription = ''\nvariant = '{variant}'\nexpect = 'passed'\n[workload]"
+            );
+            let document = Document::new("s.toml", text);
+            let scenario = Scenario::parse(&document, &Registry::new().with(Draws)).unwrap();
+            let judgement = scenario.sweep(&|_| {}).unwrap();
+            assert!(judgement.is_as_expected());
+            assert_eq!(warning(&scenario, &judgement).as_deref(), expected);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What `fatum check` says at the end: a line per scenario, the choice points of each on demand, and the sum.
 
+use crate::check::report::DISTINCT_ESTIMATED;
 use crate::cli::output::{Colour, paint, wants_colour};
 use crate::cli::table::{Align, Table, duration, number};
 use crate::scenario::{Judgement, Registry, Scenario};
@@ -47,12 +48,18 @@ fn row((scenario, judgement): &Sweep) -> Vec<String> {
         number(report.runs),
         number(report.steps),
         duration(report.time),
-        number(report.distinct_traces),
+        traces(report.distinct_traces),
         number(report.faults_fired),
         sometimes,
         judgement.verdict(),
         as_expected,
     ]
+}
+
+/// A number of distinct traces: `~` before one that is an estimate.
+fn traces(distinct: u64) -> String {
+    let about = if distinct >= DISTINCT_ESTIMATED { "~" } else { "" };
+    format!("{about}{}", number(distinct))
 }
 
 fn last(sweeps: &[Sweep], coloured: bool) -> String {
@@ -96,4 +103,17 @@ fn never_asked(scenario: &Scenario, judgement: &Judgement, registry: &Registry) 
         !judgement.report.sites.iter().any(|stats| covers(stats.site))
     };
     known.chain(planned).filter(is_silent).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn estimates_are_marked() {
+        for (distinct, expected) in [(0, "0"), (32_767, "32,767"), (32_768, "~32,768"), (100_000, "~100,000")]
+        {
+            assert_eq!(traces(distinct), expected);
+        }
+    }
 }

@@ -10,7 +10,7 @@ fn check_passes_when_all_is_as_expected() {
     let said = place.fatum("check");
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
     assert!(said.stdout.contains("scenarios/bugs/bad.toml: violated conservation, as expected, in "));
-    assert!(said.stdout.contains("  repeat it: fatum replay fatum-failures/"), "{}", said.stdout);
+    assert!(said.stdout.contains(" replay fatum-failures/"), "{}", said.stdout);
     assert!(said.stdout.ends_with("2 scenarios, 400 runs: all as expected\n"), "{}", said.stdout);
     assert_eq!(said.stderr.lines().count(), 2, "{}", said.stderr);
     assert!(said.stderr.starts_with("[1/2] scenarios/bugs/bad.toml: 200 runs, violated conservation"));
@@ -23,7 +23,7 @@ fn check_fails_when_a_bug_is_not_expected() {
     let said = place.fatum("check");
     assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
     for part in
-        ["violated conservation, expected passed", "FAILED after", "repeat it: fatum replay", "NO: passed"]
+        ["violated conservation, expected passed", "FAILED after", " replay fatum-failures/", "NO: passed"]
     {
         assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
     }
@@ -77,6 +77,7 @@ fn check_sweeps_for_a_time_in_shards_and_exhaustively() {
     for (flags, runs) in [
         ("--runs 40", "1 scenario, 40 runs"),
         ("--runs 128 --shard 1/2", "1 scenario, 64 runs"),
+        ("--runs 10 --shard 1/2", "1 scenario, 5 runs"),
         ("--exhaustive 0", "1 scenario, 1 runs"),
         ("--for 200ms", "all as expected"),
         ("--strategy oldest-first --runs 120", "120 runs"),
@@ -139,4 +140,55 @@ fn help_is_no_error() {
         let said = place.fatum(arguments);
         assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{arguments}");
     }
+}
+
+#[test]
+fn a_shard_without_runs_is_not_as_expected() {
+    let place = Place::new("no-runs");
+    place.write("s.toml", scenario("correct", "\"passed\""));
+    let said = place.fatum("check s.toml --runs 1 --shard 1/2");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    for part in ["s.toml: no runs, expected passed", "warning: no run was made"] {
+        assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn a_sweep_out_of_budget_tells_who_waits_on_what() {
+    let place = Place::new("out-of-budget");
+    let budget = "[budget]\nsteps = 5\n\n[properties]";
+    place.write("s.toml", scenario("correct", "\"passed\"").replace("[properties]", budget));
+    let said = place.fatum("check s.toml");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    for part in [
+        "s.toml: out-of-budget, expected passed",
+        "INCONCLUSIVE after ",
+        "out of budget, nothing proved",
+        "who waits on what:\n  main",
+        "first in run 1 (seed 0, random-walk)",
+        " run s.toml --seed 0",
+    ] {
+        assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
+    }
+    let expected = scenario("correct", "\"out-of-budget\"").replace("[properties]", budget);
+    place.write("s.toml", expected);
+    let said = place.fatum("check s.toml");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(place.fatum("check s.toml -v").stdout.contains("INCONCLUSIVE after "));
+    let said = place.fatum("check s.toml --runs 1 --shard 1/2");
+    assert_eq!(said.code, 1, "no runs are not as expected either: {}", said.stdout);
+}
+
+#[test]
+fn an_exhaustive_search_is_named_in_page_file_and_report() {
+    let place = Place::new("exhaustive");
+    place.write("s.toml", scenario("queued-vanish", VIOLATED));
+    let said = place.fatum("check s.toml --exhaustive 1 -v --json report.json");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains(" (exhaustive); "), "{}", said.stdout);
+    assert!(!said.stdout.contains("random-walk"), "{}", said.stdout);
+    let file = place.read(&place.failure_files()[0]);
+    assert!(file.contains("found_by = \"exhaustive\"\n") && !file.contains("\nseed = "), "{file}");
+    assert!(place.read("report.json").contains("\"seed\": null"));
+    assert_eq!(place.fatum(&format!("replay {}", place.failure_files()[0])).code, 10);
 }

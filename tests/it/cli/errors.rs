@@ -4,14 +4,22 @@ use super::{Place, VIOLATED, scenario};
 
 /// Runs a command that must fail with code 2, and compares what it says with the snapshot of that name.
 fn check(name: &str, place: &Place, arguments: &str) {
-    let said = place.fatum(arguments);
+    check_with(name, place, &[], arguments);
+}
+
+/// As [`check`], with these variables in the environment.
+fn check_with(name: &str, place: &Place, variables: &[(&str, &str)], arguments: &str) {
+    let said = place.fatum_with(variables, arguments);
     let mut snapshot = insta::Settings::clone_current();
     snapshot.set_omit_expression(true);
     snapshot.set_prepend_module_to_snapshot(false);
     snapshot.set_snapshot_path("snapshots/errors");
-    let page = format!("$ fatum {arguments}\n{}{}", said.stdout, said.stderr);
+    let set: String = variables.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    let page = format!("$ {set}fatum {arguments}\n{}{}", said.stdout, said.stderr);
     snapshot.bind(|| insta::assert_snapshot!(name, page));
-    assert_eq!(said.code, 2, "{page}");
+    // A replay that cannot be made tells `git bisect` to skip the commit.
+    let code = if arguments.starts_with("replay ") && variables.is_empty() { 125 } else { 2 };
+    assert_eq!(said.code, code, "{page}");
     assert!(!page.contains("panicked at"), "{page}");
 }
 
@@ -172,6 +180,41 @@ fn mistakes_in_flags_are_told() {
     ] {
         check(name, &place, arguments);
     }
+}
+
+#[test]
+fn mistakes_in_the_environment_are_told() {
+    let place = Place::new("environment");
+    place.write("s.toml", scenario("correct", "\"passed\""));
+    for (name, variable, value) in [
+        ("environment-seed", "FATUM_SEED", "first"),
+        ("environment-seed-huge", "FATUM_SEED", "18446744073709551616"),
+        ("environment-runs-zero", "FATUM_RUNS", "0"),
+        ("environment-runs-negative", "FATUM_RUNS", "-1"),
+        ("environment-jobs", "FATUM_JOBS", "all"),
+        ("environment-shard", "FATUM_SHARD", "2/2"),
+        ("environment-trace", "FATUM_TRACE", "yaml"),
+    ] {
+        check_with(name, &place, &[(variable, value)], "check s.toml");
+    }
+    check_with("environment-replay", &place, &[("FATUM_TRACE", "perfetto")], "replay s.toml");
+    check_with("environment-exhaustive", &place, &[("FATUM_SHARD", "0/2")], "check s.toml --exhaustive 1");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_scenario_whose_path_is_no_text_is_told() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new("path-no-text");
+    let name = std::ffi::OsStr::from_bytes(b"bad-\xff.toml");
+    std::fs::write(place.path("").join(name), scenario("queued-vanish", VIOLATED)).unwrap();
+    check("file-path-no-text", &place, "check . --json report.json");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_without_end_is_told() {
+    check("failure-endless", &Place::new("endless"), "replay /dev/zero");
 }
 
 #[test]

@@ -51,10 +51,16 @@ impl Place {
 
     /// Runs the binary with these arguments, apart by spaces.
     pub(crate) fn fatum(&self, arguments: &str) -> Said {
+        self.fatum_with(&[], arguments)
+    }
+
+    /// As [`Place::fatum`], with these variables in the environment.
+    pub(crate) fn fatum_with(&self, variables: &[(&str, &str)], arguments: &str) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_fatum"))
             .args(arguments.split_whitespace())
             .current_dir(&self.dir)
             .env_clear()
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         Said {

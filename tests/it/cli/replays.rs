@@ -88,6 +88,9 @@ fn a_promoted_failure_is_replayed_first_by_every_check() {
     let said = place.fatum("promote failure.toml");
     assert_eq!((said.code, said.stdout.as_str()), (0, "kept as tests/regressions/failure.toml; commit it\n"));
     assert_eq!(place.fatum("promote failure.toml").code, 0, "twice is no mistake");
+    place.write("other.saved", place.read("failure.toml"));
+    let said = place.fatum("promote other.saved --to elsewhere");
+    assert_eq!((said.code, said.stdout.as_str()), (0, "kept as elsewhere/other.toml; commit it\n"));
     place.write("bug.toml", scenario("queued-vanish", "\"passed\""));
     let said = place.fatum("check bug.toml --runs 1");
     assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
@@ -95,4 +98,57 @@ fn a_promoted_failure_is_replayed_first_by_every_check() {
     place.write("bug.toml", scenario("correct", "\"passed\""));
     let said = place.fatum("check bug.toml --runs 1");
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+}
+
+#[test]
+fn a_regression_is_met_however_the_path_of_its_scenario_is_written() {
+    let place = Place::new("promote-paths");
+    place.with_failure();
+    assert_eq!(place.fatum("promote failure.toml").code, 0);
+    place.write("bug.toml", scenario("queued-vanish", "\"passed\"")).write("below/nothing.txt", "");
+    let absolute = place.path("bug.toml");
+    for path in ["bug.toml", "./bug.toml", "below/../bug.toml", absolute.to_str().unwrap()] {
+        let said = place.fatum(&format!("check {path} --runs 1"));
+        assert!(
+            said.stdout.contains("replay of tests/regressions/failure.toml: reproduced"),
+            "{path}: {}",
+            said.stdout
+        );
+    }
+}
+
+#[test]
+fn a_regression_that_spends_its_budget_does_not_pass() {
+    let place = Place::new("promote-budget");
+    place.with_failure();
+    assert_eq!(place.fatum("promote failure.toml").code, 0);
+    let budget = "[budget]\nsteps = 5\n\n[properties]";
+    place.write("bug.toml", scenario("queued-vanish", "\"passed\"").replace("[properties]", budget));
+    let said = place.fatum("check bug.toml --runs 1");
+    let part = "replay of tests/regressions/failure.toml: fails in another way, out-of-budget";
+    assert!(said.stdout.contains(part), "{}", said.stdout);
+}
+
+#[test]
+fn replay_prints_the_whole_trace_on_demand() {
+    let place = Place::new("replay-trace");
+    place.with_failure();
+    let text = place.fatum("trace failure.toml").stdout;
+    let said = place.fatum_with(&[("FATUM_TRACE", "text")], "replay failure.toml");
+    assert_eq!(said.code, VIOLATED_CODE);
+    assert!(said.stdout.ends_with(&text), "{}", said.stdout);
+    assert!(!place.fatum("replay failure.toml").stdout.contains("graph.run-started"));
+}
+
+#[test]
+fn a_replay_that_cannot_be_made_is_skipped_by_a_bisection() {
+    let place = Place::new("replay-skip");
+    place.with_failure();
+    std::fs::rename(place.path("bug.toml"), place.path("moved.toml")).unwrap();
+    assert_eq!(place.fatum("replay failure.toml").code, 125);
+    place.write("bug.toml", "system = \"another\"");
+    assert_eq!(place.fatum("replay failure.toml").code, 125);
+    assert_eq!(place.fatum("replay missing.toml").code, 125);
+    assert_eq!(place.fatum("story failure.toml").code, 2, "only replay is run by a bisection");
+    assert_eq!(place.fatum("replay").code, 2);
 }

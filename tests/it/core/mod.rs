@@ -2,6 +2,7 @@
 
 mod abuse;
 mod ends;
+mod environment;
 mod golden;
 mod hangs;
 #[cfg(feature = "tokio")]
