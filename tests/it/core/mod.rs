@@ -8,5 +8,6 @@ mod places;
 mod programs;
 mod replay;
 pub(crate) mod shrinking;
+mod stories;
 mod sweeps;
 mod worlds;
