@@ -19,7 +19,7 @@ use super::wait::Frozen;
 use super::waker::WakeId;
 use crate::choice::fault::{FaultPlan, SITE_LATE, SITE_STALL};
 use crate::choice::tape::Tape;
-use crate::choice::{Label, Names, Ready, Source, Weights};
+use crate::choice::{Label, Names, Ready, Source};
 use crate::trace::{Digests, Event};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ use std::task::Waker;
 
 const STALL: Label = Label::new(SITE_STALL);
 const LATE: Label = Label::new(SITE_LATE);
-/// A task or timer may be held until just after one of the next four deadlines.
-const HOLD: Weights = Weights::Fault(0b0001_1111);
+/// The options: a task or timer may be held until just after one of the next four deadlines.
+const HOLD: u8 = 0b0001_1111;
 
 /// What a run keeps beside its digests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

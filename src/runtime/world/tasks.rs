@@ -1,11 +1,11 @@
 //! Tasks coming and going: spawn, wake, abort, end, and what a handle may still ask.
 
-use super::{HOLD, Held, STALL, World};
+use super::{Held, STALL, World};
 use crate::choice::Notice;
 use crate::runtime::current::{Leftovers, Message};
 use crate::runtime::end::End;
 use crate::runtime::tasks::{Boxed, NewTask, TaskId};
-use crate::runtime::timers::{NOBODY, TimerKey};
+use crate::runtime::timers::{Owner, TimerKey};
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
 use std::task::Waker;
@@ -127,7 +127,7 @@ impl World {
         if self.quiet || self.timers.next_deadline().is_none() {
             return false;
         }
-        let deadlines = self.choose_for(Some(slot), STALL, "", 8, HOLD) as u8;
+        let deadlines = self.ask_hold(slot, STALL);
         if deadlines > 0 {
             self.held.push((deadlines, Held::Task { slot, serial }));
         }
@@ -141,7 +141,7 @@ impl World {
             Message::Abort(id) => self.abort(id),
             Message::Detach(id) => return self.detach(id),
             Message::CancelTimer(key) => {
-                return Leftovers { boxed: None, waker: self.timers.cancel(key) };
+                return Leftovers { boxed: None, waker: self.cancel_timer(key) };
             }
         }
         Leftovers::default()
@@ -177,7 +177,15 @@ impl World {
     }
 
     pub(crate) fn timer(&mut self, deadline: u64, waker: Waker) -> TimerKey {
-        let owner = self.running.unwrap_or(NOBODY);
+        let owner = self.owner();
         self.timers.insert(self.now, deadline, owner, waker)
+    }
+
+    /// The running task, as the one that waits for a timer.
+    pub(super) fn owner(&self) -> Owner {
+        match self.running {
+            Some(slot) => Owner { task: Some(self.tasks.id(slot)), daemon: self.tasks.peek(slot).daemon },
+            None => Owner { task: None, daemon: false },
+        }
     }
 }

@@ -114,6 +114,9 @@ impl World {
         let (serial, required, handle, joiner) =
             (task.serial, task.required, task.handle, task.joiner.take());
         self.digests.event(2 << 62 | u64::from(serial));
+        if required && ending == Ending::Cancelled {
+            self.undone(slot);
+        }
         if required {
             self.required_left -= 1;
             self.attention |= self.required_left == 0;
@@ -149,6 +152,14 @@ impl World {
         } else {
             self.end_with(End::Panicked { task: path, message });
         }
+    }
+
+    /// A main was cancelled: its work is not done, so the run does not pass.
+    #[cold]
+    fn undone(&mut self, slot: u32) {
+        let host = self.hosts[usize::from(self.tasks.peek(slot).host)].to_string();
+        let message = "it was cancelled before its end (a `cancel` fault drops the whole task)".to_owned();
+        self.end_with(End::Failed { host, message });
     }
 
     #[cold]

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod ends;
+mod faults;
 mod golden;
 mod hangs;
 mod places;
@@ -10,4 +11,5 @@ mod replay;
 pub(crate) mod shrinking;
 mod stories;
 mod sweeps;
+mod times;
 mod worlds;
