@@ -226,7 +226,9 @@ impl Drop for Sim {
         if self.world.is_none() {
             return;
         }
-        self.entered(|_| step::close());
+        if !self.world_ref().closing {
+            self.entered(|_| step::close());
+        }
         if let Some(world) = self.world.take() {
             current::close_epoch(world.epoch);
             // Closures and wakers of the user go with it; no world is borrowed.

@@ -12,6 +12,7 @@ mod verdict;
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
 use super::objects::Objects;
+use super::panics;
 use super::stats::Counts;
 use super::tasks::{Boxed, TaskId, Tasks};
 use super::timers::{Due, Timers};
@@ -62,6 +63,15 @@ pub(crate) type Observe = Box<dyn FnMut(&dyn Any, u64) -> Result<(), String>>;
 pub(crate) struct Observer {
     pub(crate) property: &'static str,
     pub(crate) observe: Observe,
+}
+
+impl Observer {
+    /// What the record breaks; a fold that panics is broken.
+    pub(crate) fn judge(&mut self, record: &dyn Any, now: u64) -> Option<Violation> {
+        let judged = panics::catch(|| (self.observe)(record, now));
+        let detail = judged.unwrap_or_else(|payload| Err(panics::said(&*payload))).err()?;
+        Some(Violation { property: self.property.to_owned(), detail })
+    }
 }
 
 /// A broken property.

@@ -52,6 +52,9 @@ impl World {
     }
 
     pub(crate) fn violate(&mut self, violation: Violation) {
+        if self.closing || self.frozen.is_some() {
+            return;
+        }
         let Violation { property, detail } = violation;
         self.record(Kind::Violated { property: property.clone(), detail: detail.clone() });
         self.end_with(End::Violated { property, detail });

@@ -12,4 +12,5 @@ pub(crate) mod shrinking;
 mod stories;
 mod sweeps;
 mod times;
+mod verdicts;
 mod worlds;
