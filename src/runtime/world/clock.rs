@@ -8,6 +8,9 @@ use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
 use std::task::Waker;
 
+/// Tells a jump from other events in the digest.
+const JUMP: u64 = 0x9d39_247e_3377_6d41;
+
 impl World {
     /// Moves time to the next deadline, if it is within `limit`, and fires what is due.
     #[inline(never)]
@@ -21,6 +24,7 @@ impl World {
 
     pub(super) fn jump(&mut self, deadline: u64) -> Next {
         self.now = deadline;
+        self.digests.event(JUMP ^ deadline);
         self.steps_at_jump = self.steps;
         self.limit_steps();
         self.attention |= self.required_left > 0 && self.is_stale();
@@ -167,7 +171,7 @@ impl World {
     pub(crate) fn begin_quiet(&mut self) {
         if !self.quiet {
             self.quiet = true;
-            self.digests.event(3 << 62);
+            self.digests.event(3 << 62 ^ self.now);
             self.record_by(None, Kind::Quiet);
         }
     }

@@ -18,12 +18,13 @@ impl World {
             return Err(new.boxed);
         }
         let (host, parent, required) = (new.host, new.parent, new.required);
+        // The parent is the task whose turn it is, which is folded already.
         let id = self.tasks.insert(new);
         let task = self.tasks.at(id.slot);
         task.queued = true;
         let serial = task.serial;
         self.required_left += u32::from(required);
-        self.digests.event(1 << 62 | u64::from(serial));
+        self.digests.event(1 << 62 | u64::from(host) << 32 | u64::from(serial));
         self.progress_at = self.now;
         if self.names.is_some() {
             self.name_task(id.slot, host);

@@ -1,7 +1,7 @@
 //! Verdicts, the record of events, and what a run may cost.
 
 use super::{Violation, World};
-use crate::choice::Source;
+use crate::choice::{Source, hash_bytes};
 use crate::runtime::end::{End, LeakPolicy};
 use crate::runtime::timers::NEVER;
 use crate::runtime::waker::WakeId;
@@ -56,6 +56,8 @@ impl World {
             return;
         }
         let Violation { property, detail } = violation;
+        let said = hash_bytes(property.as_bytes()).rotate_left(17) ^ hash_bytes(detail.as_bytes());
+        self.digests.event(said ^ self.now);
         self.record(Kind::Violated { property: property.clone(), detail: detail.clone() });
         self.end_with(End::Violated { property, detail });
     }

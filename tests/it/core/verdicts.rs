@@ -1,5 +1,5 @@
 //! What a run is judged by when things go wrong where nobody looks: panics that user code caught, folds that panic,
-//! destructors at the end, and what daemons hide.
+//! destructors at the end, and what daemons hide. And that the digest sees it.
 
 use fatum::runtime::End;
 use fatum::sim::Keep;
@@ -278,4 +278,65 @@ fn tasks_that_are_not_examined_are_counted() {
     let page = fatum::check::report::render_blocked(&run);
     assert_eq!((run.blocked.len(), run.unexamined), (32, 8));
     assert!(page.contains(&"  and 8 more, not examined".to_owned()), "{page:#?}");
+}
+
+// The digest.
+
+fn digest(setup: impl Fn(&mut Sim)) -> u64 {
+    run(setup).digests.trace
+}
+
+#[test]
+fn the_digest_sees_the_time_however_late_it_is() {
+    // From about five hours on, a nanosecond count has more than 44 bits.
+    let at = |nanos: u64| {
+        digest(move |sim| {
+            sim.run(async move {
+                sleep(Duration::from_nanos(nanos)).await;
+                task::yield_now().await;
+            });
+        })
+    };
+    for nanos in [1, 1 << 43, 1 << 44, 1 << 50] {
+        let digests = [at(nanos), at(nanos + (1 << 44)), at(nanos + (1 << 50)), at(nanos + (1 << 54))];
+        let mut distinct = digests.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 4, "{nanos}");
+    }
+}
+
+#[test]
+fn the_digest_sees_how_a_task_ended() {
+    let ends = |how: u32| {
+        digest(move |sim| {
+            sim.run(async move {
+                let child = task::spawn(async move {
+                    task::yield_now().await;
+                    assert_ne!(how, 1);
+                });
+                task::yield_now().await;
+                task::yield_now().await;
+                if how == 2 {
+                    child.abort();
+                }
+                task::yield_now().await;
+                let _ = child.await;
+            });
+        })
+    };
+    assert_ne!(ends(0), ends(1), "finished or panicked");
+}
+
+#[test]
+fn the_digest_sees_what_was_violated_and_where_a_main_runs() {
+    let violates = |property, detail: &'static str| {
+        digest(move |sim| sim.run(async move { property::always(property, false, || detail.into()) }))
+    };
+    assert_ne!(violates("one", "why"), violates("two", "why"));
+    assert_ne!(violates("one", "why"), violates("one", "why not"));
+    let on = |names: [&'static str; 2]| {
+        digest(move |sim| names.into_iter().for_each(|name| drop(sim.host(name).run(|_| async {}))))
+    };
+    assert_ne!(on(["a", "a"]), on(["a", "b"]));
 }
