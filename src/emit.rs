@@ -7,19 +7,20 @@ use crate::trace::{Hasher, Kind, Record, Value};
 pub fn emit<R: Record>(record: R) {
     let state = current::try_with(|world| {
         let deaf = world.closing || world.frozen.is_some();
-        (!deaf).then(|| (world.events.is_some(), std::mem::take(&mut world.observers)))
+        (!deaf).then(|| world.events.is_some())
     });
-    let Some((keeps_events, mut observers)) = state.flatten() else {
+    let Some(keeps_events) = state.flatten() else {
         return;
     };
+    // A record is the user's: whatever it does, the observers are in their place.
     let word = Hasher::record(&record);
     let kind = keeps_events.then(|| Kind::record(&record));
     let name = crate::choice::hash_bytes(record.name().as_bytes());
-    let now = current::with(|world| world.note_record(word, name, kind));
-    let violation = observers.iter_mut().find_map(|observer| {
-        let broken = (observer.observe)(&record, now).err()?;
-        Some(crate::runtime::world::Violation { property: observer.property.to_owned(), detail: broken })
+    let (now, mut observers) = current::with(|world| {
+        let now = world.note_record(word, name, kind);
+        (now, std::mem::take(&mut world.observers))
     });
+    let violation = observers.iter_mut().find_map(|observer| observer.judge(&record, now));
     current::with(|world| {
         observers.append(&mut world.observers);
         world.observers = observers;

@@ -2,7 +2,7 @@
 //!
 //! The plan (re-exported here) says what may happen at a site; the source says whether it does.
 
-pub use crate::choice::fault::{FaultKind, FaultPlan, FaultRule};
+pub use crate::choice::fault::{Clash, FaultKind, FaultPlan, FaultRule};
 
 use crate::choice::{Label, Weights};
 use crate::runtime::current;
@@ -18,7 +18,9 @@ pub struct Injected {
     pub object: String,
 }
 
-/// A place that faults may hit: it may return an error, take longer, hang, or have its task cancelled.
+/// A place that faults may hit: it may return an error, take longer, hang, or have its task cancelled, as the plan says
+/// ([`FaultKind`] tells what each does). Cancelled is the whole task that awaits it, at the end of its turn; a main that
+/// is cancelled has not done its work, and the run ends as *failed*.
 ///
 /// # Errors
 /// [`Injected`], when the plan says so.
@@ -78,6 +80,9 @@ pub fn buggify(site: &'static str) -> bool {
 }
 
 /// A synchronous yes or no for rare paths: `if buggify!("small buffer") { … }`. Without a label the site is the module.
+///
+/// It is the program's own and no fault of the plan: a seed says yes one time in sixteen, with an empty plan too; it has
+/// no rule, window or budget, and counts as no fault in reports. Never in the baseline, the quiet phase, or outside.
 #[macro_export]
 macro_rules! buggify {
     () => {

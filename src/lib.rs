@@ -48,6 +48,11 @@
 //!   different seeds that meet one bug end in one tape.
 //! * A synchronous operation (`notify_one`, `spawn`, `try_send`) cannot yield: the yield that it was chosen to make is
 //!   owed to the task's next scheduling point.
+//! * No run ends as *starved*: the schedule of the quiet phase and tokio's locks and channels serve the oldest first, so
+//!   a task that starves does so by rules of the program's own, which nothing here knows yet.
+//! * A `Sim` inside a tokio task without the cargo feature `tokio` panics once the task's budget is spent: only tokio's
+//!   own `unconstrained` leads out of it, and tokio has that under a feature only.
+//! * `buggify!` is the program's own: no plan turns it off, and only a seed says how often.
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on should panic"))]
 
 mod error;

@@ -100,8 +100,7 @@ impl Predicate {
 
     /// What the predicate says; one that panics does not hold.
     fn ask(&mut self) -> Result<(), String> {
-        panics::catch(|| (self.holds)())
-            .unwrap_or_else(|payload| Err(panics::take_last().unwrap_or_else(|| panics::message(&*payload))))
+        panics::catch(|| (self.holds)()).unwrap_or_else(|payload| Err(panics::said(&*payload)))
     }
 
     /// Whether time must go on for this property once the workload is over.

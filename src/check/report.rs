@@ -252,6 +252,9 @@ pub fn render_blocked(run: &Run) -> Vec<String> {
             ));
         }
     }
+    if run.unexamined > 0 {
+        lines.push(format!("  and {} more, not examined", run.unexamined));
+    }
     lines.push(String::new());
     lines
 }

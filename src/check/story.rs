@@ -1,66 +1,173 @@
 //! The story of a run: at most ten lines, in virtual time, naming hosts, tasks, objects and faults.
 //!
-//! Each deviation is a line ("instead of X, Y"); then the last records before the verdict; then the verdict.
+//! Each deviation is a line ("instead of X, Y"); equal ones share a line when there are too many, and lines are packed
+//! when that is not enough: who deviated, where and when is never cut short. Then the last records before the
+//! verdict; then the verdict.
 
 use crate::sim::Run;
 use crate::trace::{Event, Kind, text};
 
 /// Lines of a story.
 const LINES_MAX: usize = 10;
-/// Characters of a line.
+/// Characters of a line, unless who, where and when take more.
 const WIDTH_MAX: usize = 160;
 
 /// Tells a run that was recorded with its trace.
 pub fn story(run: &Run) -> Vec<String> {
     let events = &run.trace.events;
-    let deviations = deviations(events);
     let verdict = format!("{}  {}", text::time(run.time.as_nanos() as u64), run.end.sentence());
     let room = LINES_MAX - 1;
-    let mut lines: Vec<(usize, String)> = deviations.iter().take(room).cloned().collect();
-    if deviations.len() > room {
-        let rest = deviations.len() - room + 1;
-        lines.truncate(room - 1);
-        lines.push((usize::MAX, format!("… and {rest} deviations more")));
-    }
+    let mut lines = tell(&deviations(events), room);
     for (index, line) in records_before_the_end(events) {
-        if lines.len() == room {
+        if lines.len() >= room {
             break;
         }
-        lines.push((index, line));
+        lines.push((index, clip(&line, WIDTH_MAX)));
     }
     lines.sort_by_key(|(index, _)| *index);
-    let mut told: Vec<String> = lines.into_iter().map(|(_, line)| clip(line)).collect();
-    told.push(clip(verdict));
+    let mut told: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    told.push(clip(&verdict, WIDTH_MAX));
     told
 }
 
-/// A line per deviation: overtakings of one turn are one line.
-fn deviations(events: &[Event]) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut previous: Option<(usize, &str)> = None;
+/// Lines, each with the place in the trace where it begins.
+type Lines = Vec<(usize, String)>;
+
+/// One deviation.
+struct Deviation {
+    index: usize,
+    at: u64,
+    /// Who did what, and where: the same for equal ones.
+    what: String,
+    /// Which of equal ones it is.
+    which: String,
+    /// What came of it: the first to be cut short.
+    detail: String,
+    /// How the line of the one before goes on, if this one overtook the same turn.
+    then: Option<String>,
+}
+
+impl Deviation {
+    fn line(&self) -> String {
+        let line = format!("{}  {}{}", text::time(self.at), self.what, self.which);
+        let left = WIDTH_MAX.saturating_sub(line.chars().count());
+        line + &clip(&self.detail, left)
+    }
+}
+
+/// All deviations, in at most `room` lines.
+fn tell(deviations: &[Deviation], room: usize) -> Lines {
+    let lines = one_by_one(deviations);
+    if lines.len() <= room {
+        return lines;
+    }
+    let groups = groups(deviations);
+    if groups.len() <= room {
+        return groups.iter().map(|group| (group[0].index, together(group))).collect();
+    }
+    packed(&groups, room)
+}
+
+/// A line each; what overtook one turn shares one.
+fn one_by_one(deviations: &[Deviation]) -> Lines {
+    let mut lines: Lines = Vec::new();
+    for deviation in deviations {
+        match (&deviation.then, lines.last_mut()) {
+            (Some(then), Some((_, line))) if width(line) + width(then) <= WIDTH_MAX => line.push_str(then),
+            _ => lines.push((deviation.index, deviation.line())),
+        }
+    }
+    lines
+}
+
+/// Equal deviations, in the order of their first.
+fn groups(deviations: &[Deviation]) -> Vec<Vec<&Deviation>> {
+    let mut groups: Vec<Vec<&Deviation>> = Vec::new();
+    for deviation in deviations {
+        match groups.iter_mut().find(|group| group[0].what == deviation.what) {
+            Some(group) => group.push(deviation),
+            None => groups.push(vec![deviation]),
+        }
+    }
+    groups
+}
+
+/// One line for equal deviations.
+fn together(group: &[&Deviation]) -> String {
+    match group {
+        [alone] => alone.line(),
+        [first, .., last] => {
+            let mut times: Vec<String> = group.iter().map(|deviation| text::time(deviation.at)).collect();
+            times.dedup();
+            let what = format!("{}, {} times", first.what, group.len());
+            let all = times.join(", ");
+            if width(&all) + 2 + width(&what) <= WIDTH_MAX {
+                return format!("{all}  {what}");
+            }
+            format!("{} to {}  {what}", text::time(first.at), text::time(last.at))
+        }
+        [] => String::new(),
+    }
+}
+
+/// Several groups a line; what does not fit is counted.
+fn packed(groups: &[Vec<&Deviation>], room: usize) -> Lines {
+    let mut lines: Lines = Vec::new();
+    for (told, group) in groups.iter().enumerate() {
+        let piece = match group.as_slice() {
+            [alone] => format!("{}  {}{}", text::time(alone.at), alone.what, alone.which),
+            group => together(group),
+        };
+        let count = lines.len();
+        match lines.last_mut() {
+            Some((_, line)) if width(line) + 2 + width(&piece) <= WIDTH_MAX => {
+                line.push_str("; ");
+                line.push_str(&piece);
+            }
+            _ if count + 1 < room || told + 1 == groups.len() => lines.push((group[0].index, piece)),
+            _ => {
+                lines.push((group[0].index, rest(&groups[told..])));
+                break;
+            }
+        }
+    }
+    lines
+}
+
+/// What is left over, in numbers.
+fn rest(groups: &[Vec<&Deviation>]) -> String {
+    let all = || groups.iter().flatten();
+    let count = all().count();
+    let first = all().map(|deviation| deviation.at).min().unwrap_or(0);
+    let last = all().map(|deviation| deviation.at).max().unwrap_or(0);
+    let (first, last) = (text::time(first), text::time(last));
+    format!("… and {count} deviations more of {} sorts, from {first} to {last}", groups.len())
+}
+
+fn deviations(events: &[Event]) -> Vec<Deviation> {
+    let mut deviations = Vec::new();
+    let mut overtaken: Option<&str> = None;
     for (index, event) in events.iter().enumerate() {
         match &event.kind {
             Kind::Turn { turn, instead_of: Some(oldest), .. } => {
                 let task = event.task.as_deref().unwrap_or("-");
-                let during = during(events, index);
-                match (previous, lines.last_mut()) {
-                    (Some((_, overtaken)), Some((_, line)))
-                        if overtaken == &**oldest && line.len() < WIDTH_MAX =>
-                    {
-                        line.push_str(&format!(", then {task}{during}"));
-                    }
-                    _ => {
-                        let at = text::time(event.at);
-                        lines.push((
-                            index,
-                            format!("{at}  instead of {oldest}, {task} took its turn {turn}{during}"),
-                        ));
-                    }
-                }
-                previous = Some((index, oldest));
+                let detail = during(events, index);
+                let then = (overtaken == Some(&**oldest)).then(|| format!(", then {task}{detail}"));
+                deviations.push(Deviation {
+                    index,
+                    at: event.at,
+                    what: format!("instead of {oldest}, {task} took its turn"),
+                    which: format!(" {turn}"),
+                    detail,
+                    then,
+                });
+                overtaken = Some(oldest);
             }
-            Kind::Turn { .. } => previous = None,
-            Kind::Choice { .. } => lines.push((index, choice(event, &events[index + 1..]))),
+            Kind::Turn { .. } => overtaken = None,
+            Kind::Choice { .. } => {
+                deviations.extend(choice(index, event, &events[index + 1..]));
+                overtaken = None;
+            }
             Kind::Spawned { .. }
             | Kind::Ended { .. }
             | Kind::Record { .. }
@@ -69,7 +176,7 @@ fn deviations(events: &[Event]) -> Vec<(usize, String)> {
             | Kind::Violated { .. } => {}
         }
     }
-    lines
+    deviations
 }
 
 /// What the turn that begins at `index` did first, in brackets.
@@ -79,22 +186,29 @@ fn during(events: &[Event], index: usize) -> String {
     record.map_or_else(String::new, |event| format!(" ({})", text::what(&event.kind)))
 }
 
-fn choice(event: &Event, after: &[Event]) -> String {
-    let Kind::Choice { site, owner, occurrence, option, meaning, place } = &event.kind else {
-        return String::new();
+fn choice(index: usize, event: &Event, after: &[Event]) -> Option<Deviation> {
+    let Kind::Choice { site, owner, occurrence, option, yields, meaning, place } = &event.kind else {
+        return None;
     };
-    let at = text::time(event.at);
     let task = event.task.as_deref().unwrap_or("-");
     let nth = ordinal(*occurrence);
-    match meaning {
-        Some(meaning) if owner == task => format!("{at}  fault: {meaning} at {site}, {nth} time, in {task}"),
-        Some(meaning) => format!("{at}  fault: {meaning} at {site} on {owner}, {nth} time, in {task}"),
-        None if is_yield(site, *option) => {
-            let place = place.as_ref().map_or(String::new(), |place| format!(", {place}"));
-            format!("{at}  {task} let others run at {site} ({nth} time{place}){}", meanwhile(task, after))
+    let (what, which, detail) = match meaning {
+        Some(meaning) if owner == task => {
+            (format!("fault: {meaning} at {site}, in {task}"), format!(", {nth} time"), String::new())
         }
-        None => format!("{at}  {task} drew {option} at {site} ({nth} time)"),
-    }
+        Some(meaning) => (
+            format!("fault: {meaning} at {site} on {owner}, in {task}"),
+            format!(", {nth} time"),
+            String::new(),
+        ),
+        None if *yields => {
+            let place = place.as_ref().map_or(String::new(), |place| format!(", {place}"));
+            let detail = meanwhile(task, after);
+            (format!("{task} let others run at {site}"), format!(" ({nth} time{place})"), detail)
+        }
+        None => (format!("{task} drew {option} at {site}"), format!(" ({nth} time)"), String::new()),
+    };
+    Some(Deviation { index, at: event.at, what, which, detail, then: None })
 }
 
 /// Who took turns before the task's next one.
@@ -119,10 +233,6 @@ fn meanwhile(task: &str, after: &[Event]) -> String {
     }
 }
 
-fn is_yield(site: &str, option: u64) -> bool {
-    option == 1 && site != "rand" && site != "select"
-}
-
 fn ordinal(number: u32) -> String {
     let suffix = match (number % 10, number % 100) {
         (1, tens) if tens != 11 => "st",
@@ -145,9 +255,17 @@ fn records_before_the_end(events: &[Event]) -> impl Iterator<Item = (usize, Stri
     })
 }
 
-fn clip(line: String) -> String {
-    if line.chars().count() <= WIDTH_MAX {
-        return line;
+fn width(line: &str) -> usize {
+    line.chars().count()
+}
+
+/// At most `most` characters of a text.
+fn clip(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.to_owned();
     }
-    line.chars().take(WIDTH_MAX - 1).collect::<String>() + "…"
+    match most {
+        0 => String::new(),
+        _ => text.chars().take(most - 1).collect::<String>() + "…",
+    }
 }

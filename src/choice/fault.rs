@@ -12,7 +12,9 @@ pub enum FaultKind {
     Error,
     /// The operation never completes.
     Hang,
-    /// The future that awaits the operation is dropped: its task is aborted.
+    /// The future that awaits the operation is dropped, with all of its task: the task is aborted, and whoever joins it
+    /// hears that it was cancelled. A main that is cancelled has not done its work, so the run ends as *failed*: put
+    /// what may be cancelled into a task of its own.
     Cancel,
     /// The operation takes up to this much longer (a quarter, a half, three quarters or all of it).
     Slow(Duration),
@@ -122,12 +124,57 @@ impl FaultRule {
         self
     }
 
-    /// Whether the rule speaks of this site.
+    /// Whether the rule speaks of this site. Tasks and timers can be held and nothing else, and nothing else held.
     pub fn covers(&self, site: &str, object: &str, host: &str) -> bool {
-        matches(&self.site, site)
+        self.fits(site)
             && self.object.as_deref().is_none_or(|pattern| matches(pattern, object))
             && self.host.as_deref().is_none_or(|pattern| matches(pattern, host))
     }
+
+    fn fits(&self, site: &str) -> bool {
+        let fits = match self.kind {
+            FaultKind::Stall => site == SITE_STALL,
+            FaultKind::LateTimer => site == SITE_LATE,
+            FaultKind::Error | FaultKind::Hang | FaultKind::Cancel | FaultKind::Slow(_) => {
+                site != SITE_STALL && site != SITE_LATE
+            }
+        };
+        fits && matches(&self.site, site)
+    }
+
+    /// Whether there can be a site, object and host of which both rules speak.
+    fn meets(&self, other: &FaultRule) -> bool {
+        let either = |mine: &Option<String>, others: &Option<String>| match (mine, others) {
+            (Some(mine), Some(others)) => overlap(mine, others),
+            _ => true,
+        };
+        overlap(&self.site, &other.site)
+            && either(&self.object, &other.object)
+            && either(&self.host, &other.host)
+    }
+}
+
+/// Whether two patterns match one text.
+fn overlap(first: &str, second: &str) -> bool {
+    match (first.strip_suffix('*'), second.strip_suffix('*')) {
+        (Some(first), Some(second)) => first.starts_with(second) || second.starts_with(first),
+        _ => matches(first, second) || matches(second, first),
+    }
+}
+
+/// Two rules of a plan that cannot stand together, by their places in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the fault rules {} and {} are both `slow` and can meet at one site: how much longer would the operation take? \
+     Tell them apart by site, object or host",
+    first + 1,
+    second + 1
+)]
+pub struct Clash {
+    /// The first.
+    pub first: usize,
+    /// The second.
+    pub second: usize,
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
@@ -140,7 +187,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// All the harm that a program may meet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FaultPlan {
-    /// The rules; where two speak of one site, kind and object, the first counts.
+    /// The rules. Several may speak of one site; of the slow ones only one, see [`FaultPlan::validate`].
     pub rules: Vec<FaultRule>,
     /// Virtual time at which the fault phase ends at the latest.
     pub until: Option<Duration>,
@@ -179,7 +226,23 @@ impl FaultPlan {
 
     /// Whether any rule speaks of `site`.
     pub fn speaks_of(&self, site: &str) -> bool {
-        self.rules.iter().any(|rule| matches(&rule.site, site))
+        self.rules.iter().any(|rule| rule.fits(site))
+    }
+
+    /// Checks what the shape alone cannot say. An answer at a slow site is a part of *the* delay there, so that a tape
+    /// means the same in every run: windows and budgets, which only a seed knows, must not decide which.
+    ///
+    /// # Errors
+    /// Two slow rules that can meet.
+    pub fn validate(&self) -> Result<(), Clash> {
+        let slow = |rule: &FaultRule| matches!(rule.kind, FaultKind::Slow(_));
+        for (second, rule) in self.rules.iter().enumerate().filter(|(_, rule)| slow(rule)) {
+            let earlier = self.rules[..second].iter().position(|other| slow(other) && other.meets(rule));
+            if let Some(first) = earlier {
+                return Err(Clash { first, second });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -207,6 +270,40 @@ mod tests {
         {
             assert_eq!(matches(pattern, text), expected, "{pattern} against {text}");
         }
+    }
+
+    #[test]
+    fn slow_rules_that_can_meet_are_rejected() {
+        let slow = |site: &str| FaultRule::new(site, FaultKind::Slow(Duration::from_secs(1)), 0.1);
+        let window = |rule: FaultRule| rule.window(Duration::ZERO, Duration::from_secs(1));
+        for (first, second, clashes) in [
+            (slow("a"), slow("a"), true),
+            (window(slow("a")), slow("a"), true),
+            (slow("a"), slow("b"), false),
+            (slow("a*"), slow("ab"), true),
+            (slow("ab"), slow("a*"), true),
+            (slow("a.b*"), slow("a.c*"), false),
+            (slow("a*"), slow("ab*"), true),
+            (slow("a").on("x"), slow("a").on("y"), false),
+            (slow("a").on("x"), slow("a"), true),
+            (slow("a").at_host("x"), slow("a").at_host("y"), false),
+            (slow("a").at_host("x").on("o*"), slow("a").on("op"), true),
+            (slow("a"), FaultRule::new("a", FaultKind::Error, 0.1), false),
+        ] {
+            let plan = FaultPlan::none().with(FaultRule::stall(0.1)).with(first).with(second);
+            let expected = if clashes { Err(Clash { first: 1, second: 2 }) } else { Ok(()) };
+            assert_eq!(plan.validate(), expected, "{plan:?}");
+        }
+    }
+
+    #[test]
+    fn tasks_and_timers_can_be_held_and_nothing_else() {
+        let everywhere = FaultPlan::none().with(FaultRule::new("*", FaultKind::Error, 0.1));
+        assert!(!everywhere.speaks_of(SITE_STALL) && !everywhere.speaks_of(SITE_LATE));
+        assert_eq!((everywhere.options(SITE_LATE, "", "a"), everywhere.options("disk", "", "a")), (1, 3));
+        let held = FaultPlan::none().with(FaultRule::new("*", FaultKind::Stall, 0.1).at_host("a"));
+        assert_eq!((held.options(SITE_STALL, "", "a"), held.options(SITE_STALL, "", "b")), (0b1_1111, 1));
+        assert_eq!(held.options("disk", "", "a"), 1);
     }
 
     #[test]

@@ -74,10 +74,56 @@ fn join(parent: &str, name: &str, ordinal: u32) -> Arc<str> {
     }
 }
 
-/// The last named segment of a future's type name: `a::b::worker::{{closure}}` is `worker`.
+/// The last named segment of a future's type name, type parameters aside: `a::b::worker::{{closure}}` is `worker`, and
+/// so is `<a::B<T> as a::C>::worker::{{closure}}`.
 pub fn segment(type_name: &'static str) -> &'static str {
-    let plain = type_name.split('<').next().unwrap_or(type_name);
-    plain.rsplit("::").find(|part| !part.is_empty() && !part.starts_with('{')).unwrap_or("task")
+    let (last, inner) = last_outside_brackets(type_name);
+    if !last.is_empty() {
+        return last;
+    }
+    // All that has a name stands in brackets: the type of `<a::B as a::C>::{{closure}}`.
+    let type_ = inner.split_once(" as ").map_or(inner, |(type_, _trait)| type_);
+    match last_outside_brackets(type_).0 {
+        "" => "task",
+        last => last,
+    }
+}
+
+/// The last named segment that stands in no `<…>`, and the text from the first `<` on.
+fn last_outside_brackets(text: &'static str) -> (&'static str, &'static str) {
+    let (mut last, mut inner) = ("", "");
+    let (mut depth, mut start, mut previous) = (0u32, 0, ' ');
+    for (at, c) in text.char_indices().chain([(text.len(), ':')]) {
+        let ends = depth == 0 && matches!(c, ':' | '<' | '>');
+        if ends {
+            last = named(&text[start..at]).unwrap_or(last);
+            start = at + 1;
+        }
+        match c {
+            '<' => {
+                if inner.is_empty() {
+                    inner = &text[at + 1..];
+                }
+                depth += 1;
+            }
+            '>' if previous == '-' => {}
+            // The end of the brackets that the text began in.
+            '>' if depth == 0 => break,
+            '>' => {
+                depth -= 1;
+                start = at + 1;
+            }
+            _ => {}
+        }
+        previous = c;
+    }
+    (last, inner)
+}
+
+/// The part of a path, if it has a name.
+fn named(part: &str) -> Option<&str> {
+    let word = part.trim_matches(|c: char| !c.is_alphanumeric() && c != '_' && c != '{');
+    (!word.is_empty() && !word.starts_with('{')).then_some(word)
 }
 
 #[cfg(test)]
@@ -105,5 +151,26 @@ mod tests {
         assert_eq!(segment("a::b::worker::{{closure}}"), "worker");
         assert_eq!(segment("a::b::{{closure}}::{{closure}}"), "b");
         assert_eq!(segment("tokio::join::Join<a::B>"), "Join");
+    }
+
+    #[test]
+    fn type_parameters_and_traits_do_not_hide_the_method() {
+        for (type_name, expected) in [
+            ("a::Foo<T>::run::{{closure}}", "run"),
+            ("a::Foo<T, b::Bar<u8>>::run::{{closure}}::{{closure}}", "run"),
+            ("a::run<b::Bar<u8>>::{{closure}}", "run"),
+            ("<a::Foo as b::Tr>::run::{{closure}}", "run"),
+            ("<a::Foo<T> as b::Tr<u8>>::run<V>::{{closure}}", "run"),
+            ("a::<impl b::Tr for a::Foo>::run::{{closure}}", "run"),
+            ("<a::Foo<T> as b::Tr>::{{closure}}", "Foo"),
+            ("<a::Foo<T>>::{{closure}}", "Foo"),
+            ("a::Foo<fn(u8) -> b::Bar>::run::{{closure}}", "run"),
+            ("core::pin::Pin<alloc::boxed::Box<dyn core::future::Future<Output = ()>>>", "Pin"),
+            ("&mut a::Foo", "Foo"),
+            ("{{closure}}", "task"),
+            ("", "task"),
+        ] {
+            assert_eq!(segment(type_name), expected, "{type_name}");
+        }
     }
 }

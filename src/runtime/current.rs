@@ -155,6 +155,11 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&mut World) -> R) -> Option<R> {
     CURRENT.with(|current| current.borrow_mut().as_mut().map(|world| f(world)))
 }
 
+/// Looks at the running world, if there is one and nobody has borrowed it: for a hook that may be called anywhere.
+pub(crate) fn try_peek<R>(f: impl FnOnce(&World) -> R) -> Option<R> {
+    CURRENT.with(|current| current.try_borrow().ok()?.as_ref().map(|world| f(world)))
+}
+
 /// Whether code on this thread runs inside a simulation.
 #[inline]
 pub fn is_simulated() -> bool {

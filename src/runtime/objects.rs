@@ -8,8 +8,8 @@ pub(crate) struct Objects {
     last: u64,
     /// Numbers of objects that were created outside, by their id there.
     foreign: BTreeMap<u64, u64>,
-    /// How often a task, by spawn serial, holds an object.
-    holders: BTreeMap<(u64, u32), u32>,
+    /// How often a task, by spawn serial, holds an object, and whether it serves for ever.
+    holders: BTreeMap<(u64, u32), (u32, bool)>,
 }
 
 impl Objects {
@@ -32,14 +32,14 @@ impl Objects {
 
     /// The task holds the object, once more.
     #[inline]
-    pub(crate) fn hold(&mut self, object: u64, task: u32) {
-        *self.holders.entry((object, task)).or_default() += 1;
+    pub(crate) fn hold(&mut self, object: u64, task: u32, daemon: bool) {
+        self.holders.entry((object, task)).or_insert((0, daemon)).0 += 1;
     }
 
     /// Undoes one [`Objects::hold`].
     #[inline]
     pub(crate) fn unhold(&mut self, object: u64, task: u32) {
-        if let Some(times) = self.holders.get_mut(&(object, task)) {
+        if let Some((times, _)) = self.holders.get_mut(&(object, task)) {
             *times -= 1;
             if *times == 0 {
                 self.holders.remove(&(object, task));
@@ -47,9 +47,9 @@ impl Objects {
         }
     }
 
-    /// How many holders there are, of all objects.
+    /// How many holders there are that are no daemons, of all objects.
     pub(crate) fn held(&self) -> usize {
-        self.holders.len()
+        self.holders.values().filter(|(_, daemon)| !daemon).count()
     }
 
     /// The tasks that hold the object, in spawn order.

@@ -1,6 +1,7 @@
 //! The step loop: takes the next task out of the world, polls it with no borrow held, and puts it back.
 
 use super::current::{self, Leftovers};
+use super::end::End;
 use super::panics;
 use super::tasks::{Boxed, Ending, payload_box};
 use super::waker::WakeId;
@@ -100,14 +101,9 @@ fn finished(slot: u32, boxed: Boxed) {
 
 #[cold]
 fn panicked(slot: u32, boxed: Boxed, payload: Box<dyn Any + Send>) {
-    let message = said(&*payload);
+    let message = panics::said(&*payload);
     discard(boxed);
     end_in_panic(slot, message, payload);
-}
-
-/// What a panic said, and where.
-fn said(payload: &(dyn Any + Send)) -> String {
-    panics::take_last().unwrap_or_else(|| panics::message(payload))
 }
 
 fn end_in_panic(slot: u32, message: String, payload: Box<dyn Any + Send>) {
@@ -128,7 +124,7 @@ fn cancel(slot: u32, boxed: Boxed) {
     match panics::catch(|| drop(boxed)) {
         Ok(()) => end(slot, None, Ending::Cancelled),
         Err(payload) => {
-            let message = said(&*payload);
+            let message = panics::said(&*payload);
             end_in_panic(slot, message, payload);
         }
     }
@@ -147,23 +143,35 @@ fn finish(leftovers: Leftovers) {
 
 /// Drops user values; a panic there fails the run.
 pub(crate) fn discard<T>(value: T) {
-    if let Err(payload) = panics::catch(|| drop(value)) {
-        let message = panics::take_last().unwrap_or_else(|| panics::message(&*payload));
-        current::with(|world| {
-            world.end_with(super::End::Panicked { task: "a destructor".to_owned(), message });
-        });
+    if let Some(end) = dropped(value) {
+        current::with(|world| world.end_with(end));
     }
 }
 
-/// Ends all tasks of the running world, in spawn order.
-pub(crate) fn close() {
-    let boxes = current::with(|world| {
+/// Ends all tasks of the running world, in spawn order, and drops the folds; the first panic of a destructor.
+pub(crate) fn close() -> Option<End> {
+    let (boxes, observers) = current::with(|world| {
         world.closing = true;
-        world.tasks.take_boxes()
+        (world.tasks.take_boxes(), std::mem::take(&mut world.observers))
     });
+    let mut first = None;
     for (slot, boxed) in boxes {
         current::with(|world| world.running = Some(slot));
-        let _ = panics::catch(|| drop(boxed));
+        let dropped = panics::catch(|| drop(boxed));
         current::with(|world| world.running = None);
+        if let Err(payload) = dropped {
+            let message = panics::said(&*payload);
+            first.get_or_insert_with(|| {
+                let task = current::with(|world| world.task_label(slot));
+                End::Panicked { task, message }
+            });
+        }
     }
+    first.or(dropped(observers))
+}
+
+/// Drops user values; the end that a panic there makes.
+pub(crate) fn dropped<T>(value: T) -> Option<End> {
+    let payload = panics::catch(|| drop(value)).err()?;
+    Some(End::Panicked { task: "a destructor".to_owned(), message: panics::said(&*payload) })
 }

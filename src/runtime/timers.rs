@@ -1,16 +1,14 @@
 //! Timers: a heap with lazy deletion and compaction, ordered by (deadline, registration).
 //!
-//! It knows no tasks and no clock: it keeps wakers and hands back those whose deadline has come.
+//! It knows tasks by their ids alone, and no clock: it keeps wakers and hands back those whose deadline has come.
 
+use super::tasks::TaskId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::task::Waker;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
-
-/// The owner of a timer that no task registered.
-pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// Dead entries that the heap may hold beyond as many as live ones.
 const DEAD_SLACK: usize = 64;
@@ -22,11 +20,34 @@ pub(crate) struct TimerKey {
     seq: u64,
 }
 
+/// Who waits for a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// `None` is no task.
+    pub(crate) task: Option<TaskId>,
+    /// Whether that task serves for ever.
+    pub(crate) daemon: bool,
+}
+
 /// A timer that is due.
 #[derive(Debug)]
 pub(crate) struct Due {
     pub(crate) waker: Waker,
-    pub(crate) owner: u32,
+    pub(crate) owner: Owner,
+    seq: u64,
+}
+
+impl Due {
+    /// Sets who waits; gives back the waker of before.
+    pub(crate) fn renew(&mut self, owner: Owner, waker: Waker) -> Waker {
+        self.owner = owner;
+        std::mem::replace(&mut self.waker, waker)
+    }
+
+    /// Whether this is the timer with that key.
+    pub(crate) fn is(&self, key: TimerKey) -> bool {
+        self.seq == key.seq
+    }
 }
 
 #[derive(Debug, Default)]
@@ -40,18 +61,23 @@ pub(crate) struct Timers {
 
 #[derive(Debug)]
 struct Cell {
-    seq: u64,
     deadline: u64,
     registered: u64,
     due: Option<Due>,
 }
 
+impl Cell {
+    fn due(&mut self, key: TimerKey) -> Option<&mut Due> {
+        self.due.as_mut().filter(|due| due.is(key))
+    }
+}
+
 impl Timers {
-    /// Registers a timer at `now`; `owner` is the slot of the task that waits.
-    pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: u32, waker: Waker) -> TimerKey {
+    /// Registers a timer at `now`.
+    pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: Owner, waker: Waker) -> TimerKey {
         let seq = self.seq_next;
         self.seq_next += 1;
-        let filled = Cell { seq, deadline, registered: now, due: Some(Due { waker, owner }) };
+        let filled = Cell { deadline, registered: now, due: Some(Due { waker, owner, seq }) };
         let cell = match self.free.pop() {
             Some(cell) => {
                 self.cells[cell as usize] = filled;
@@ -67,18 +93,14 @@ impl Timers {
         TimerKey { cell, seq }
     }
 
-    /// Replaces the waker of a timer; gives back the one to drop, or `waker` itself when the timer is gone.
-    pub(crate) fn update(&mut self, key: TimerKey, waker: Waker) -> Waker {
-        match self.cells.get_mut(key.cell as usize).filter(|cell| cell.seq == key.seq) {
-            Some(Cell { due: Some(due), .. }) => std::mem::replace(&mut due.waker, waker),
-            _ => waker,
-        }
+    /// The timer with that key, while it waits.
+    pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut Due> {
+        self.cells.get_mut(key.cell as usize).and_then(|cell| cell.due(key))
     }
 
     /// Takes a timer out; its waker, to be dropped by the caller.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Waker> {
-        let cell = self.cells.get_mut(key.cell as usize).filter(|cell| cell.seq == key.seq)?;
-        let due = cell.due.take()?;
+        let due = self.cells.get_mut(key.cell as usize)?.due.take_if(|due| due.is(key))?;
         self.free.push(key.cell);
         self.live -= 1;
         if self.heap.len() > 2 * self.live + DEAD_SLACK {
@@ -110,19 +132,13 @@ impl Timers {
     }
 
     /// The timers that wait: owner, registration and deadline of each.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u32, u64, u64)> {
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (Owner, u64, u64)> {
         let waiting = self.cells.iter().filter_map(|cell| cell.due.as_ref().map(|due| (due, cell)));
         waiting.map(|(due, cell)| (due.owner, cell.registered, cell.deadline))
     }
 
-    /// How many timers wait.
-    pub(crate) fn len(&self) -> usize {
-        self.live
-    }
-
     fn is_live(&self, cell: u32, seq: u64) -> bool {
-        let cell = &self.cells[cell as usize];
-        cell.seq == seq && cell.due.is_some()
+        self.cells[cell as usize].due.as_ref().is_some_and(|due| due.seq == seq)
     }
 
     fn compact(&mut self) {
@@ -135,12 +151,16 @@ impl Timers {
 mod tests {
     use super::*;
 
-    fn insert(timers: &mut Timers, deadline: u64, owner: u32) -> TimerKey {
+    fn insert(timers: &mut Timers, deadline: u64, slot: u32) -> TimerKey {
+        let owner = Owner { task: Some(TaskId { slot, generation: 0 }), daemon: false };
         timers.insert(0, deadline, owner, Waker::noop().clone())
     }
 
     fn fire(timers: &mut Timers, now: u64) -> Vec<u32> {
-        std::iter::from_fn(|| timers.pop_due(now)).map(|due| due.owner).collect()
+        std::iter::from_fn(|| timers.pop_due(now))
+            .filter_map(|due| due.owner.task)
+            .map(|task| task.slot)
+            .collect()
     }
 
     #[test]

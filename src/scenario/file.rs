@@ -220,8 +220,14 @@ fn positive(given: Option<&Spanned<u64>>, document: &Document) -> Result<Option<
 
 impl FaultsTable {
     fn plan(self, system: &dyn System, document: &Document) -> Result<FaultPlan, Error> {
+        let spans: Vec<_> = self.rule.iter().map(Spanned::span).collect();
         let rules = self.rule.into_iter().map(|rule| rule_of(rule, system, document));
-        Ok(FaultPlan { rules: rules.collect::<Result<_, _>>()?, until: self.until.map(|span| span.0) })
+        let plan =
+            FaultPlan { rules: rules.collect::<Result<_, _>>()?, until: self.until.map(|span| span.0) };
+        match plan.validate() {
+            Ok(()) => Ok(plan),
+            Err(clash) => Err(document.at(spans[clash.second].clone(), Error::input(clash.to_string()))),
+        }
     }
 }
 

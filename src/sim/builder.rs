@@ -68,7 +68,7 @@ impl SimBuilder {
         self
     }
 
-    /// The faults that may happen.
+    /// The faults that may happen. [`SimBuilder::build`] panics for a plan that is not valid.
     pub fn faults(mut self, plan: FaultPlan) -> SimBuilder {
         self.faults = plan;
         self
@@ -105,7 +105,13 @@ impl SimBuilder {
     }
 
     /// The world.
+    ///
+    /// # Panics
+    /// When the plan of faults is not valid: see [`FaultPlan::validate`].
     pub fn build(self) -> Sim {
+        if let Err(clash) = self.faults.validate() {
+            panic!("{clash}");
+        }
         let (seed, strategy, calibration) = (self.seed, self.strategy, self.calibration);
         let plan = self.faults.clone();
         let source =

@@ -23,7 +23,9 @@ impl Sim {
         if self.end.is_some() {
             return false;
         }
-        self.entered(|sim| sim.drive_entered(limit))
+        let driven = self.entered(|sim| sim.drive_entered(limit));
+        super::refuse_a_spent_budget();
+        driven
     }
 
     fn drive_entered(&mut self, mut limit: Limit<'_>) -> bool {

@@ -23,12 +23,16 @@ use std::any::Any;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 #[cfg(feature = "tokio")]
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 /// One simulated world: clock, tasks, hosts, faults, properties, trace.
 ///
 /// Not `Send`: a run is one thread. Dropping it drops all its tasks, in spawn order.
+///
+/// Inside a tokio task it is best driven with the cargo feature `tokio`, which keeps it out of the task's cooperative
+/// budget. Without the feature the functions that drive it panic when the run has spent that budget.
 pub struct Sim {
     world: Option<Box<World>>,
     seed: u64,
@@ -216,9 +220,26 @@ fn unbudgeted<R>(f: impl FnOnce() -> R) -> R {
     }
 }
 
+#[cfg(feature = "tokio")]
+fn refuse_a_spent_budget() {}
+
 #[cfg(not(feature = "tokio"))]
 fn unbudgeted<R>(f: impl FnOnce() -> R) -> R {
     f()
+}
+
+/// Without the feature nothing leads out of the budget of a tokio task in whose poll this runs; but whether it is spent
+/// shows, for then a semaphore pends that has a permit. Nothing that such a run said would be true.
+#[cfg(not(feature = "tokio"))]
+fn refuse_a_spent_budget() {
+    let semaphore = tokio::sync::Semaphore::const_new(1);
+    let acquired = std::pin::pin!(semaphore.acquire()).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(
+        acquired.is_ready(),
+        "a simulation was driven inside a tokio task and spent the task's budget of 128 operations, after which \
+         tokio's channels and locks pend though they are ready: turn on fatum's cargo feature `tokio`, or drive it in \
+         `tokio::task::unconstrained`, `spawn_blocking` or a thread of its own"
+    );
 }
 
 impl Drop for Sim {
@@ -226,7 +247,9 @@ impl Drop for Sim {
         if self.world.is_none() {
             return;
         }
-        self.entered(|_| step::close());
+        if !self.world_ref().closing {
+            self.entered(|_| step::close());
+        }
         if let Some(world) = self.world.take() {
             current::close_epoch(world.epoch);
             // Closures and wakers of the user go with it; no world is borrowed.

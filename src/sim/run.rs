@@ -3,7 +3,7 @@
 use super::Sim;
 use crate::choice::Matched;
 use crate::choice::tape::Tape;
-use crate::runtime::{Blocked, End, SiteStats, wait};
+use crate::runtime::{Blocked, End, SiteStats, step, wait};
 use crate::strategy::Calibration;
 use crate::trace::{Digests, Trace};
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ pub struct Run {
     pub trace: Trace,
     /// The tasks that had not ended, and what they wait on; empty for a run that passed or kept nothing.
     pub blocked: Vec<Blocked>,
+    /// Tasks that had not ended either and were not examined, as they were too many.
+    pub unexamined: u32,
 }
 
 impl Run {
@@ -69,8 +71,10 @@ impl Sim {
         let blocked = if wanted { self.entered(|_| wait::examine()) } else { Vec::new() };
         let coverage = self.coverage();
         let seed = self.seed;
+        let unexamined =
+            if wanted { self.world().tasks.live_count().saturating_sub(blocked.len() as u32) } else { 0 };
         let world = self.world();
-        Run {
+        let mut run = Run {
             seed,
             end,
             steps: world.steps,
@@ -85,7 +89,14 @@ impl Sim {
             tape: std::mem::take(&mut world.tape),
             trace: Trace { events: world.events.take().unwrap_or_default() },
             blocked,
+            unexamined,
+        };
+        let predicates = std::mem::take(&mut self.predicates);
+        let panicked = self.entered(|_| step::close().or(step::dropped(predicates)));
+        if let Some(panicked) = panicked.filter(|_| !run.end.is_failure()) {
+            run.end = panicked;
         }
+        run
     }
 
     fn coverage(&mut self) -> BTreeMap<&'static str, u64> {

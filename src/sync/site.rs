@@ -108,8 +108,9 @@ impl Site {
         }
         let object = self.object();
         let held = current::try_with(|world| {
-            let serial = world.tasks.peek(world.running?).serial;
-            world.objects.hold(object, serial);
+            let task = world.tasks.peek(world.running?);
+            let (serial, daemon) = (task.serial, task.daemon);
+            world.objects.hold(object, serial, daemon);
             Some(Hold { object, epoch: world.epoch, serial })
         });
         held.flatten().unwrap_or(Hold::NONE)

@@ -24,17 +24,25 @@ enum Inner<T> {
     Simulated {
         /// The task and its world, in one word.
         task: WakeId,
+        /// Where it was spawned.
+        place: &'static Location<'static>,
         type_: PhantomData<fn() -> T>,
     },
     /// The output was taken, or there never was a task.
     Dead,
     #[cfg(feature = "tokio")]
-    Tokio(tokio::task::JoinHandle<T>),
+    Tokio {
+        handle: tokio::task::JoinHandle<T>,
+        /// Where it was spawned.
+        place: &'static Location<'static>,
+    },
 }
 
 impl<T> JoinHandle<T> {
+    #[inline]
+    #[track_caller]
     pub(super) fn simulated(task: WakeId) -> JoinHandle<T> {
-        JoinHandle { inner: Inner::Simulated { task, type_: PhantomData } }
+        JoinHandle { inner: Inner::Simulated { task, place: Location::caller(), type_: PhantomData } }
     }
 
     pub(super) fn dead() -> JoinHandle<T> {
@@ -42,8 +50,9 @@ impl<T> JoinHandle<T> {
     }
 
     #[cfg(feature = "tokio")]
+    #[track_caller]
     pub(super) fn tokio(handle: tokio::task::JoinHandle<T>) -> JoinHandle<T> {
-        JoinHandle { inner: Inner::Tokio(handle) }
+        JoinHandle { inner: Inner::Tokio { handle, place: Location::caller() } }
     }
 
     /// Asks the task to end; it is dropped at its next turn.
@@ -57,7 +66,7 @@ impl<T> JoinHandle<T> {
             Inner::Simulated { task, .. } => AbortHandle { inner: Aborter::Simulated(*task) },
             Inner::Dead => AbortHandle { inner: Aborter::Dead },
             #[cfg(feature = "tokio")]
-            Inner::Tokio(handle) => AbortHandle { inner: Aborter::Tokio(handle.abort_handle()) },
+            Inner::Tokio { handle, .. } => AbortHandle { inner: Aborter::Tokio(handle.abort_handle()) },
         }
     }
 
@@ -73,8 +82,8 @@ impl<T: 'static> Future for JoinHandle<T> {
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.inner {
-            Inner::Simulated { task, .. } => {
-                let joined = join(*task, context);
+            Inner::Simulated { task, place, .. } => {
+                let joined = join(*task, place, context);
                 if joined.is_ready() {
                     self.inner = Inner::Dead;
                 }
@@ -82,7 +91,11 @@ impl<T: 'static> Future for JoinHandle<T> {
             }
             Inner::Dead => Poll::Ready(Err(JoinError { cause: Cause::Cancelled })),
             #[cfg(feature = "tokio")]
-            Inner::Tokio(handle) => Pin::new(handle).poll(context).map_err(JoinError::from_tokio),
+            Inner::Tokio { place, .. } if current::is_simulated() => {
+                elsewhere(place, "outside a simulation", Location::caller(), "inside one")
+            }
+            #[cfg(feature = "tokio")]
+            Inner::Tokio { handle, .. } => Pin::new(handle).poll(context).map_err(JoinError::from_tokio),
         }
     }
 }
@@ -101,7 +114,7 @@ enum Joining {
 
 /// How the task ended and what it left, once it has.
 #[track_caller]
-fn join(task: WakeId, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
+fn join(task: WakeId, spawned: &Location<'_>, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
     let id = TaskId::of(task);
     let joining = current::try_with(|world| match world.epoch == task.epoch() {
         true if world.frozen.is_some() => Joining::Reports,
@@ -117,7 +130,9 @@ fn join(task: WakeId, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
             Poll::Pending
         }
         Some(Joining::Reports) => report(id, Location::caller()),
-        Some(Joining::Elsewhere) | None => elsewhere(Location::caller()),
+        Some(Joining::Elsewhere) | None => {
+            elsewhere(spawned, "in a simulation", Location::caller(), "outside it")
+        }
     }
 }
 
@@ -134,8 +149,8 @@ fn report(id: TaskId, place: &'static Location<'static>) -> Poll<(Ending, Option
 }
 
 #[cold]
-fn elsewhere(place: &Location<'_>) -> ! {
-    panic!("a fatum JoinHandle was awaited at {place} outside the simulation that spawned its task")
+fn elsewhere(spawned: &Location<'_>, world: &str, awaited: &Location<'_>, other: &str) -> ! {
+    panic!("a fatum JoinHandle of a task spawned at {spawned} {world} was awaited at {awaited} {other}")
 }
 
 #[inline]

@@ -78,6 +78,7 @@ where
 }
 
 /// A simulated task, or the future back when no simulation runs.
+#[track_caller]
 pub(super) fn try_spawn<F>(name: TaskName, future: F) -> Result<JoinHandle<F::Output>, F>
 where
     F: Future + 'static,

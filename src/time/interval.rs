@@ -19,6 +19,9 @@ pub enum MissedTickBehavior {
     Skip,
 }
 
+/// A tick that is not later than this was not missed, as in tokio.
+const MISSED_AFTER: Duration = Duration::from_millis(5);
+
 /// Ticks with a period.
 #[derive(Debug)]
 pub struct Interval {
@@ -48,13 +51,24 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 
 impl Interval {
     /// Waits for the next tick: the instant at which it was due. Safe to cancel.
-    pub async fn tick(&mut self) -> Instant {
-        poll_fn(|context| self.poll_tick(context)).await
+    #[track_caller]
+    pub fn tick(&mut self) -> impl Future<Output = Instant> {
+        let place = Location::caller();
+        poll_fn(move |context| self.poll_tick_at(context, place))
     }
 
     /// As [`Interval::tick`], by polling.
+    #[track_caller]
     pub fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<Instant> {
-        if Pin::new(&mut self.sleep).poll(context).is_pending() {
+        self.poll_tick_at(context, Location::caller())
+    }
+
+    fn poll_tick_at(
+        &mut self,
+        context: &mut Context<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Instant> {
+        if self.sleep.poll_at(context, place).is_pending() {
             return Poll::Pending;
         }
         let due = self.sleep.deadline();
@@ -65,7 +79,7 @@ impl Interval {
 
     fn after(&self, due: Instant, now: Instant) -> Instant {
         let regular = due.saturating_add(self.period);
-        if now <= regular {
+        if now <= due.saturating_add(MISSED_AFTER) {
             return regular;
         }
         match self.missed {

@@ -63,7 +63,17 @@ impl Sleep {
 
     /// Whether it is over.
     pub fn is_elapsed(&self) -> bool {
-        Instant::now() >= self.deadline
+        Instant::now() >= self.deadline && !self.is_held()
+    }
+
+    /// Whether a fault makes the timer late.
+    fn is_held(&self) -> bool {
+        match self.timer {
+            Timer::Registered { epoch, key, .. } => {
+                current::try_with(|world| world.epoch == epoch && world.is_late(key)).unwrap_or(false)
+            }
+            _ => false,
+        }
     }
 
     /// Sleeps until another instant.
@@ -71,15 +81,46 @@ impl Sleep {
         *self = Sleep::new(deadline, self.place);
     }
 
-    fn poll_simulated(&mut self, epoch: u32, context: &Context<'_>) -> Poll<()> {
+    /// Polls; `place` is where, for who uses it in the other world.
+    #[inline]
+    pub(super) fn poll_at(
+        &mut self,
+        context: &mut Context<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<()> {
+        match &mut self.timer {
+            Timer::New { epoch } | Timer::Registered { epoch, .. } | Timer::Over { epoch } => {
+                let epoch = *epoch;
+                self.poll_simulated(epoch, context, place)
+            }
+            #[cfg(feature = "tokio")]
+            Timer::Tokio(_) if current::is_simulated() => {
+                let created = self.place;
+                panic!(
+                    "a fatum Sleep created at {created} outside a simulation was polled at {place} inside one"
+                )
+            }
+            #[cfg(feature = "tokio")]
+            Timer::Tokio(sleep) => sleep.as_mut().poll(context),
+        }
+    }
+
+    fn poll_simulated(
+        &mut self,
+        epoch: u32,
+        context: &Context<'_>,
+        polled: &'static Location<'static>,
+    ) -> Poll<()> {
         let place = self.place;
-        let entered = current::try_with(|world| world.epoch);
-        assert!(
-            entered == Some(epoch),
-            "a fatum Sleep created at {place} in a simulation was polled outside it"
-        );
         let deadline = self.deadline.nanos();
-        if current::with(|world| world.now) >= deadline {
+        let over = current::try_with(|world| {
+            let late = || matches!(self.timer, Timer::Registered { key, .. } if world.is_late(key));
+            (world.epoch == epoch).then(|| world.now >= deadline && !late())
+        });
+        let Some(over) = over.flatten() else {
+            panic!("a fatum Sleep created at {place} in a simulation was polled at {polled} outside it")
+        };
+        if over {
             self.cancel();
             return Poll::Ready(());
         }
@@ -99,7 +140,7 @@ impl Sleep {
     fn register(&mut self, epoch: u32, deadline: u64, context: &Context<'_>) {
         let waker = context.waker().clone();
         if let Timer::Registered { key, .. } = self.timer {
-            drop(current::with(|world| world.timers.update(key, waker)));
+            drop(current::with(|world| world.renew_timer(key, waker)));
             return;
         }
         let (key, since) = current::with(|world| (world.timer(deadline, waker), world.now));
@@ -117,15 +158,9 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.timer {
-            Timer::New { epoch } | Timer::Registered { epoch, .. } | Timer::Over { epoch } => {
-                let epoch = *epoch;
-                self.poll_simulated(epoch, context)
-            }
-            #[cfg(feature = "tokio")]
-            Timer::Tokio(sleep) => sleep.as_mut().poll(context),
-        }
+        self.poll_at(context, Location::caller())
     }
 }
 

@@ -51,11 +51,12 @@ impl<F> Timeout<F> {
 impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Poll::Ready(output) = this.future.poll(context) {
             return Poll::Ready(Ok(output));
         }
-        Pin::new(this.sleep).poll(context).map(|()| Err(Elapsed(())))
+        this.sleep.poll_at(context, Location::caller()).map(|()| Err(Elapsed(())))
     }
 }

@@ -48,6 +48,8 @@ pub enum Kind {
         occurrence: u32,
         /// The answer.
         option: u64,
+        /// Whether the site is a scheduling point, so that the answer is to let others run.
+        yields: bool,
         /// The answer in words, for faults.
         meaning: Option<&'static str>,
         /// Source line of the operation, where it says.

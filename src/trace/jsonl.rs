@@ -28,10 +28,10 @@ fn body(kind: &Kind) -> (&'static str, Value) {
             ("turn", json!({ "turn": turn, "ready": ready, "instead_of": instead_of.as_deref() }))
         }
         Kind::Ended { path, how } => ("ended", json!({ "path": &**path, "how": how })),
-        Kind::Choice { site, owner, occurrence, option, meaning, place } => (
+        Kind::Choice { site, owner, occurrence, option, yields, meaning, place } => (
             "choice",
-            json!({ "site": site, "owner": owner, "occurrence": occurrence, "option": option, "meaning": meaning,
-                "place": place }),
+            json!({ "site": site, "owner": owner, "occurrence": occurrence, "option": option, "yields": yields,
+                "meaning": meaning, "place": place }),
         ),
         Kind::Record { name, fields } => {
             let fields: Map<String, Value> =

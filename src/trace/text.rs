@@ -34,7 +34,8 @@ pub fn what(kind: &Kind) -> String {
             format!("turn {turn} of {ready} ready, instead of {oldest}")
         }
         Kind::Ended { path, how } => format!("{how} {path}"),
-        Kind::Choice { site, owner, occurrence, option, meaning, .. } => match meaning {
+        Kind::Choice { site, owner, occurrence, option, yields, meaning, .. } => match meaning {
+            None if *yields => format!("yield {site} {owner} #{occurrence}"),
             Some(meaning) => format!("fault {site} {owner} #{occurrence}: {meaning}"),
             None => format!("choice {site} {owner} #{occurrence}: {option}"),
         },

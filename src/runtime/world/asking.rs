@@ -62,24 +62,19 @@ impl World {
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);
         if value != 0 && occurrence != 0 {
-            self.note_choice(label.name(), owner, occurrence, value, fault);
+            let yields = ask.is_yield();
+            let site = label.name();
+            let deviation =
+                Deviation { site: site.to_owned(), owner: owner.clone(), occurrence, option: value };
+            self.tape.choice.push(deviation);
+            let meaning = fault.then(|| option_name(site, value));
+            let place = self.asking_at.map(|place| format!("{}:{}", place.file(), place.line()));
+            self.record_by(
+                who,
+                Kind::Choice { site, owner, occurrence, option: value, yields, meaning, place },
+            );
         }
         value
-    }
-
-    #[cold]
-    pub(super) fn note_choice(
-        &mut self,
-        site: &'static str,
-        owner: String,
-        occurrence: u32,
-        option: u64,
-        fault: bool,
-    ) {
-        self.tape.choice.push(Deviation { site: site.to_owned(), owner: owner.clone(), occurrence, option });
-        let meaning = fault.then(|| option_name(site, option));
-        let place = self.asking_at.map(|place| format!("{}:{}", place.file(), place.line()));
-        self.record(Kind::Choice { site, owner, occurrence, option, meaning, place });
     }
 
     /// The options of a fault site for the running task, as a mask.

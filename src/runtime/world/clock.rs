@@ -1,11 +1,15 @@
 //! Time: jumps to the next deadline, what is due, and what faults hold back.
 
 use super::{HOLD, Held, LATE, Next, World};
+use crate::choice::{Label, Weights};
 use crate::runtime::tasks::TaskId;
-use crate::runtime::timers::{Due, NOBODY};
+use crate::runtime::timers::{Due, TimerKey};
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
 use std::task::Waker;
+
+/// Tells a jump from other events in the digest.
+const JUMP: u64 = 0x9d39_247e_3377_6d41;
 
 impl World {
     /// Moves time to the next deadline, if it is within `limit`, and fires what is due.
@@ -20,6 +24,7 @@ impl World {
 
     pub(super) fn jump(&mut self, deadline: u64) -> Next {
         self.now = deadline;
+        self.digests.event(JUMP ^ deadline);
         self.steps_at_jump = self.steps;
         self.limit_steps();
         self.attention |= self.required_left > 0 && self.is_stale();
@@ -67,10 +72,61 @@ impl World {
         if !self.holds_timers || self.quiet {
             return 0;
         }
-        if due.owner == NOBODY {
-            return 0;
+        let owner = due.owner.task.filter(|id| self.tasks.get(*id).is_some_and(|task| task.live));
+        owner.map_or(0, |id| self.ask_hold(id.slot, LATE))
+    }
+
+    /// How many deadlines a task or its timer is held for; not asked where the plan leaves the host alone.
+    pub(super) fn ask_hold(&mut self, slot: u32, label: Label) -> u8 {
+        let host = usize::from(self.tasks.peek(slot).host);
+        let host = self.hosts.get(host).map_or("", |name| &**name);
+        match self.plan.options(label.name(), "", host) & HOLD {
+            1 => 0,
+            mask => self.choose_for(Some(slot), label, "", 8, Weights::Fault(mask)) as u8,
         }
-        self.choose_for(Some(due.owner), LATE, "", 8, HOLD) as u8
+    }
+
+    /// The late timers, due and held back.
+    pub(super) fn late_timers(&self) -> impl Iterator<Item = &Due> {
+        self.held.iter().filter_map(|(_, held)| match held {
+            Held::Timer(due) => Some(due),
+            Held::Task { .. } => None,
+        })
+    }
+
+    /// Whether a timer is due and held back.
+    pub(crate) fn is_late(&self, key: TimerKey) -> bool {
+        self.late_timers().any(|due| due.is(key))
+    }
+
+    fn late_timer(&mut self, key: TimerKey) -> Option<&mut Due> {
+        self.held.iter_mut().find_map(|(_, held)| match held {
+            Held::Timer(due) if due.is(key) => Some(due),
+            Held::Timer(_) | Held::Task { .. } => None,
+        })
+    }
+
+    /// The running task waits for a timer from now on; gives back the waker to drop, or `waker` itself when the timer
+    /// is gone.
+    pub(crate) fn renew_timer(&mut self, key: TimerKey, waker: Waker) -> Waker {
+        let owner = self.owner();
+        let late = if self.held.is_empty() { None } else { self.late_timer(key) };
+        match late {
+            Some(due) => due.renew(owner, waker),
+            None => match self.timers.get_mut(key) {
+                Some(due) => due.renew(owner, waker),
+                None => waker,
+            },
+        }
+    }
+
+    /// Takes a timer out, also a late one; its waker, to be dropped by the caller.
+    pub(super) fn cancel_timer(&mut self, key: TimerKey) -> Option<Waker> {
+        let late = self.held.iter().position(|(_, held)| matches!(held, Held::Timer(due) if due.is(key)));
+        match late.map(|index| self.held.remove(index)) {
+            Some((_, Held::Timer(due))) => Some(due.waker),
+            Some((_, Held::Task { .. })) | None => self.timers.cancel(key),
+        }
     }
 
     pub(super) fn let_go(&mut self, held: Held, foreign: &mut Vec<Waker>) {
@@ -115,7 +171,7 @@ impl World {
     pub(crate) fn begin_quiet(&mut self) {
         if !self.quiet {
             self.quiet = true;
-            self.digests.event(3 << 62);
+            self.digests.event(3 << 62 ^ self.now);
             self.record_by(None, Kind::Quiet);
         }
     }

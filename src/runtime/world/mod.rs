@@ -12,6 +12,7 @@ mod verdict;
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
 use super::objects::Objects;
+use super::panics;
 use super::stats::Counts;
 use super::tasks::{Boxed, TaskId, Tasks};
 use super::timers::{Due, Timers};
@@ -19,7 +20,7 @@ use super::wait::Frozen;
 use super::waker::WakeId;
 use crate::choice::fault::{FaultPlan, SITE_LATE, SITE_STALL};
 use crate::choice::tape::Tape;
-use crate::choice::{Label, Names, Ready, Source, Weights};
+use crate::choice::{Label, Names, Ready, Source};
 use crate::trace::{Digests, Event};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -29,8 +30,8 @@ use std::task::Waker;
 
 const STALL: Label = Label::new(SITE_STALL);
 const LATE: Label = Label::new(SITE_LATE);
-/// A task or timer may be held until just after one of the next four deadlines.
-const HOLD: Weights = Weights::Fault(0b0001_1111);
+/// The options: a task or timer may be held until just after one of the next four deadlines.
+const HOLD: u8 = 0b0001_1111;
 
 /// What a run keeps beside its digests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +63,15 @@ pub(crate) type Observe = Box<dyn FnMut(&dyn Any, u64) -> Result<(), String>>;
 pub(crate) struct Observer {
     pub(crate) property: &'static str,
     pub(crate) observe: Observe,
+}
+
+impl Observer {
+    /// What the record breaks; a fold that panics is broken.
+    pub(crate) fn judge(&mut self, record: &dyn Any, now: u64) -> Option<Violation> {
+        let judged = panics::catch(|| (self.observe)(record, now));
+        let detail = judged.unwrap_or_else(|payload| Err(panics::said(&*payload))).err()?;
+        Some(Violation { property: self.property.to_owned(), detail })
+    }
 }
 
 /// A broken property.

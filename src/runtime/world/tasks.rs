@@ -1,11 +1,11 @@
 //! Tasks coming and going: spawn, wake, abort, end, and what a handle may still ask.
 
-use super::{HOLD, Held, STALL, World};
+use super::{Held, STALL, World};
 use crate::choice::Notice;
 use crate::runtime::current::{Leftovers, Message};
 use crate::runtime::end::End;
 use crate::runtime::tasks::{Boxed, NewTask, TaskId};
-use crate::runtime::timers::{NOBODY, TimerKey};
+use crate::runtime::timers::{Owner, TimerKey};
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
 use std::task::Waker;
@@ -18,12 +18,13 @@ impl World {
             return Err(new.boxed);
         }
         let (host, parent, required) = (new.host, new.parent, new.required);
+        // The parent is the task whose turn it is, which is folded already.
         let id = self.tasks.insert(new);
         let task = self.tasks.at(id.slot);
         task.queued = true;
         let serial = task.serial;
         self.required_left += u32::from(required);
-        self.digests.event(1 << 62 | u64::from(serial));
+        self.digests.event(1 << 62 | u64::from(host) << 32 | u64::from(serial));
         self.progress_at = self.now;
         if self.names.is_some() {
             self.name_task(id.slot, host);
@@ -127,7 +128,7 @@ impl World {
         if self.quiet || self.timers.next_deadline().is_none() {
             return false;
         }
-        let deadlines = self.choose_for(Some(slot), STALL, "", 8, HOLD) as u8;
+        let deadlines = self.ask_hold(slot, STALL);
         if deadlines > 0 {
             self.held.push((deadlines, Held::Task { slot, serial }));
         }
@@ -141,7 +142,7 @@ impl World {
             Message::Abort(id) => self.abort(id),
             Message::Detach(id) => return self.detach(id),
             Message::CancelTimer(key) => {
-                return Leftovers { boxed: None, waker: self.timers.cancel(key) };
+                return Leftovers { boxed: None, waker: self.cancel_timer(key) };
             }
         }
         Leftovers::default()
@@ -177,7 +178,15 @@ impl World {
     }
 
     pub(crate) fn timer(&mut self, deadline: u64, waker: Waker) -> TimerKey {
-        let owner = self.running.unwrap_or(NOBODY);
+        let owner = self.owner();
         self.timers.insert(self.now, deadline, owner, waker)
+    }
+
+    /// The running task, as the one that waits for a timer.
+    pub(super) fn owner(&self) -> Owner {
+        match self.running {
+            Some(slot) => Owner { task: Some(self.tasks.id(slot)), daemon: self.tasks.peek(slot).daemon },
+            None => Owner { task: None, daemon: false },
+        }
     }
 }

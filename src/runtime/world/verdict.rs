@@ -1,7 +1,7 @@
 //! Verdicts, the record of events, and what a run may cost.
 
 use super::{Violation, World};
-use crate::choice::Source;
+use crate::choice::{Source, hash_bytes};
 use crate::runtime::end::{End, LeakPolicy};
 use crate::runtime::timers::NEVER;
 use crate::runtime::waker::WakeId;
@@ -52,7 +52,12 @@ impl World {
     }
 
     pub(crate) fn violate(&mut self, violation: Violation) {
+        if self.closing || self.frozen.is_some() {
+            return;
+        }
         let Violation { property, detail } = violation;
+        let said = hash_bytes(property.as_bytes()).rotate_left(17) ^ hash_bytes(detail.as_bytes());
+        self.digests.event(said ^ self.now);
         self.record(Kind::Violated { property: property.clone(), detail: detail.clone() });
         self.end_with(End::Violated { property, detail });
     }
@@ -138,14 +143,15 @@ impl World {
             let detail = format!("{} {tasks} alive at the end: {}", left.len(), labels.join(", "));
             return Some(End::Leaked { detail });
         }
-        if self.tasks.live_count() > 0 {
-            return None;
-        }
-        let (timers, permits) = (self.timers.len(), self.objects.held());
-        (timers + permits > 0).then(|| End::Leaked {
-            detail: format!(
-                "{timers} timers and {permits} locks or permits are held at the end and no task is alive"
-            ),
+        // What daemons have may go on; all others have ended.
+        let waiting = self.timers.waiting().map(|(owner, _, _)| owner);
+        let owners = waiting.chain(self.late_timers().map(|due| due.owner));
+        let (timers, permits) = (owners.filter(|owner| !owner.daemon).count(), self.objects.held());
+        (timers + permits > 0).then(|| {
+            let timers = counted(timers, "timer");
+            let permits = counted(permits, "lock or permit");
+            let detail = format!("{timers} and {permits} outlive the tasks that they were for");
+            End::Leaked { detail }
         })
     }
 
@@ -156,5 +162,14 @@ impl World {
     /// Gives the source back to whoever made it.
     pub(crate) fn take_source(&mut self) -> Box<dyn Source> {
         std::mem::replace(&mut self.source, Box::new(crate::choice::bytes::BytesSource::new(&[])))
+    }
+}
+
+/// A number of things: `1 timer`, `2 timers`.
+fn counted(number: usize, what: &str) -> String {
+    match (number, what) {
+        (1, _) => format!("1 {what}"),
+        (_, "lock or permit") => format!("{number} locks or permits"),
+        _ => format!("{number} {what}s"),
     }
 }

@@ -403,13 +403,33 @@ fn a_handle_or_sleep_used_in_another_world_is_told_with_its_place() {
             end => panic!("{end:?}"),
         }
     }
+    let place = |line: u32| format!("tests/it/core/abuse.rs:{line}:");
+    let line = line!() + 2;
     let message = used_elsewhere(|| {
         let handle = task::spawn(async {});
         async { handle.await.unwrap() }
     });
-    assert!(message.contains("abuse.rs") && message.contains("outside the simulation"), "{message}");
-    let message = used_elsewhere(|| sleep(Duration::from_secs(1)));
-    assert!(message.contains("abuse.rs") && message.contains("polled outside it"), "{message}");
+    let (spawned, awaited) = (place(line), place(line + 1));
+    let places = [format!("spawned at {spawned}"), format!("awaited at {awaited}")];
+    assert!(places.iter().all(|place| message.contains(place)), "{message}");
+    let line = line!() + 2;
+    let message = used_elsewhere(|| {
+        let sleep = sleep(Duration::from_secs(1));
+        async {
+            sleep.await;
+        }
+    });
+    let (created, polled) = (place(line), place(line + 2));
+    let places = [format!("created at {created}"), format!("polled at {polled}")];
+    assert!(places.iter().all(|place| message.contains(place)), "{message}");
+    let line = line!() + 2;
+    let message = used_elsewhere(|| {
+        let mut interval = fatum::time::interval(Duration::from_secs(1));
+        async move { _ = interval.tick().await }
+    });
+    let (created, polled) = (place(line), place(line + 1));
+    let places = [format!("created at {created}"), format!("polled at {polled}")];
+    assert!(places.iter().all(|place| message.contains(place)), "{message}");
 }
 
 #[test]

@@ -298,7 +298,7 @@ fn a_timer_that_no_task_owns_any_more_is_leaked() {
         .await;
         *keeper.borrow_mut() = Some(timer);
     });
-    let detail = "1 timers and 0 locks or permits are held at the end and no task is alive";
+    let detail = "1 timer and 0 locks or permits outlive the tasks that they were for";
     assert_eq!(end, End::Leaked { detail: detail.into() });
 }
 

@@ -3,6 +3,7 @@
 mod abuse;
 mod ends;
 mod environment;
+mod faults;
 mod golden;
 mod hangs;
 #[cfg(feature = "tokio")]
@@ -11,5 +12,8 @@ mod places;
 mod programs;
 mod replay;
 pub(crate) mod shrinking;
+mod stories;
 mod sweeps;
+mod times;
+mod verdicts;
 mod worlds;

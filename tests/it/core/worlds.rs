@@ -286,6 +286,41 @@ mod under_tokio {
     }
 
     #[test]
+    fn what_was_created_on_tokio_is_told_with_both_places_when_a_simulation_polls_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        let line = line!() + 1;
+        let (handle, timer) = (task::spawn(async {}), sleep(Duration::from_secs(1)));
+        let ends = [
+            run_one(1, Keep::Digests, &{
+                let handle = RefCell::new(Some(handle));
+                move |sim: &mut Sim| {
+                    let handle = handle.take().unwrap();
+                    sim.run(async { handle.await.unwrap() });
+                }
+            }),
+            run_one(1, Keep::Digests, &{
+                let timer = RefCell::new(Some(timer));
+                move |sim: &mut Sim| {
+                    let timer = timer.take().unwrap();
+                    sim.run(async {
+                        timer.await;
+                    });
+                }
+            }),
+        ];
+        for (run, (created, polled, after)) in
+            ends.iter().zip([("spawned", "awaited", 6), ("created", "polled", 14)])
+        {
+            let End::Panicked { message, .. } = &run.end else { panic!("{:?}", run.end) };
+            let place = |line: u32| format!("at tests/it/core/worlds.rs:{line}:");
+            let created = format!("{created} {}", place(line));
+            let polled = format!("{polled} {}", place(line + after));
+            assert!(message.contains(&created) && message.contains(&polled), "{message}");
+        }
+    }
+
+    #[test]
     fn a_sim_driven_by_hand_inside_tokio_runs_as_outside() {
         let alone = facts(&setup(7, channels).finish());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();

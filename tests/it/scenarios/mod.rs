@@ -39,6 +39,18 @@ fn every_prefix_of_a_scenario_is_read_or_refused_with_its_place() {
 }
 
 #[test]
+fn two_slow_rules_that_can_meet_are_refused_at_the_second() {
+    let path = files("scenarios/graph").into_iter().find(|path| path.ends_with("lb-create.toml")).unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    let start = text.find("[[faults.rule]]\nkind = \"slow\"").unwrap();
+    let rule = text[start..].split("\n\n").next().unwrap();
+    let error = parse(&format!("{text}\n{rule}\n")).unwrap_err().to_string();
+    assert!(error.contains("are both `slow` and can meet"), "{error}");
+    let line = text.lines().count() + 2;
+    assert!(error.starts_with(&format!("s.toml:{line}:")), "{line}: {error}");
+}
+
+#[test]
 fn every_byte_of_a_scenario_can_be_wrong_without_a_panic() {
     let text = fs::read(&files("scenarios/graph")[0]).unwrap();
     for index in 0..text.len() {
