@@ -11,7 +11,7 @@ use crate::sim::Sim;
 use crate::systems::graph::properties::{NAMES, install};
 use crate::systems::graph::workload::{GraphSource, StepResult, Workload, run};
 use crate::systems::graph::{GraphEvent, Punctuality, RunFacts, Variant, judge_sweep};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// The system `graph`: executors that run a graph of actions, each waiting for events that others signal.
@@ -89,32 +89,23 @@ struct Loaded {
     known: Mutex<Known>,
 }
 
-type Graphs = BTreeMap<(Vec<(Arc<str>, BTreeSet<Arc<str>>)>, bool), Vec<RunFacts>>;
+/// Outcomes that are remembered over a sweep, at most: a bound on memory where every run draws another graph.
+const KNOWN_MAX: usize = 10_000;
 
-/// Graphs that are remembered over a sweep, at most: a bound on memory where every run draws another.
-const GRAPHS_MAX: usize = 10_000;
-
-/// The different outcomes of undisturbed runs, by graph.
+/// The different outcomes of runs that did not stop early. Beyond the bound it keeps the smallest, so that what is
+/// known at the end does not depend on the order of the runs.
 #[derive(Default)]
-struct Known(Graphs);
+struct Known(BTreeSet<RunFacts>);
 
 impl Known {
     fn note(&mut self, facts: RunFacts) {
-        let key = (facts.graph.clone(), facts.dry_run);
-        if facts.disturbed || (self.0.len() == GRAPHS_MAX && !self.0.contains_key(&key)) {
+        if facts.stopped {
             return;
         }
-        let same = self.0.entry(key).or_default();
-        if !same.contains(&facts) {
-            same.push(facts);
+        self.0.insert(facts);
+        if self.0.len() > KNOWN_MAX {
+            self.0.pop_last();
         }
-    }
-
-    /// In an order that does not depend on which run came first.
-    fn sorted(&self) -> Vec<RunFacts> {
-        let mut all: Vec<RunFacts> = self.0.values().flatten().cloned().collect();
-        all.sort_by(|a, b| (&a.graph, &a.completed, &a.blocked).cmp(&(&b.graph, &b.completed, &b.blocked)));
-        all
     }
 }
 
@@ -136,7 +127,7 @@ impl Subject for Shared {
 
     fn judge_sweep(&self) -> Result<(), Broken> {
         let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        judge_sweep(&known.sorted())
+        judge_sweep(&known.0.iter().cloned().collect::<Vec<_>>())
             .map_err(|violation| Broken { property: violation.property.to_owned(), detail: violation.detail })
     }
 }
@@ -194,4 +185,36 @@ fn refused(steps: Vec<(&'static str, StepResult)>) -> Result<(), String> {
         StepResult::Complete(_) | StepResult::Incomplete(_) | StepResult::Overdue => None,
     });
     refused.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run of a graph of its own, in which nothing failed.
+    fn facts(name: usize, completed: bool) -> RunFacts {
+        RunFacts {
+            graph: vec![(format!("{name:06}").into(), BTreeSet::new())],
+            given: BTreeSet::new(),
+            dry_run: false,
+            failed: BTreeSet::new(),
+            stopped: false,
+            error: None,
+            completed: completed.then_some(0).into_iter().collect(),
+            blocked: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_many_graphs_does_not_depend_on_the_order_of_the_runs() {
+        let all: Vec<RunFacts> = (0..KNOWN_MAX + 50).map(|name| facts(name, true)).collect();
+        let (mut forth, mut back) = (Known::default(), Known::default());
+        all.iter().cloned().for_each(|facts| forth.note(facts));
+        all.iter().rev().cloned().for_each(|facts| back.note(facts));
+        assert_eq!(forth.0.len(), KNOWN_MAX);
+        assert_eq!(forth.0, back.0);
+        // Two runs of one graph that differ are both kept, whichever came first.
+        forth.note(facts(7, false));
+        assert!(judge_sweep(&forth.0.into_iter().collect::<Vec<_>>()).is_err());
+    }
 }

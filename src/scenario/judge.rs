@@ -78,12 +78,12 @@ impl Judgement {
     pub fn is_as_expected(&self) -> bool {
         let only_expected = self.unexpected().next().is_none()
             && self.regressions.iter().all(|regression| self.expects(&regression.run.end))
-            && self.broken.is_none();
+            && self.broken.as_ref().is_none_or(|broken| self.expects_broken(broken));
         only_expected
             && match &self.expect {
                 Expect::Passed => self.report.is_passed(),
                 Expect::Ends { kind: "out-of-budget", .. } => self.report.inconclusive_runs > 0,
-                Expect::Ends { .. } => !self.report.failures.is_empty(),
+                Expect::Ends { .. } => !self.report.failures.is_empty() || self.broken.is_some(),
             }
     }
 
@@ -99,18 +99,28 @@ impl Judgement {
 
     /// How the sweep ended, in the words in which files expect it.
     pub fn verdict(&self) -> String {
-        let end = self.failure().map(|failure| &failure.end);
-        match (end.or(self.regressions.first().map(|regression| &regression.run.end)), &self.broken) {
-            (Some(end), _) => signature(end.kind(), end.property()),
-            (None, Some(broken)) => signature("violated", Some(&broken.property)),
-            (None, None) => match self.report.verdict {
+        let of_runs = |end: &End| signature(end.kind(), end.property());
+        let of_all = |broken: &Broken| signature("violated", Some(&broken.property));
+        let is_new = |broken: &&Broken| !self.expects_broken(broken);
+        let unexpected = self.unexpected().next().map(|failure| of_runs(&failure.end));
+        unexpected
+            .or_else(|| self.broken.as_ref().filter(is_new).map(of_all))
+            .or_else(|| self.report.failures.first().map(|failure| of_runs(&failure.end)))
+            .or_else(|| self.regressions.first().map(|regression| of_runs(&regression.run.end)))
+            .or_else(|| self.broken.as_ref().map(of_all))
+            .unwrap_or_else(|| match self.report.verdict {
                 Verdict::Inconclusive if self.report.runs == 0 => "no runs".to_owned(),
                 Verdict::Inconclusive => "out-of-budget".to_owned(),
                 Verdict::Passed | Verdict::Failed | Verdict::Uncovered(_) => {
                     self.report.verdict.name().to_owned()
                 }
-            },
-        }
+            })
+    }
+
+    /// Whether the file expects all runs together to break it.
+    fn expects_broken(&self, broken: &Broken) -> bool {
+        let Expect::Ends { kind: "violated", property: Some(property) } = self.expect else { return false };
+        broken.property == property
     }
 
     /// Whether the file expects runs to end so.

@@ -31,6 +31,11 @@ impl Notify {
         Notify { site: Site::fixed("Notify"), inner: inner::Notify::const_new() }
     }
 
+    /// Its number in the running simulation, for events about what it belongs to; 0 outside.
+    pub(crate) fn number(&self) -> u64 {
+        self.site.object()
+    }
+
     /// Waits for a permit. It hears [`Notify::notify_waiters`] from now on, and [`Notify::notify_one`] from its first
     /// poll or [`Notified::enable`] on. Safe to cancel.
     #[track_caller]

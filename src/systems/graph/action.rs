@@ -108,6 +108,12 @@ pub trait Action<E: ?Sized>: Send + Sync {
     }
 }
 
+/// What the action says that it would emit; its panic is its failure, not the caller's.
+pub(crate) fn foretold<E: ?Sized>(action: &dyn Action<E>) -> ActionResult {
+    let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| action.dry_run()));
+    said.map_err(|payload| ActionError::panicked(&*payload))
+}
+
 /// The describing half of an action, to build others from.
 #[derive(Clone)]
 pub struct ActionBase {

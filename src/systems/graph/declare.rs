@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::emit;
 use crate::time::Instant;
 
-use super::action::{Action, ActionResult, SharedAction};
+use super::action::{Action, ActionResult, SharedAction, foretold};
 use super::config::{Config, ErrorStrategy, OnStop, Order, SignalOnError};
 use super::event::Event;
 use super::model::{ActionRef, Model};
@@ -29,44 +29,66 @@ pub(crate) fn settings(config: &Config, stop: &Stop, start: Instant) -> RunSetti
         signal_on_error: config.signal_on_error == SignalOnError::Always,
         allow_blocked: config.allow_blocked,
         dry_run: config.dry_run,
-        is_fifo: config.order == Order::Fifo,
         abort_on_stop: config.on_stop == OnStop::Abort,
         limit_ns: stop.deadline().map(|deadline| nanos(deadline.duration_since(start))),
         orphan_limit_ns: config.orphan_timeout.map(nanos),
     }
 }
 
+/// Where the completed actions of an earlier run stand in a new list.
+pub(crate) struct Restored {
+    /// One for each, in the order in which they ended; none for one that is not in the list.
+    places: Vec<Option<u32>>,
+}
+
+impl Restored {
+    /// Finds each by its name. Where several have its name, it is the one at its place.
+    pub(crate) fn new<E: ?Sized>(actions: &[SharedAction<E>], from: &Outcome) -> Self {
+        let mut before: BTreeMap<&str, u32> = BTreeMap::new();
+        from.actions().for_each(|action| *before.entry(&action.name).or_default() += 1);
+        let mut now: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        for (index, action) in (0..).zip(actions) {
+            now.entry(&action.metadata().name).or_default().push(index);
+        }
+        let place = |done: &ActionRef| {
+            let named = now.get(&*done.name)?;
+            match named.as_slice() {
+                [only] if before.get(&*done.name) == Some(&1) => Some(*only),
+                several => several.contains(&done.index).then_some(done.index),
+            }
+        };
+        Restored { places: from.completed.iter().map(|done| place(&done.action)).collect() }
+    }
+
+    /// Their results, by their place in the list.
+    pub(crate) fn results(&self, from: &Outcome) -> BTreeMap<u32, ActionResult> {
+        let placed = self.places.iter().zip(&from.completed);
+        placed.filter_map(|(place, done)| Some(((*place)?, Ok(done.events.clone())))).collect()
+    }
+}
+
+/// Who emitted the events of an action that is not in the list.
+const NOBODY: u32 = u32::MAX;
+
 /// The model of the list, in which the completed actions of an earlier run are completed.
-pub(crate) fn model<E: ?Sized>(actions: &[SharedAction<E>], from: &Outcome) -> Model {
-    let restored = restored(actions, from);
+pub(crate) fn model<E: ?Sized>(actions: &[SharedAction<E>], from: &Outcome, restored: &Restored) -> Model {
     let mut model = Model::new();
     for (index, action) in (0..).zip(actions) {
-        declare(&**action, index, restored.contains_key(&index));
+        declare(&**action, index, restored.places.contains(&Some(index)));
         let metadata = action.metadata();
         model.add(Arc::clone(&metadata.name), action.wants(), action.gate().is_some());
     }
-    for done in &from.completed {
+    for (place, done) in restored.places.iter().zip(&from.completed) {
         for event in &done.events {
-            emit(GraphEvent::Emitted { action: done.action.index, event: event.to_string().into() });
+            let (action, event) = (place.unwrap_or(NOBODY), event.to_string().into());
+            emit(GraphEvent::Emitted { action, event });
         }
-        match restored.contains_key(&done.action.index) {
-            true => model.restore(done.action.index, &done.events),
-            false => drop(model.signal(&done.events)),
+        match place {
+            Some(index) => model.restore(*index, &done.events),
+            None => drop(model.signal(&done.events)),
         }
     }
     model
-}
-
-/// The results of the completed actions of an earlier run that are in this list at the same place.
-pub(crate) fn restored<E: ?Sized>(
-    actions: &[SharedAction<E>],
-    from: &Outcome,
-) -> BTreeMap<u32, ActionResult> {
-    let is_same = |action: &ActionRef| {
-        actions.get(action.index as usize).is_some_and(|mine| mine.metadata().name == action.name)
-    };
-    let done = from.completed.iter().filter(|done| is_same(&done.action));
-    done.map(|done| (done.action.index, Ok(done.events.clone()))).collect()
 }
 
 /// Adds an action to a model whose run is under way.
@@ -83,7 +105,7 @@ fn declare<E: ?Sized>(action: &dyn Action<E>, index: u32, restored: bool) {
     };
     let (name, gated) = (Arc::clone(&action.metadata().name), action.gate().is_some());
     let wants = texts(&mut action.wants().iter());
-    let emits = texts(&mut action.dry_run().iter());
+    let emits = texts(&mut foretold(action).unwrap_or_default().iter());
     emit(GraphEvent::Declared { action: index, name, wants, emits, gated, restored });
 }
 

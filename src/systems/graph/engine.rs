@@ -2,7 +2,10 @@
 //! queue, runs each in a task of its own, and decides the verdict. Separate from the model, which knows who waits
 //! for what; it must not know scenarios, properties or any runtime but the facade.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod pass;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::emit;
@@ -10,16 +13,17 @@ use crate::sync::CancellationToken;
 use crate::task::{AbortHandle, spawn_named, yield_point};
 use crate::time::{Duration, Instant, timeout};
 
-use super::action::{ActionResult, BoxFuture, SharedAction};
+use super::action::{ActionResult, BoxFuture, SharedAction, foretold};
 use super::config::{Config, ErrorStrategy, OnStop, SignalOnError};
 use super::context::{Context, Grow};
 use super::declare;
-use super::error::{ActionError, InvalidConfig, RunError};
+use super::error::{ActionError, Cause, InvalidConfig, RunError};
+use super::event::Event;
 use super::model::{ActionRef, Model, Signal, State, Step};
 use super::outcome::Outcome;
-use super::queue::{Closed, QueueError, WorkQueue};
+use super::queue::{Closed, Phase, QueueError, WorkQueue};
 use super::record::{GraphEvent, nanos};
-use super::stop::Stop;
+use super::stop::{Stop, StopCause};
 use super::tracer::TraceEntry;
 use super::validate;
 use super::variant::Variant;
@@ -31,10 +35,19 @@ pub struct Executor<E: ?Sized> {
     actions: Vec<SharedAction<E>>,
 }
 
-/// The failure that stops a run.
-pub(crate) struct Halt {
-    pub(crate) action: ActionRef,
-    pub(crate) error: ActionError,
+/// What a worker found that stops the run.
+pub(crate) enum Halt {
+    /// An action failed, and the run stops on errors.
+    Failed { action: ActionRef, error: ActionError },
+    /// The stop was due when an action was about to start.
+    Due(StopCause),
+}
+
+/// When an action started and ended, since the start of the run.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    start: Duration,
+    end: Duration,
 }
 
 /// Everything about one run, shared by its workers.
@@ -54,10 +67,10 @@ struct Ledger<E: ?Sized> {
     ranks: BTreeMap<u32, i64>,
     results: BTreeMap<u32, ActionResult>,
     tasks: BTreeMap<u32, AbortHandle>,
-    /// Marked as queued, and the queue has not answered yet.
-    offered: BTreeSet<u32>,
     /// The result is written down, and the signals are not given yet.
-    unsettled: BTreeMap<u32, (Duration, ActionResult)>,
+    unsettled: BTreeMap<u32, (Times, ActionResult)>,
+    /// The stop was told: nothing starts from now on.
+    is_stopped: bool,
     /// The outcome was taken: what happens from now on is in nobody's result.
     is_frozen: bool,
     is_in_pass: bool,
@@ -109,10 +122,9 @@ impl<E: ?Sized + Send + Sync + 'static> Executor<E> {
         let _closer = CloseOnDrop(&run);
         let ended = run.work().await;
         let cause = run.stopped(ended.as_ref().err()).await;
-        let is_whole = !matches!(ended, Err(QueueError::WorkerLost));
         let orphans_in_time = match &cause {
             None => true,
-            Some(_) => run.await_orphans(cancel).await && is_whole,
+            Some(_) => run.await_orphans(cancel).await,
         };
         let inputs_kept = inputs == declare::inputs(&self.actions);
         verdict::conclude(&run, cause, orphans_in_time, inputs_kept).await
@@ -130,14 +142,15 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         let stop = Stop::on(cancel.child_token()).after(config.timeout).at(config.deadline);
         let start = Instant::now();
         emit(GraphEvent::RunStarted(Arc::new(declare::settings(config, &stop, start))));
+        let restored = declare::Restored::new(actions, from);
         let ledger = Ledger {
-            model: declare::model(actions, from),
+            model: declare::model(actions, from, &restored),
             actions: actions.to_vec(),
             ranks: declare::ranks(config.order, actions),
-            results: declare::restored(actions, from),
+            results: restored.results(from),
             tasks: BTreeMap::new(),
-            offered: BTreeSet::new(),
             unsettled: BTreeMap::new(),
+            is_stopped: false,
             is_frozen: false,
             is_in_pass: false,
         };
@@ -160,110 +173,93 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         self.queue.run(&self.stop, move |index| Arc::clone(&run).execute(index)).await
     }
 
-    /// Hands every runnable action to the queue; those that it refuses stay runnable.
-    async fn queue_runnable(&self) {
-        if self.has(Variant::PassSkippedWhenBusy) && std::mem::replace(&mut self.ledger().is_in_pass, true) {
-            return;
-        }
-        loop {
-            let batch = self.ledger().runnable();
-            for (position, index) in batch.iter().enumerate() {
-                yield_point("graph.queue").await;
-                if !self.enqueue(*index).await {
-                    if self.has(Variant::UnvisitedDropped) {
-                        self.ledger().forget(&batch[position..]);
-                    }
-                    return;
-                }
-            }
-            if batch.is_empty() || self.has(Variant::PassSkippedWhenBusy) {
-                break;
-            }
-        }
-        self.ledger().is_in_pass = false;
-    }
-
-    /// Hands one action to the queue; false when the queue has ended. Marking comes first, so that no other pass can
-    /// hand it over too.
-    async fn enqueue(&self, index: u32) -> bool {
-        let marks_late = self.has(Variant::QueueBeforeRemoving);
-        if !marks_late && !self.ledger().offer(index) {
-            return true;
-        }
-        emit(GraphEvent::Queued { action: index });
-        let rank = self.ledger().ranks.get(&index).copied().unwrap_or(0);
-        let accepted = self.queue.add_ranked(index, rank).await.is_ok();
-        if marks_late {
-            self.ledger().model.apply(index, Step::Enqueue);
-        }
-        if !accepted {
-            emit(GraphEvent::Refused { action: index });
-        }
-        self.ledger().answered(index, accepted);
-        accepted
-    }
-
     /// What a worker does with one action.
     async fn execute(self: Arc<Self>, index: u32) -> Result<(), Halt> {
-        let start = self.elapsed();
-        self.ledger().model.apply(index, Step::Start);
-        emit(GraphEvent::Started { action: index });
-        let result = self.perform(index).await;
+        yield_point("graph.model").await;
+        let Some(start) = self.begin(index)? else { return Ok(()) };
+        let (result, end) = self.perform(index).await;
+        let times = Times { start, end };
         if self.has(Variant::CountBeforeRecord) {
-            drop(spawn_named("settle", async move { self.settle(index, start, result).await }));
+            drop(spawn_named("settle", async move { self.settle(index, times, result).await }));
             return Ok(());
         }
-        self.settle(index, start, result).await
+        self.settle(index, times, result).await
     }
 
-    /// Runs the action in a task of its own, so that a panic ends the action and not the run.
-    async fn perform(self: &Arc<Self>, index: u32) -> ActionResult {
+    /// Marks the action as started and says when; if the run has stopped since it was taken from the queue, or is to
+    /// stop now, it goes back to those that were not started.
+    fn begin(&self, index: u32) -> Result<Option<Duration>, Halt> {
+        let mut ledger = self.ledger();
+        let due = self.stop.due();
+        if (ledger.is_stopped || due.is_some()) && !self.has(Variant::StartAfterStop) {
+            ledger.model.apply(index, Step::HandBack);
+            return due.map_or(Ok(None), |cause| Err(Halt::Due(cause)));
+        }
+        ledger.model.apply(index, Step::Start);
+        emit(GraphEvent::Started { action: index });
+        Ok(Some(self.elapsed()))
+    }
+
+    /// Runs the action in a task of its own, so that a panic ends the action and not the run; says when it ended.
+    async fn perform(self: &Arc<Self>, index: u32) -> (ActionResult, Duration) {
         let (action, reference) = self.ledger().action(index);
         if self.config.dry_run && !self.has(Variant::DryRunIgnored) {
-            return Ok(action.dry_run());
+            return (foretold(&*action), self.elapsed());
         }
         let (grow, env): (Arc<dyn Grow<E>>, _) = (Arc::clone(self) as _, Arc::clone(&self.env));
         let name = Arc::clone(&reference.name);
         let context = Context::new(env, reference, self.stop.child(), grow, self.config.variant);
         let limit = action.timeout();
         let task = spawn_named(name, async move {
-            match limit {
+            let result = match limit {
                 Some(after) => match timeout(after, action.run(context)).await {
                     Ok(result) => result,
                     Err(_) => Err(ActionError::TimedOut { after }),
                 },
                 None => action.run(context).await,
-            }
+            };
+            (result, Instant::now())
         });
-        self.ledger().tasks.insert(index, task.abort_handle());
-        let joined = task.await;
-        joined.unwrap_or_else(|error| match error.is_panic() {
-            true => Err(ActionError::Panicked { message: panic_message(&*error.into_panic()) }),
-            false => Err(ActionError::Aborted),
-        })
+        self.hold(index, task.abort_handle());
+        match task.await {
+            Ok((result, end)) => (result, end.duration_since(self.start)),
+            Err(error) if error.is_panic() => {
+                (Err(ActionError::panicked(&*error.into_panic())), self.elapsed())
+            }
+            Err(_) => (Err(ActionError::Aborted), self.elapsed()),
+        }
+    }
+
+    /// Keeps the task of an action, to abort it; at once when the others were aborted before it was here.
+    fn hold(&self, index: u32, task: AbortHandle) {
+        let mut ledger = self.ledger();
+        let is_late = ledger.is_frozen || (ledger.is_stopped && self.config.on_stop == OnStop::Abort);
+        ledger.tasks.insert(index, task.clone());
+        drop(ledger);
+        if is_late {
+            task.abort();
+        }
     }
 
     /// Records the result, signals, and queues what became runnable. These are three steps, and other workers may
     /// act between them.
-    async fn settle(self: Arc<Self>, index: u32, start: Duration, result: ActionResult) -> Result<(), Halt> {
+    async fn settle(self: Arc<Self>, index: u32, times: Times, result: ActionResult) -> Result<(), Halt> {
         yield_point("graph.model").await;
-        if !self.record_result(index, start, &result) {
+        if !self.record_result(index, times, &result) {
             return Ok(());
         }
-        let stops = self.config.error_strategy == ErrorStrategy::StopOnError
-            || self.has(Variant::StopDespiteContinue);
-        let halts = result.is_err() && stops;
+        let halts = self.halts(&result);
         if self.has(Variant::QueueBeforeSignal) {
             self.queue_runnable().await;
         }
         yield_point("graph.model").await;
-        let signals = if halts { Vec::new() } else { self.signal(index, &result) };
-        let is_untold = self.ledger().unsettled.remove(&index).is_some();
-        if is_untold && !(halts && self.has(Variant::FailureUnrecorded)) {
-            self.trace(index, start, &result, signals);
+        if let Some(signals) = self.signal(index, &result)
+            && !(halts && self.has(Variant::FailureUnrecorded))
+        {
+            self.trace(index, times, &result, signals);
         }
         match result {
-            Err(error) if halts => Err(Halt { action: self.ledger().action(index).1, error }),
+            Err(error) if halts => Err(Halt::Failed { action: self.ledger().action(index).1, error }),
             Ok(_) | Err(_) => {
                 if !self.has(Variant::QueueBeforeSignal) {
                     self.queue_runnable().await;
@@ -273,13 +269,20 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         }
     }
 
+    /// The result stops the run.
+    fn halts(&self, result: &ActionResult) -> bool {
+        let stops = self.config.error_strategy == ErrorStrategy::StopOnError
+            || self.has(Variant::StopDespiteContinue);
+        result.is_err() && stops
+    }
+
     /// Writes the result down; false when the outcome was taken before.
-    fn record_result(&self, index: u32, start: Duration, result: &ActionResult) -> bool {
+    fn record_result(&self, index: u32, times: Times, result: &ActionResult) -> bool {
         let mut ledger = self.ledger();
         ledger.tasks.remove(&index);
         let is_dropped = matches!(result, Err(ActionError::Aborted))
             && self.config.on_stop == OnStop::Abort
-            && self.queue.phase() == super::queue::Phase::Done;
+            && self.queue.phase() == Phase::Done;
         if ledger.is_frozen && !self.has(Variant::LiveResult) {
             return false;
         }
@@ -292,7 +295,7 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         ledger.model.apply(index, if result.is_ok() { Step::Complete } else { Step::Fail });
         ledger.results.insert(index, result.clone());
         if !ledger.is_frozen {
-            ledger.unsettled.insert(index, (start, result.clone()));
+            ledger.unsettled.insert(index, (times, result.clone()));
         }
         drop(ledger);
         let error = result.as_ref().err().map(|error| Arc::from(error.to_string()));
@@ -300,25 +303,36 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         true
     }
 
-    /// Signals what a successful action emitted; a failed one emits nothing unless parity is asked for.
-    fn signal(&self, index: u32, result: &ActionResult) -> Vec<Signal> {
+    /// What a result signals: a success what it emitted, a failure nothing unless parity is asked for. A retry that
+    /// was cancelled never signals.
+    fn events_of(&self, action: &SharedAction<E>, result: &ActionResult) -> Vec<Event> {
         let always = self.config.signal_on_error == SignalOnError::Always
             || self.has(Variant::SuccessBeforeErrorCheck);
-        let events = match result {
+        match result {
             Ok(events) => events.clone(),
-            Err(_) if always => self.ledger().action(index).0.dry_run(),
+            Err(_) if self.halts(result) => Vec::new(),
+            Err(ActionError::Retried { cancelled: true, .. }) => Vec::new(),
+            Err(_) if always => foretold(&**action).unwrap_or_default(),
             Err(_) => Vec::new(),
-        };
-        let mut ledger = self.ledger();
-        if ledger.is_frozen {
-            return Vec::new();
         }
-        let mut signals = ledger.model.signal(&events);
+    }
+
+    /// Signals what the result emits; none when the outcome was taken before, and the signals with it.
+    fn signal(&self, index: u32, result: &ActionResult) -> Option<Vec<Signal>> {
+        let action = self.ledger().action(index).0;
+        let events = self.events_of(&action, result);
+        let mut ledger = self.ledger();
+        drop(ledger.unsettled.remove(&index)?);
+        let signals = ledger.model.signal(&events);
         drop(ledger);
+        Some(self.announce(index, &events, signals))
+    }
+
+    fn announce(&self, index: u32, events: &[Event], mut signals: Vec<Signal>) -> Vec<Signal> {
         if self.has(Variant::SignalTwice) {
             signals.extend(signals.clone());
         }
-        for event in &events {
+        for event in events {
             emit(GraphEvent::Emitted { action: index, event: event.to_string().into() });
         }
         for signal in &signals {
@@ -328,9 +342,9 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         signals
     }
 
-    fn trace(&self, index: u32, start: Duration, result: &ActionResult, signalled: Vec<Signal>) {
+    fn trace(&self, index: u32, times: Times, result: &ActionResult, signalled: Vec<Signal>) {
         let (action, reference) = self.ledger().action(index);
-        let end = self.elapsed();
+        let Times { start, end } = times;
         let receivers = signalled.iter().map(|signal| signal.to.index).collect();
         let (start_ns, end_ns) = (nanos(start), nanos(end));
         emit(GraphEvent::Recorded { action: index, start_ns, end_ns, signalled: receivers });
@@ -341,12 +355,21 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         tracer.record(&TraceEntry { action: reference, kind, summary, start, end, error, signalled });
     }
 
+    /// Nothing starts from here on: the mark and the event are one to whoever is about to start an action.
+    fn tell_stop(&self, cause: &'static str) {
+        let mut ledger = self.ledger();
+        ledger.is_stopped = true;
+        emit(GraphEvent::Stopped { cause });
+    }
+
     /// Takes back what was queued and not started; says why the run stopped, if it did.
-    async fn stopped(&self, error: Option<&QueueError<Halt>>) -> Option<super::error::Cause> {
+    async fn stopped(&self, error: Option<&QueueError<Halt>>) -> Option<Cause> {
         let cause = verdict::cause(error?, self.limit());
-        emit(GraphEvent::Stopped { cause: cause.kind() });
+        self.tell_stop(cause.kind());
         yield_point("queue.state").await;
-        for index in self.queue.unstarted() {
+        let unstarted = self.queue.unstarted();
+        yield_point("graph.model").await;
+        for index in unstarted {
             if !self.has(Variant::QueuedVanish) {
                 self.ledger().model.apply(index, Step::HandBack);
             }
@@ -360,16 +383,24 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
             self.abort();
             return self.queue.drain(&Stop::never()).await.is_ok();
         }
-        if self.stop.due().is_some() {
-            self.stop.cancel();
-        }
         let patience = Stop::on(cancel.child_token()).after(self.config.orphan_timeout);
         let patience = if self.has(Variant::OrphansUnderRunDeadline) { self.stop.clone() } else { patience };
-        let in_time = self.queue.drain(&patience).await.is_ok();
+        let in_time = crate::select! {
+            biased;
+            never = self.cancel_when_due() => match never {},
+            drained = self.queue.drain(&patience) => drained.is_ok(),
+        };
         if !in_time {
             emit(GraphEvent::OrphansGivenUp { cancelled: cancel.is_cancelled() });
         }
         in_time
+    }
+
+    /// Cancels what the actions in flight look at, also when the deadline passes only after the stop.
+    async fn cancel_when_due(&self) -> Infallible {
+        self.stop.wait().await;
+        self.stop.cancel();
+        std::future::pending().await
     }
 
     fn abort(&self) {
@@ -382,30 +413,43 @@ impl<E: ?Sized + Send + Sync + 'static> Running<E> {
         self.stop.deadline().map_or(Duration::ZERO, |deadline| deadline.duration_since(self.start))
     }
 
-    /// Gives up on what is in flight and takes the outcome; later results change nothing. An orphan may be anywhere
-    /// between the end of its action and the end of its queueing pass.
-    pub(crate) fn freeze(&self, orphans_in_time: bool) -> (Outcome, Vec<AbortHandle>) {
+    /// Takes the outcome; later results change nothing. Gives up on what is in flight if it is told to. An orphan may be
+    /// anywhere between the end of its action and the end of its queueing pass: what it has not signalled is signalled
+    /// here, and what it has not handed over was not started.
+    pub(crate) fn freeze(&self, gives_up: bool) -> (Outcome, Vec<AbortHandle>) {
         let mut ledger = self.ledger();
-        let in_flight: Vec<u32> =
-            ledger.model.in_state(State::InFlight).map(|node| node.action.index).collect();
+        let mut settled = Vec::new();
+        for (index, (times, result)) in std::mem::take(&mut ledger.unsettled) {
+            let events = self.events_of(&ledger.action(index).0, &result);
+            let signals = ledger.model.signal(&events);
+            settled.push((index, times, result, events, signals));
+        }
+        let in_flight = ledger.indices_in(State::InFlight);
         let tasks = in_flight.iter().filter_map(|index| ledger.tasks.get(index).cloned()).collect();
-        let gives_up = !orphans_in_time && !self.has(Variant::LiveResult);
+        let gives_up = gives_up && !self.has(Variant::LiveResult);
         let abandoned = if gives_up { in_flight } else { Vec::new() };
         for index in &abandoned {
             ledger.model.apply(*index, Step::Abandon);
         }
-        for index in std::mem::take(&mut ledger.offered) {
-            ledger.model.apply(index, Step::HandBack);
+        if !self.has(Variant::QueuedVanish) && !self.has(Variant::UnvisitedDropped) {
+            for index in ledger.indices_in(State::Queued) {
+                ledger.model.apply(index, Step::HandBack);
+            }
         }
         ledger.is_frozen = true;
-        let unsettled = std::mem::take(&mut ledger.unsettled);
         let outcome = verdict::outcome(&ledger.model, &ledger.results, self.has(Variant::LiveResult));
+        let count = ledger.model.nodes().len();
         drop(ledger);
+        debug_assert!(
+            !self.has(Variant::Correct) || outcome.len() == count,
+            "every action is in one of the five sets: {count} in {outcome:?}"
+        );
         for action in abandoned {
             emit(GraphEvent::Abandoned { action });
         }
-        for (index, (start, result)) in unsettled {
-            self.trace(index, start, &result, Vec::new());
+        for (index, times, result, events, signals) in settled {
+            let signals = self.announce(index, &events, signals);
+            self.trace(index, times, &result, signals);
         }
         (outcome, tasks)
     }
@@ -433,42 +477,23 @@ impl<E: ?Sized> Ledger<E> {
         self.model.open_gates(|index, missing| {
             actions[index as usize].gate().is_some_and(|gate| gate.can_run(missing))
         });
-        self.model.in_state(State::Runnable).map(|node| node.action.index).collect()
+        self.indices_in(State::Runnable)
     }
 
-    /// Marks a runnable action as queued; false when it is not runnable.
-    fn offer(&mut self, index: u32) -> bool {
-        let is_offered = self.model.apply(index, Step::Enqueue);
-        if is_offered {
-            self.offered.insert(index);
-        }
-        is_offered
-    }
-
-    fn answered(&mut self, index: u32, accepted: bool) {
-        self.offered.remove(&index);
-        if !accepted {
-            self.model.apply(index, Step::HandBack);
-        }
-    }
-
-    /// The planted loss: marked as queued, handed to nobody.
-    fn forget(&mut self, indices: &[u32]) {
-        for index in indices {
-            self.model.apply(*index, Step::Enqueue);
-        }
+    fn indices_in(&self, state: State) -> Vec<u32> {
+        self.model.in_state(state).map(|node| node.action.index).collect()
     }
 }
 
 impl<E: ?Sized + Send + Sync + 'static> Grow<E> for Running<E> {
     fn grow(&self, action: SharedAction<E>) -> BoxFuture<'_, Result<ActionRef, Closed<SharedAction<E>>>> {
         Box::pin(async move {
-            let is_over = self.queue.phase() == super::queue::Phase::Done || self.stop.due().is_some();
-            if is_over || self.ledger().is_frozen {
-                return Err(Closed(action));
-            }
             let reference = {
                 let mut ledger = self.ledger();
+                let is_closed = ledger.is_frozen || ledger.is_stopped;
+                if is_closed || self.stop.due().is_some() || self.queue.phase() == Phase::Done {
+                    return Err(Closed(action));
+                }
                 let reference = declare::add(&mut ledger.model, &*action);
                 let rank = declare::added_rank(self.config.order, &reference, &*action);
                 ledger.ranks.insert(reference.index, rank);
@@ -481,22 +506,28 @@ impl<E: ?Sized + Send + Sync + 'static> Grow<E> for Running<E> {
     }
 }
 
-/// Ends the run when the future that runs it is dropped, or has returned.
+/// Ends the run when the future that runs it is dropped before it has returned; its tracer hears of the end too.
 struct CloseOnDrop<'r, E: ?Sized + Send + Sync + 'static>(&'r Arc<Running<E>>);
 
 impl<E: ?Sized + Send + Sync + 'static> Drop for CloseOnDrop<'_, E> {
     fn drop(&mut self) {
-        let returned = std::mem::replace(&mut self.0.ledger().is_frozen, true);
-        if !returned {
-            emit(GraphEvent::RunDropped);
-            self.0.queue.close();
-            self.0.stop.cancel();
-            self.0.abort();
+        let run = self.0;
+        if run.ledger().is_frozen {
+            return;
+        }
+        run.ledger().is_stopped = true;
+        emit(GraphEvent::RunDropped);
+        run.queue.close();
+        run.stop.cancel();
+        run.abort();
+        if std::thread::panicking() {
+            // No code of a user is called on the way out of a panic.
+            run.ledger().is_frozen = true;
+            return;
+        }
+        let (outcome, _) = run.freeze(true);
+        if let Some(tracer) = &run.config.tracer {
+            tracer.finish(&outcome, run.elapsed());
         }
     }
-}
-
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "not a text".to_owned())
 }

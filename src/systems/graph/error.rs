@@ -1,7 +1,9 @@
 //! What goes wrong: with one action, and with a whole run. Separate so that causes are typed in one place; it
 //! must not know how the engine comes to them.
 
+use std::any::Any;
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::task::AbortHandle;
@@ -11,31 +13,25 @@ use super::model::ActionRef;
 use super::outcome::Outcome;
 
 /// Why an action failed. Cheap to clone, because the outcome and the error of a run both hold it.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 pub enum ActionError {
     /// It returned an error.
-    #[error("{0}")]
     Failed(Arc<dyn Error + Send + Sync>),
     /// Its own timeout passed; its future was dropped.
-    #[error("timed out after {after:?}")]
     TimedOut {
         /// The timeout.
         after: Duration,
     },
     /// It saw the cancellation and gave up.
-    #[error("cancelled")]
     Cancelled,
     /// It panicked.
-    #[error("panicked: {message}")]
     Panicked {
         /// What the panic said.
         message: String,
     },
     /// Its task was dropped from outside before it ended.
-    #[error("aborted")]
     Aborted,
     /// It was retried, and this is how it ended.
-    #[error("{last} (attempt {attempts}{})", then_cancelled(.cancelled))]
     Retried {
         /// The error of the last attempt.
         last: Box<ActionError>,
@@ -46,10 +42,48 @@ pub enum ActionError {
     },
 }
 
+impl fmt::Display for ActionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ActionError::Failed(error) => write!(f, "{error}"),
+            ActionError::TimedOut { after } => write!(f, "timed out after {after:?}"),
+            ActionError::Cancelled => f.write_str("cancelled"),
+            ActionError::Panicked { message } => write!(f, "panicked: {message}"),
+            ActionError::Aborted => f.write_str("aborted"),
+            ActionError::Retried { last, attempts, cancelled } => {
+                let then = if *cancelled { ", then cancelled" } else { "" };
+                write!(f, "{last} (attempt {attempts}{then})")
+            }
+        }
+    }
+}
+
+/// Written out because the source of a failure is the error itself, not the `Arc` around it: who looks for a type in
+/// the chain finds it.
+impl Error for ActionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ActionError::Failed(error) => Some(&**error),
+            ActionError::Retried { last, .. } => Some(&**last),
+            ActionError::TimedOut { .. }
+            | ActionError::Cancelled
+            | ActionError::Panicked { .. }
+            | ActionError::Aborted => None,
+        }
+    }
+}
+
 impl ActionError {
     /// Wraps any error.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         ActionError::Failed(Arc::from(error.into()))
+    }
+
+    /// From what a panic left.
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        ActionError::Panicked { message: text.unwrap_or_else(|| "not a text".to_owned()) }
     }
 
     /// The cancellation had a part in it.
@@ -101,6 +135,9 @@ pub enum Cause {
     /// The caller cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// Something that must not panic did while a worker was in it: a gate or a tracer.
+    #[error("a worker was lost: a gate or a tracer panicked")]
+    WorkerLost,
     /// The run had stopped, and the actions still in flight did not end in time.
     #[error("{cause}; gave up waiting for {}", names(.abandoned))]
     OrphansTimedOut {
@@ -128,14 +165,11 @@ impl Cause {
             Cause::Panicked { .. } => "panicked",
             Cause::TimedOut { .. } => "timed-out",
             Cause::Cancelled => "cancelled",
+            Cause::WorkerLost => "worker-lost",
             Cause::OrphansTimedOut { .. } => "orphans-timed-out",
             Cause::Incomplete { .. } => "incomplete",
         }
     }
-}
-
-fn then_cancelled(cancelled: &bool) -> &'static str {
-    if *cancelled { ", then cancelled" } else { "" }
 }
 
 fn names(actions: &[ActionRef]) -> String {

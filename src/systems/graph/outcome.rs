@@ -59,6 +59,11 @@ impl Outcome {
         pending
     }
 
+    /// The number of actions in the five sets.
+    pub(crate) fn len(&self) -> usize {
+        self.actions().count()
+    }
+
     /// Every action completed.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty()
@@ -83,6 +88,14 @@ impl Outcome {
         } else {
             None
         }
+    }
+
+    /// Every action, set by set.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &ActionRef> {
+        let completed = self.completed.iter().map(|done| &done.action);
+        let failed = self.failed.iter().map(|failed| &failed.action);
+        let blocked = self.blocked.iter().map(|blocked| &blocked.action);
+        completed.chain(failed).chain(blocked).chain(&self.not_started).chain(&self.abandoned)
     }
 
     /// The places in the list, set by set.

@@ -8,11 +8,11 @@
 //! | `causality` | an action starts only after successful actions emitted all that it waits for |
 //! | `completeness` | without failure and stop, all that can be reached completes |
 //! | `honest-verdict` | no error means that everything completed, and an error names its true cause |
-//! | `minimal-blockage` | a run that continues leaves only what really lacks an event |
+//! | `minimal-blockage` | a run that continues leaves only what really lacks an event, whatever the schedule |
 //! | `concurrency-cap` | no more actions are in flight than there are workers |
 //! | `work-conserving` | no worker is idle while an action is runnable |
 //! | `stop` | nothing starts at or after the stop |
-//! | `liveness` | the run returns within its timeout and its orphan timeout |
+//! | `liveness` | the run returns with its last action, or within its timeout and its orphan timeout |
 //! | `frozen-result` | a returned outcome does not change |
 //! | `trace` | one entry per action that ended, true to what happened, and one end |
 //! | `signal-multiplicity` | an event counts once for each action that waits for it |
@@ -20,7 +20,7 @@
 //! | `inputs-untouched` | the action list and its wants stay as they were |
 //! | `retry` | one question to the policy per failure, its delay kept, nothing after the cancel |
 //! | `determinism` | without failure and stop, all schedules complete the same actions |
-//! | `queue` | the queue takes items until it has ended, and starts them in order |
+//! | `queue` | a queue takes items until it has ended, and starts them in order |
 
 mod end;
 mod history;
@@ -113,9 +113,8 @@ impl GraphProperties {
                 if self.run.is_some() {
                     return broken("liveness", "a run began before the one before it returned");
                 }
-                self.queue = QueueRules::new(settings.is_fifo);
                 self.returned = None;
-                self.run = Some(History::new(Arc::clone(settings), at_ns));
+                self.run = Some(History::new(Arc::clone(settings), at_ns, self.punctuality));
                 Ok(())
             }
             GraphEvent::Overdue => {
@@ -131,10 +130,10 @@ impl GraphProperties {
                 let Some(mut run) = self.run.take() else {
                     return broken("liveness", "a run returned that had not begun");
                 };
-                run.advance(at_ns, self.punctuality)?;
+                run.advance(at_ns)?;
                 self.returned = Some(Arc::clone(sets));
                 self.facts.push(run.facts(*error, sets));
-                end::judge(&run, self.punctuality, *error, sets, *inputs_kept)
+                end::judge(&run, *error, sets, *inputs_kept)
             }
             GraphEvent::QueueAdded { .. }
             | GraphEvent::QueueStarted { .. }
@@ -143,7 +142,7 @@ impl GraphProperties {
             other => match &mut self.run {
                 None => Ok(()),
                 Some(run) => {
-                    run.advance(at_ns, self.punctuality)?;
+                    run.advance(at_ns)?;
                     run.observe(at_ns, other)
                 }
             },

@@ -1,6 +1,7 @@
 //! A work queue: items are added at any time, a fixed number of workers runs an operation on each, and it ends
 //! when nothing is left. Separate because walking a graph of resources needs it as much as running actions; it
-//! must not know actions. States: not started, running, done, never back.
+//! must not know actions. States: not started, running, done, never back. A list that is first in, first out and has no
+//! workers is `std::collections::VecDeque`, and there is none here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -128,7 +129,7 @@ impl<T: Send + 'static> WorkQueue<T> {
         WorkQueue::planted(workers, false, Variant::Correct)
     }
 
-    /// A queue that keeps a [`RunInfo`] of each operation that ended.
+    /// A queue that keeps a [`RunInfo`] of each operation that ended before the queue did.
     pub fn traced(workers: NonZeroUsize) -> Self {
         WorkQueue::planted(workers, true, Variant::Correct)
     }
@@ -179,6 +180,11 @@ impl<T: Send + 'static> WorkQueue<T> {
         Ok(())
     }
 
+    /// As `add_ranked`, where nothing can be awaited.
+    pub(crate) fn add_at_once(&self, item: T, rank: i64) -> Result<(), Closed<T>> {
+        self.shared.push(item, rank).map(drop)
+    }
+
     /// Runs the operation on every item until nothing waits and nothing is in flight, an operation fails, or the
     /// stop is due. Nothing starts once the stop is due. What is in flight at an early end goes on: see `drain`.
     ///
@@ -192,29 +198,33 @@ impl<T: Send + 'static> WorkQueue<T> {
     {
         let shared = &self.shared;
         if let Err(phase) = shared.begin() {
-            emit(GraphEvent::QueueRunAgain { refused: true });
+            emit(GraphEvent::QueueRunAgain { queue: shared.number(), refused: true });
             return Err(QueueError::AlreadyRun(phase));
         }
         let _closer = CloseOnDrop(shared);
         let first_error = Arc::new(Mutex::new(None));
-        let mut end = shared.end(stop);
-        if end.is_none() {
-            self.spawn_workers(stop, Arc::new(op), &first_error);
-        }
-        while end.is_none() {
+        let mut op = Some(Arc::new(op));
+        let end = loop {
+            yield_point("queue.state").await;
+            {
+                let _gate = shared.gate.enter().await;
+                if let Some(end) = shared.end(stop) {
+                    break end;
+                }
+            }
+            if let Some(op) = op.take() {
+                self.spawn_workers(stop, op, &first_error);
+            }
             crate::select! {
                 biased;
                 _ = stop.wait() => {}
                 () = shared.changed.notified() => {}
             }
-            let _gate = shared.gate.enter().await;
-            end = shared.end(stop);
-        }
-        shared.close();
+        };
         match end {
-            None | Some(End::AllDone) => Ok(()),
-            Some(End::Stopped(cause)) => Err(QueueError::Stopped(cause)),
-            Some(End::Failed) => Err(match lock(&first_error).take() {
+            End::AllDone => Ok(()),
+            End::Stopped(cause) => Err(QueueError::Stopped(cause)),
+            End::Failed => Err(match lock(&first_error).take() {
                 Some(error) => QueueError::Failed(error),
                 None => QueueError::WorkerLost,
             }),
@@ -234,6 +244,8 @@ impl<T: Send + 'static> WorkQueue<T> {
                 }
                 let gives_up = self.shared.variant == Variant::OrphanErrorEndsWait && state.orphan_failed;
                 if state.active == 0 || gives_up {
+                    // Others may drain too, and one permit is all that the last operation left.
+                    self.shared.changed.notify_one();
                     return Ok(());
                 }
             }
@@ -254,7 +266,8 @@ impl<T: Send + 'static> WorkQueue<T> {
         pending.into_values().map(|waiting| waiting.item).collect()
     }
 
-    /// Ends the queue: nothing starts any more.
+    /// Ends the queue: nothing starts any more. A run of it that is under way returns as if it had been cancelled,
+    /// unless nothing is left to do.
     pub fn close(&self) {
         self.shared.close();
     }
@@ -269,7 +282,7 @@ impl<T: Send + 'static> WorkQueue<T> {
         lock(&self.shared.state).active
     }
 
-    /// The operations that ended, in the order they did; empty unless the queue is traced.
+    /// The operations that ended before the queue did, in their order; empty unless the queue is traced.
     pub fn infos(&self) -> Vec<RunInfo> {
         lock(&self.shared.state).infos.clone()
     }
@@ -311,7 +324,7 @@ impl<T> Shared<T> {
         state.offered += 1;
         let done = state.phase == Phase::Done;
         let accepted = !done || self.variant == Variant::AddAfterDone;
-        emit(GraphEvent::QueueAdded { item: number, accepted, done });
+        emit(GraphEvent::QueueAdded { queue: self.number(), item: number, rank, accepted, done });
         if !accepted {
             return Err(Closed(item));
         }
@@ -326,6 +339,7 @@ impl<T> Shared<T> {
     /// The next item for a worker; none when the queue has ended or is about to, because an operation failed.
     async fn next(shared: &Arc<Self>, stop: &Stop) -> Option<(T, Active<T>)> {
         loop {
+            yield_point("queue.state").await;
             {
                 let _gate = shared.gate.enter().await;
                 shared.gate.drain_tokens();
@@ -345,7 +359,7 @@ impl<T> Shared<T> {
                         shared.wake.notify_one();
                     }
                     drop(state);
-                    emit(GraphEvent::QueueStarted { item: number });
+                    emit(GraphEvent::QueueStarted { queue: shared.number(), item: number });
                     let (queued, start) = (waiting.queued, Instant::now());
                     let active = Active { shared: Arc::clone(shared), number, queued, start, result: None };
                     return Some((waiting.item, active));
@@ -374,20 +388,28 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// Why the queue is to end now, if it is.
+    /// Ends the queue if it is time to, and says why: both in one, so that nothing is added in between.
     fn end(&self, stop: &Stop) -> Option<End> {
         let state = lock(&self.state);
-        if state.failed {
-            Some(End::Failed)
+        let end = if state.failed {
+            End::Failed
         } else if state.pending.is_empty() && state.active == 0 {
-            Some(End::AllDone)
+            End::AllDone
+        } else if state.phase == Phase::Done {
+            End::Stopped(StopCause::Cancelled)
         } else {
-            stop.due().map(End::Stopped)
-        }
+            End::Stopped(stop.due()?)
+        };
+        self.finish(state);
+        Some(end)
     }
 
     fn close(&self) {
-        let mut state = lock(&self.state);
+        self.finish(lock(&self.state));
+        self.changed.notify_one();
+    }
+
+    fn finish(&self, mut state: MutexGuard<'_, State<T>>) {
         if state.phase == Phase::Done {
             return;
         }
@@ -395,9 +417,14 @@ impl<T> Shared<T> {
         let unstarted = state.pending.len() as u64;
         let early = unstarted > 0 || state.active > 0 || state.failed;
         drop(state);
-        emit(GraphEvent::QueueDone { unstarted, early });
+        emit(GraphEvent::QueueDone { queue: self.number(), unstarted, early });
         self.wake.notify_one();
         self.gate.close(self.workers.get());
+    }
+
+    /// What its events call it.
+    fn number(&self) -> u64 {
+        self.changed.number()
     }
 }
 
@@ -406,11 +433,10 @@ impl<T> Drop for Active<T> {
         let mut state = lock(&self.shared.state);
         state.active -= 1;
         let ok = self.result == Some(true);
-        if !ok && state.phase == Phase::Done {
-            state.orphan_failed = true;
-        }
+        let is_orphan = state.phase == Phase::Done;
+        state.orphan_failed |= !ok && is_orphan;
         state.failed |= !ok;
-        if self.shared.traced && self.result.is_some() {
+        if self.shared.traced && self.result.is_some() && !is_orphan {
             let info = RunInfo {
                 item: self.number,
                 queued: self.queued,

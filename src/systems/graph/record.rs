@@ -21,8 +21,6 @@ pub struct RunSettings {
     pub allow_blocked: bool,
     /// Nothing is really done.
     pub dry_run: bool,
-    /// The queue starts in the order of adding.
-    pub is_fifo: bool,
     /// In-flight actions are dropped at the stop.
     pub abort_on_stop: bool,
     /// Virtual nanoseconds from start to deadline.
@@ -176,8 +174,12 @@ pub enum GraphEvent {
     },
     /// An item was offered to a queue.
     QueueAdded {
-        /// Its number in the order of offering.
+        /// The queue's number.
+        queue: u64,
+        /// The item's number in the order of offering.
         item: u64,
+        /// Lower ranks start earlier.
+        rank: i64,
         /// The queue took it.
         accepted: bool,
         /// The queue had ended.
@@ -185,11 +187,15 @@ pub enum GraphEvent {
     },
     /// A worker took an item.
     QueueStarted {
-        /// Its number.
+        /// The queue's number.
+        queue: u64,
+        /// The item's number.
         item: u64,
     },
     /// The queue ended.
     QueueDone {
+        /// The queue's number.
+        queue: u64,
         /// Items never started.
         unstarted: u64,
         /// It ended before everything ran.
@@ -197,6 +203,8 @@ pub enum GraphEvent {
     },
     /// A queue was asked to run a second time.
     QueueRunAgain {
+        /// The queue's number.
+        queue: u64,
         /// It refused.
         refused: bool,
     },
@@ -299,21 +307,40 @@ impl Record for GraphEvent {
                 visit("op", Value::Str(op));
                 visit("object", Value::Str(object));
             }
-            GraphEvent::QueueAdded { item, accepted, done } => added_fields(*item, *accepted, *done, visit),
-            GraphEvent::QueueStarted { item } => visit("item", Value::U64(*item)),
-            GraphEvent::QueueDone { unstarted, early } => {
-                visit("unstarted", Value::U64(*unstarted));
-                visit("early", Value::Bool(*early));
-            }
-            GraphEvent::QueueRunAgain { refused } => visit("refused", Value::Bool(*refused)),
+            GraphEvent::QueueAdded { .. }
+            | GraphEvent::QueueStarted { .. }
+            | GraphEvent::QueueDone { .. }
+            | GraphEvent::QueueRunAgain { .. } => self.queue_fields(visit),
         }
     }
 }
 
-fn added_fields(item: u64, accepted: bool, done: bool, visit: Visit<'_>) {
-    visit("item", Value::U64(item));
-    visit("accepted", Value::Bool(accepted));
-    visit("done", Value::Bool(done));
+impl GraphEvent {
+    fn queue_fields(&self, visit: Visit<'_>) {
+        match self {
+            GraphEvent::QueueAdded { queue, item, rank, accepted, done } => {
+                visit("queue", Value::U64(*queue));
+                visit("item", Value::U64(*item));
+                visit("rank", Value::I64(*rank));
+                visit("accepted", Value::Bool(*accepted));
+                visit("done", Value::Bool(*done));
+            }
+            GraphEvent::QueueStarted { queue, item } => {
+                visit("queue", Value::U64(*queue));
+                visit("item", Value::U64(*item));
+            }
+            GraphEvent::QueueDone { queue, unstarted, early } => {
+                visit("queue", Value::U64(*queue));
+                visit("unstarted", Value::U64(*unstarted));
+                visit("early", Value::Bool(*early));
+            }
+            GraphEvent::QueueRunAgain { queue, refused } => {
+                visit("queue", Value::U64(*queue));
+                visit("refused", Value::Bool(*refused));
+            }
+            _ => {}
+        }
+    }
 }
 
 fn declared_fields(name: &str, wants: &[Arc<str>], emits: &[Arc<str>], visit: Visit<'_>) {
@@ -329,7 +356,6 @@ impl RunSettings {
         visit("signal_on_error", Value::Bool(self.signal_on_error));
         visit("allow_blocked", Value::Bool(self.allow_blocked));
         visit("dry_run", Value::Bool(self.dry_run));
-        visit("is_fifo", Value::Bool(self.is_fifo));
         visit("abort_on_stop", Value::Bool(self.abort_on_stop));
         optional_u64("limit_ns", self.limit_ns, visit);
         optional_u64("orphan_limit_ns", self.orphan_limit_ns, visit);

@@ -41,10 +41,10 @@ impl Stop {
         Stop { deadline, ..self }
     }
 
-    /// Stops after this time too.
+    /// Stops after this time too; a time that no clock reaches is none.
     #[must_use]
     pub fn after(self, limit: Option<Duration>) -> Self {
-        let deadline = limit.map(|limit| Instant::now() + limit);
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         self.at(deadline)
     }
 

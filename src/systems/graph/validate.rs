@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::action::SharedAction;
+use super::action::{SharedAction, foretold};
 use super::error::InvalidConfig;
 use super::event::Event;
 
@@ -96,7 +96,7 @@ impl Graph {
     fn new<E: ?Sized>(actions: &[SharedAction<E>]) -> Self {
         let mut emitters: BTreeMap<Event, Vec<usize>> = BTreeMap::new();
         for (index, action) in actions.iter().enumerate() {
-            for event in action.dry_run().into_iter().collect::<BTreeSet<_>>() {
+            for event in foretold(&**action).unwrap_or_default().into_iter().collect::<BTreeSet<_>>() {
                 emitters.entry(event).or_default().push(index);
             }
         }
@@ -133,10 +133,45 @@ impl Graph {
         problems
     }
 
-    /// One cycle of each group of actions that wait for each other.
+    /// The actions that can run if what nobody emits comes nevertheless.
+    fn reachable(&self) -> Vec<bool> {
+        let mut reached = vec![false; self.names.len()];
+        let mut missing: Vec<usize> = Vec::new();
+        for wants in &self.wants {
+            missing.push(wants.iter().filter(|event| self.emitters.contains_key(*event)).count());
+        }
+        let mut waiters: BTreeMap<&Event, Vec<usize>> = BTreeMap::new();
+        for (index, wants) in self.wants.iter().enumerate() {
+            wants.iter().for_each(|event| waiters.entry(event).or_default().push(index));
+        }
+        let mut emitted: Vec<Vec<&Event>> = vec![Vec::new(); self.names.len()];
+        for (event, emitters) in &self.emitters {
+            emitters.iter().for_each(|emitter| emitted[*emitter].push(event));
+        }
+        let can_start = |index: &usize| missing[*index] == 0 || self.gated[*index];
+        let mut next: Vec<usize> = (0..self.names.len()).filter(can_start).collect();
+        while let Some(index) = next.pop() {
+            if std::mem::replace(&mut reached[index], true) {
+                continue;
+            }
+            for event in &emitted[index] {
+                for waiter in waiters.remove(*event).unwrap_or_default() {
+                    missing[waiter] -= 1;
+                    if missing[waiter] == 0 {
+                        next.push(waiter);
+                    }
+                }
+            }
+        }
+        reached
+    }
+
+    /// One cycle of each group of actions that wait for each other; none where another action breaks it.
     fn cycles(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = Vec::new();
+        let reachable = self.reachable();
         for mut component in self.components() {
+            component.retain(|index| !reachable[*index]);
             component.sort_unstable();
             if let Some(cycle) = self.cycle_in(&component) {
                 let members = cycle.into_iter().map(|index| Arc::clone(&self.names[index])).collect();

@@ -1,12 +1,12 @@
 //! How a run ends: why it stopped, where every action stands, and whether that is an error. Separate from the
 //! engine's loop so that the rule of the verdict stands alone; it must not start or wait for anything but the
-//! declared scheduling point before the return.
+//! declared scheduling points around taking it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::emit;
-use crate::task::yield_point;
+use crate::task::{yield_point, yield_read};
 use crate::time::Duration;
 
 use super::action::ActionResult;
@@ -23,17 +23,18 @@ use super::variant::Variant;
 /// Why the run stopped, from why its queue ended.
 pub(crate) fn cause(error: &QueueError<Halt>, limit: Duration) -> Cause {
     match error {
-        QueueError::Failed(Halt { action, error: ActionError::Panicked { message } }) => {
+        QueueError::Failed(Halt::Failed { action, error: ActionError::Panicked { message } }) => {
             Cause::Panicked { action: action.clone(), message: message.clone() }
         }
-        QueueError::Failed(Halt { action, error }) => {
+        QueueError::Failed(Halt::Failed { action, error }) => {
             Cause::Stopped { action: action.clone(), source: error.clone() }
         }
-        QueueError::Stopped(StopCause::DeadlinePassed) => Cause::TimedOut { after: limit },
-        QueueError::Stopped(StopCause::Cancelled)
-        | QueueError::WorkerLost
-        | QueueError::AlreadyRun(_)
-        | QueueError::NotDone(_) => Cause::Cancelled,
+        QueueError::Stopped(StopCause::DeadlinePassed)
+        | QueueError::Failed(Halt::Due(StopCause::DeadlinePassed)) => Cause::TimedOut { after: limit },
+        QueueError::Stopped(StopCause::Cancelled) | QueueError::Failed(Halt::Due(StopCause::Cancelled)) => {
+            Cause::Cancelled
+        }
+        QueueError::WorkerLost | QueueError::AlreadyRun(_) | QueueError::NotDone(_) => Cause::WorkerLost,
     }
 }
 
@@ -78,7 +79,7 @@ fn judge(config: &Config, cause: Option<Cause>, orphans_in_time: bool, outcome: 
         return None;
     }
     match cause {
-        Some(cause) if orphans_in_time => Some(cause),
+        Some(cause) if orphans_in_time || outcome.abandoned.is_empty() => Some(cause),
         Some(cause) => {
             Some(Cause::OrphansTimedOut { cause: Box::new(cause), abandoned: outcome.abandoned.clone() })
         }
@@ -101,7 +102,10 @@ pub(crate) async fn conclude<E: ?Sized + Send + Sync + 'static>(
     orphans_in_time: bool,
     inputs_kept: bool,
 ) -> Result<Outcome, RunError> {
-    let (mut outcome, tasks) = run.freeze(orphans_in_time);
+    yield_point("graph.model").await;
+    // What a lost worker had in hand ends with it.
+    let is_whole = !matches!(cause, Some(Cause::WorkerLost));
+    let (mut outcome, tasks) = run.freeze(!orphans_in_time || !is_whole);
     let error = judge(&run.config, cause, orphans_in_time, &outcome);
     for blocked in &outcome.blocked {
         let missing = blocked.missing.first().map(|event| Arc::from(event.to_string()));
@@ -113,7 +117,7 @@ pub(crate) async fn conclude<E: ?Sized + Send + Sync + 'static>(
     }
     let sets = Arc::new(outcome.indices());
     emit(GraphEvent::RunFinished { error: error.as_ref().map(Cause::kind), sets, inputs_kept });
-    yield_point("graph.outcome").await;
+    yield_read("graph.model").await;
     if run.config.variant == Variant::LiveResult {
         outcome = run.peek();
     }

@@ -106,6 +106,7 @@ fn mistakes_in_the_workload_are_told() {
         ("workload-value", "\"stop-on-error\"", "\"stop-on-eror\""),
         ("workload-duration", "duration = \"1s\"", "duration = \"1.5s\""),
         ("workload-type", "fan-out = 5", "fan-out = \"five\""),
+        ("workload-size", "fan-out = 5", "fan-out = 50000000"),
         ("workload-variant", "\"stop-on-error\"", "\"stop-on-error\"\nvariant = \"queued-vanish\""),
     ] {
         mistake(name, good, bad);

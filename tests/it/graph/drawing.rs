@@ -63,6 +63,22 @@ fn a_run_is_drawn_with_its_signals_errors_and_what_is_left() {
 }
 
 #[test]
+fn what_was_not_started_or_given_up_is_drawn_as_such() {
+    let config = Config { timeout: Some(ms(5)), orphan_timeout: Some(ms(1)), ..Config::serial() };
+    let dot = drawn(config, || {
+        let slow = |name: &'static str| described(ActionBase::new(name), 1_000, false);
+        vec![slow("A"), slow("B")]
+    });
+    insta::assert_snapshot!(dot, @r##"
+    digraph {
+      rankdir=LR
+      r0a1 [shape=box, style=dashed, label="B\nnot started"]
+      r0a0 [shape=box, style=dashed, label="A\nabandoned"]
+    }
+    "##);
+}
+
+#[test]
 fn each_kind_has_its_colour() {
     let kinds = [
         (ActionType::Create, "palegreen"),

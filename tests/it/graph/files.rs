@@ -122,6 +122,10 @@ fn mistakes_are_named() {
             "unknown variant `random`, expected one of `fifo`, `list`, `priority`, \
           `critical-path`, `seeded`",
         ),
+        (
+            "executor = { error-strategy = \"maybe\" }",
+            "unknown variant `maybe`, expected `stop-on-error` or `continue-on-error`",
+        ),
     ];
     for (text, expected) in rows {
         assert_eq!(mistake(&format!("{star}{text}")), expected, "{text}");
@@ -131,6 +135,33 @@ fn mistakes_are_named() {
         variant.starts_with("unknown variant `wrong`, expected one of `correct`, `queued-vanish`, "),
         "{variant}"
     );
+}
+
+#[test]
+fn sizes_that_no_machine_should_try_are_refused() {
+    let rows = [
+        ("graph.star = { fan-out = %d }", 10_000),
+        ("graph.chain = { length = %d }", 10_000),
+        ("graph.random = { nodes = %d, edge-percent = 1 }", 1_000),
+        ("graph.chain = { length = 1 }\nexecutor.workers = %d", 1_000),
+    ];
+    for (text, max) in rows {
+        read(&text.replace("%d", &max.to_string()));
+        let over = max + 1;
+        let expected = format!("{over} is too many\nhelp: at most {max} are possible here");
+        assert_eq!(mistake(&text.replace("%d", &over.to_string())), expected, "{text}");
+    }
+}
+
+#[test]
+fn no_delay_is_longer_than_the_longest() {
+    let text = "graph.actions = [{ name = \"a\" }]\n[overrides.a]\nfails-first = 1\n\
+                retry = { delay = \"100ms\", delay-max = \"100ms\", jitter-percent = 50 }";
+    for seed in 0..50 {
+        let workload = read(text);
+        let seen = simulate_seeded(seed, move || async move { run(&workload).await });
+        assert_eq!(seen.took, ms(100), "seed {seed}");
+    }
 }
 
 fn outcome_sizes(text: &str, seed: u64) -> (usize, usize, usize) {

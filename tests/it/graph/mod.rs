@@ -9,6 +9,8 @@ mod work_queue;
 mod workflows;
 mod model;
 mod options;
+mod endings;
+mod resuming;
 mod strictness;
 mod drawing;
 mod files;

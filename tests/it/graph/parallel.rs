@@ -3,7 +3,7 @@
 use fatum::systems::graph::{Config, ErrorStrategy};
 use fatum::time::Duration;
 
-use super::{Node, action, kind, ms, nodes, orders, run, sets, simulate, upstream};
+use super::{Node, action, kind, ms, nodes, orders, run, sets, simulate, simulate_seeded, upstream};
 
 fn stopping() -> Config {
     Config {
@@ -13,6 +13,7 @@ fn stopping() -> Config {
     }
 }
 
+/// Runs every order of the list, and the first of them under other schedules, and wants the same of each.
 fn check(config: &Config, graph: &str, expected: (&str, &str, bool)) {
     for order in orders(&nodes(graph)) {
         let actions: Vec<_> = order.iter().map(action).collect();
@@ -21,6 +22,13 @@ fn check(config: &Config, graph: &str, expected: (&str, &str, bool)) {
         let (pending, errors, is_error) = upstream(&seen.value);
         assert_eq!((pending.as_str(), errors.as_str(), is_error), expected, "{graph} as {order:?}");
         assert_eq!(seen.took, ms(0));
+        seen.properties();
+    }
+    for seed in 1..30 {
+        let (config, actions) = (config.clone(), super::actions(graph));
+        let seen = simulate_seeded(seed, move || run(config, actions));
+        let (pending, errors, is_error) = upstream(&seen.value);
+        assert_eq!((pending.as_str(), errors.as_str(), is_error), expected, "{graph}, seed {seed}");
         seen.properties();
     }
 }
@@ -37,7 +45,10 @@ fn parallel_runs_what_can_run() {
 
 #[test]
 fn parallel_runs_a_wide_graph_in_every_order() {
-    check(&stopping(), "A -> B; A -> C; A -> D -> B; A -> E -> F; A -> G", ("", "", false));
+    for dry_run in [false, true] {
+        let graph = "A -> B; A -> C; A -> D -> B; A -> E -> F; A -> G";
+        check(&Config { dry_run, ..stopping() }, graph, ("", "", false));
+    }
 }
 
 #[test]
@@ -58,6 +69,20 @@ fn parallel_strategies_on_a_chain() {
     for error_strategy in [ErrorStrategy::StopOnError, ErrorStrategy::ContinueOnError] {
         check(&Config { error_strategy, ..Config::parallel() }, graph, ("C,D,E", "B", true));
     }
+}
+
+/// The waiting is the executor's, so an action list is as good after a run as before.
+#[test]
+fn parallel_strategies_on_the_same_action_objects() {
+    let seen = simulate(|| async {
+        let list = super::actions("A -> !B -> C -> D -> E");
+        let stopping = Config { error_strategy: ErrorStrategy::StopOnError, ..Config::parallel() };
+        let first = run(stopping, list.clone()).await;
+        (upstream(&first), upstream(&run(Config::parallel(), list).await))
+    });
+    let expected = ("C,D,E".to_owned(), "B".to_owned(), true);
+    assert_eq!(seen.value, (expected.clone(), expected));
+    seen.properties();
 }
 
 #[test]
@@ -123,6 +148,21 @@ fn parallel_timeouts() {
             assert_eq!(sets(&seen.value), expected, "{case}");
             assert_eq!(kind(&seen.value), error, "{case}");
             assert_eq!(seen.took, Duration::from_secs(end), "{case}");
+            seen.properties();
+        }
+    }
+    // Without a failure at the instant at which C may or may not have begun, no schedule changes the row.
+    for (timeout, orphans, _, expected, error, end) in rows.into_iter().filter(|(_, _, b_fails, ..)| !b_fails)
+    {
+        for seed in 1..30 {
+            let config = Config {
+                timeout: Some(Duration::from_secs(timeout)),
+                orphan_timeout: Some(Duration::from_secs(orphans)),
+                ..stopping()
+            };
+            let seen = simulate_seeded(seed, move || run(config, slow(false).iter().map(action).collect()));
+            assert_eq!((sets(&seen.value).as_str(), kind(&seen.value)), (expected, error), "seed {seed}");
+            assert_eq!(seen.took, Duration::from_secs(end), "seed {seed}");
             seen.properties();
         }
     }

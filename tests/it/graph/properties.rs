@@ -14,7 +14,6 @@ fn settings() -> RunSettings {
         signal_on_error: false,
         allow_blocked: false,
         dry_run: false,
-        is_fifo: true,
         abort_on_stop: false,
         limit_ns: Some(100),
         orphan_limit_ns: Some(50),
@@ -29,6 +28,11 @@ fn declared(action: u32, name: &str, wants: &[&str]) -> E {
     let texts = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
     let (wants, emits) = (texts(wants), texts(&[name]));
     E::Declared { action, name: name.into(), wants, emits, gated: false, restored: false }
+}
+
+/// An item taken into a queue.
+fn added(queue: u64, item: u64, rank: i64) -> E {
+    E::QueueAdded { queue, item, rank, accepted: true, done: false }
 }
 
 fn emitted(action: u32, event: &str) -> E {
@@ -69,8 +73,8 @@ fn good() -> History {
         (0, started(settings())),
         (0, declared(0, "A", &[])),
         (0, declared(1, "B", &["A"])),
-        (0, E::QueueAdded { item: 0, accepted: true, done: false }),
-        (0, E::QueueStarted { item: 0 }),
+        (0, added(0, 0, 0)),
+        (0, E::QueueStarted { queue: 0, item: 0 }),
         (0, E::Started { action: 0 }),
         (10, well(0)),
         (10, emitted(0, "A")),
@@ -80,7 +84,7 @@ fn good() -> History {
         (20, well(1)),
         (20, emitted(1, "B")),
         (20, recorded(1, 10, 20, &[])),
-        (20, E::QueueDone { unstarted: 0, early: false }),
+        (20, E::QueueDone { queue: 0, unstarted: 0, early: false }),
         (20, E::TraceFinished),
         (20, finished(None, [&[0, 1], &[], &[], &[], &[]])),
         (20, E::OutcomeRead { sets: sets([&[0, 1], &[], &[], &[], &[]]) }),
@@ -139,7 +143,7 @@ type Bad = (&'static str, &'static str, History);
 /// Histories that each break one property. In the good history the end of A's turn is event 9, the start of B 10,
 /// its end 11.
 fn bad() -> Vec<Bad> {
-    [bad_sets(), bad_starts(), bad_traces(), bad_attempts_and_queues()].concat()
+    [bad_sets(), bad_endings(), bad_starts(), bad_traces(), bad_attempts_and_queues()].concat()
 }
 
 /// The end of a history.
@@ -189,7 +193,7 @@ fn bad_sets() -> Vec<Bad> {
             cut(10, &end(10, Some("incomplete"), [&[0], &[], &[], &[1], &[]])),
         ),
         ("honest-verdict", "no error, work undone", {
-            let history = cut(10, &[(10, E::Stopped { cause: "timed-out" })]);
+            let history = cut(10, &[(10, E::Stopped { cause: "cancelled" })]);
             [history, end(10, None, [&[0], &[], &[], &[1], &[]]).to_vec()].concat()
         }),
         (
@@ -198,18 +202,120 @@ fn bad_sets() -> Vec<Bad> {
             replaced(16, finished(Some("timed-out"), [&[0, 1], &[], &[], &[], &[]])),
         ),
         ("honest-verdict", "the wrong cause", {
-            let history = cut(10, &[(10, E::Stopped { cause: "timed-out" })]);
-            [history, end(10, Some("cancelled"), [&[0], &[], &[], &[1], &[]]).to_vec()].concat()
+            let history = cut(10, &[(10, E::Stopped { cause: "cancelled" })]);
+            [history, end(10, Some("timed-out"), [&[0], &[], &[], &[1], &[]]).to_vec()].concat()
         }),
         ("honest-verdict", "orphans given up early", {
             let mut history = cut(
                 11,
-                &[(20, E::Stopped { cause: "timed-out" }), (69, E::OrphansGivenUp { cancelled: false })],
+                &[(20, E::Stopped { cause: "cancelled" }), (69, E::OrphansGivenUp { cancelled: false })],
             );
             history.push((69, E::Abandoned { action: 1 }));
             [history, end(69, Some("orphans-timed-out"), [&[0], &[], &[], &[], &[1]]).to_vec()].concat()
         }),
     ]
+}
+
+/// What only came with a closer look at the verdict and the end of a run.
+fn bad_endings() -> Vec<Bad> {
+    let stopping = || RunSettings { stop_on_error: true, ..settings() };
+    let unlimited = || RunSettings { limit_ns: None, orphan_limit_ns: None, ..settings() };
+    let orphan_failed = |error| {
+        let history = cut(
+            11,
+            &[
+                (20, E::Stopped { cause: "cancelled" }),
+                (70, E::OrphansGivenUp { cancelled: false }),
+                (70, badly(1)),
+                (70, recorded(1, 10, 70, &[])),
+            ],
+        );
+        [history, end(70, Some(error), [&[0], &[1], &[], &[], &[]]).to_vec()].concat()
+    };
+    assert_eq!(broken(&orphan_failed("cancelled"), Punctuality::Exact), None);
+    vec![
+        ("honest-verdict", "timed out before the deadline", {
+            let history = cut(10, &[(10, E::Stopped { cause: "timed-out" })]);
+            [history, end(10, Some("timed-out"), [&[0], &[], &[], &[1], &[]]).to_vec()].concat()
+        }),
+        ("honest-verdict", "stopped by a failure that nobody had", {
+            let history = cut(10, &[(10, E::Stopped { cause: "stopped" })]);
+            let history = [history, end(10, Some("stopped"), [&[0], &[], &[], &[1], &[]]).to_vec()].concat();
+            with(stopping(), history)
+        }),
+        ("honest-verdict", "gave up waiting for nobody", orphan_failed("orphans-timed-out")),
+        (
+            "liveness",
+            "returned after its last action",
+            cut(15, &end(21, None, [&[0, 1], &[], &[], &[], &[]])),
+        ),
+        ("liveness", "waited for nobody", {
+            let history = cut(
+                11,
+                &[(15, E::Stopped { cause: "cancelled" }), (20, well(1)), (20, recorded(1, 10, 20, &[]))],
+            );
+            with(unlimited(), [history, end(30, None, [&[0, 1], &[], &[], &[], &[]]).to_vec()].concat())
+        }),
+        ("stop", "started after the instant of the failure", {
+            let mut history = vec![(0, started(RunSettings { workers: 2, ..stopping() }))];
+            history.extend([
+                (0, declared(0, "A", &[])),
+                (0, declared(1, "B", &[])),
+                (0, declared(2, "C", &[])),
+            ]);
+            history.extend([(0, E::Started { action: 0 }), (0, E::Started { action: 2 }), (10, badly(0))]);
+            history.push((11, E::Started { action: 1 }));
+            history
+        }),
+        ("trace", "a false end", cut(9, &[(10, recorded(0, 0, 9, &[1]))])),
+        (
+            "retry",
+            "a failure and no question",
+            cut(6, &[attempt(1, false), attempt_failed(1), (0, badly(0))]),
+        ),
+        (
+            "queue",
+            "a higher rank first",
+            cut(3, &[(0, added(7, 0, 5)), (0, added(7, 1, -1)), (0, E::QueueStarted { queue: 7, item: 0 })]),
+        ),
+        ("queue", "an item of another queue", cut(4, &[(0, E::QueueStarted { queue: 7, item: 0 })])),
+    ]
+}
+
+#[test]
+fn what_is_right_on_the_edge_breaks_nothing() {
+    let none = |history: &History, what: &str| {
+        assert_eq!(broken(history, Punctuality::Exact), None, "{what}");
+    };
+    let mut two_queues = good();
+    two_queues.splice(4..4, [(0, added(7, 0, 0)), (0, E::QueueStarted { queue: 7, item: 0 })]);
+    none(&two_queues, "a second queue beside the first");
+    let panicked = E::Finished { action: 0, error: Some("panicked: in the policy".into()) };
+    let mut asked_and_panicked = cut(6, &[attempt(1, false), attempt_failed(1), (0, panicked)]);
+    asked_and_panicked.push((0, recorded(0, 0, 0, &[])));
+    asked_and_panicked.extend(end(0, Some("incomplete"), [&[], &[0], &[1], &[], &[]]));
+    none(&asked_and_panicked, "a policy that panics");
+    let mut said_too_much = cut(7, &[(10, recorded(0, 0, 10, &[]))]);
+    said_too_much.extend(end(10, Some("incomplete"), [&[0], &[], &[1], &[], &[]]));
+    none(&said_too_much, "an action that emitted less than it said");
+    let mut resumed = vec![good()[0].clone(), (0, declared(0, "B", &["A"])), (0, emitted(u32::MAX, "A"))];
+    resumed.extend([(0, E::Started { action: 0 }), (5, well(0)), (5, recorded(0, 0, 5, &[]))]);
+    resumed.extend(end(5, None, [&[0], &[], &[], &[], &[]]));
+    none(&resumed, "an event that an earlier run emitted");
+    // Both workers are busy, A and C fail and free one of them, B starts before anybody has said that it is over.
+    let two = RunSettings { workers: 2, stop_on_error: true, ..settings() };
+    let mut same_instant = vec![(0, started(two)), (0, declared(0, "A", &[])), (0, declared(1, "B", &[]))];
+    same_instant.insert(2, (0, declared(2, "C", &[])));
+    same_instant.extend([(0, E::Started { action: 0 }), (0, E::Started { action: 2 }), (10, badly(0))]);
+    same_instant.extend([(10, E::Started { action: 1 }), (10, recorded(0, 0, 10, &[]))]);
+    same_instant.extend([
+        (10, E::Stopped { cause: "stopped" }),
+        (15, well(1)),
+        (15, recorded(1, 10, 15, &[])),
+    ]);
+    same_instant.extend([(15, well(2)), (15, recorded(2, 0, 15, &[]))]);
+    same_instant.extend(end(15, Some("stopped"), [&[1, 2], &[0], &[], &[], &[]]));
+    none(&same_instant, "a start at the instant of a failure");
 }
 
 fn bad_starts() -> Vec<Bad> {
@@ -322,28 +428,22 @@ fn bad_attempts_and_queues() -> Vec<Bad> {
         (
             "queue",
             "accepted after the end",
-            cut(3, &[(0, E::QueueAdded { item: 0, accepted: true, done: true })]),
+            cut(3, &[(0, E::QueueAdded { queue: 0, item: 0, rank: 0, accepted: true, done: true })]),
         ),
         (
             "queue",
             "refused before the end",
-            cut(3, &[(0, E::QueueAdded { item: 0, accepted: false, done: false })]),
+            cut(3, &[(0, E::QueueAdded { queue: 0, item: 0, rank: 0, accepted: false, done: false })]),
         ),
         (
             "queue",
             "started out of order",
-            cut(
-                4,
-                &[
-                    (0, E::QueueAdded { item: 1, accepted: true, done: false }),
-                    (0, E::QueueStarted { item: 1 }),
-                ],
-            ),
+            cut(4, &[(0, added(0, 1, 0)), (0, E::QueueStarted { queue: 0, item: 1 })]),
         ),
-        ("queue", "started twice", cut(5, &[(0, E::QueueStarted { item: 0 })])),
-        ("queue", "lost", cut(4, &[(0, E::QueueDone { unstarted: 0, early: true })])),
-        ("queue", "left over", cut(4, &[(0, E::QueueDone { unstarted: 1, early: false })])),
-        ("queue", "run again", cut(3, &[(0, E::QueueRunAgain { refused: false })])),
+        ("queue", "started twice", cut(5, &[(0, E::QueueStarted { queue: 0, item: 0 })])),
+        ("queue", "lost", cut(4, &[(0, E::QueueDone { queue: 0, unstarted: 0, early: true })])),
+        ("queue", "left over", cut(4, &[(0, E::QueueDone { queue: 0, unstarted: 1, early: false })])),
+        ("queue", "run again", cut(3, &[(0, E::QueueRunAgain { queue: 0, refused: false })])),
     ]
 }
 
@@ -384,11 +484,12 @@ fn lateness_is_forgiven_where_tasks_may_be_held_back() {
     assert_eq!(broken(&late, Punctuality::Late), None);
 }
 
-fn facts(dry_run: bool, disturbed: bool, completed: &[u32]) -> RunFacts {
+fn facts(dry_run: bool, stopped: bool, completed: &[u32]) -> RunFacts {
     let graph = ["A", "B"].map(|name| (Arc::from(name), std::collections::BTreeSet::new())).to_vec();
     let completed: std::collections::BTreeSet<u32> = completed.iter().copied().collect();
     let blocked = (0..2).filter(|action| !completed.contains(action)).collect();
-    RunFacts { graph, dry_run, disturbed, error: None, completed, blocked }
+    let (given, failed) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    RunFacts { graph, given, dry_run, failed, stopped, error: None, completed, blocked }
 }
 
 #[test]
@@ -400,6 +501,16 @@ fn a_sweep_is_judged_by_its_undisturbed_runs() {
     assert_eq!(property(&[both(), facts(false, false, &[0])]), Some("determinism"));
     assert_eq!(property(&[both(), facts(true, false, &[0, 1])]), None);
     assert_eq!(property(&[both(), facts(true, false, &[0])]), Some("dry-run"));
+    let failing = |dry_run, completed: &[u32]| RunFacts {
+        failed: [1].into(),
+        blocked: std::collections::BTreeSet::new(),
+        ..facts(dry_run, false, completed)
+    };
+    assert_eq!(property(&[both(), failing(false, &[0]), failing(false, &[0])]), None);
+    assert_eq!(property(&[failing(false, &[0]), failing(false, &[])]), Some("minimal-blockage"));
+    assert_eq!(property(&[facts(true, false, &[0, 1]), failing(false, &[0])]), None);
+    let given = RunFacts { given: [Arc::from("x")].into(), ..facts(false, false, &[0]) };
+    assert_eq!(property(&[both(), given]), None, "a run that had more to begin with says nothing");
     let mut other = facts(false, false, &[0]);
     other.graph.pop();
     assert_eq!(property(&[both(), other]), None, "runs of another graph say nothing");

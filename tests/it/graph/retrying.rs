@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use fatum::sync::CancellationToken;
 use fatum::systems::graph::action::{Action, ActionBase, ActionResult, FnAction, SharedAction};
 use fatum::systems::graph::retry::{always, at_most, exponential, jittered, never, unless_final};
-use fatum::systems::graph::{ActionError, Context, Retry, Stop};
+use fatum::systems::graph::{ActionError, Config, Context, Retry, Stop};
 use fatum::time::{Duration, sleep};
 
 use super::{ms, simulate, simulate_seeded};
@@ -35,6 +35,31 @@ async fn retried(succeeds_at: u32, delay: Option<Duration>, stop: Stop) -> (Acti
     });
     let result = retry.run(Context::detached(Arc::new(()), stop)).await;
     (result, counts.inner.load(Ordering::Relaxed), counts.policy.load(Ordering::Relaxed))
+}
+
+/// The rows of the table in a run: the executor's deadline in place of a context's.
+#[test]
+fn retries_in_a_run_follow_the_table() {
+    let rows = [
+        (5, None, None, (false, 1, 1, 0)),
+        (5, Some(ms(10)), None, (true, 5, 4, 40)),
+        (u32::MAX, Some(ms(1_000)), Some(ms(500)), (false, 1, 1, 500)),
+    ];
+    for (succeeds_at, delay, timeout, expected) in rows {
+        let seen = simulate(move || async move {
+            let counts = Arc::new(Counts { inner: AtomicU32::new(0), policy: AtomicU32::new(0) });
+            let asked = Arc::clone(&counts);
+            let retry = Retry::new(inner(&counts, succeeds_at), move |_, _| {
+                asked.policy.fetch_add(1, Ordering::Relaxed);
+                delay
+            });
+            let result = super::run(Config { timeout, ..Config::serial() }, vec![Arc::new(retry)]).await;
+            (result.is_ok(), counts.inner.load(Ordering::Relaxed), counts.policy.load(Ordering::Relaxed))
+        });
+        let (is_ok, inner, policy, millis) = expected;
+        assert_eq!((seen.value, seen.took), ((is_ok, inner, policy), ms(millis)));
+        seen.properties();
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tables 2.4 to 2.6: one worker.
 
 use fatum::systems::graph::action::{ActionBase, FnAction, SharedAction};
-use fatum::systems::graph::{ActionError, Config, ErrorStrategy, Parity, SignalOnError};
+use fatum::systems::graph::{ActionError, Config, ErrorStrategy, Parity, SignalOnError, TextTracer};
 use fatum::time::{Duration, sleep};
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use super::{action, event, kind, ms, nodes, orders, run, sets, simulate, upstrea
 fn check(config: &Config, graph: &str, pending: &str, errors: &str, is_error: bool) {
     for order in orders(&nodes(graph)) {
         let actions: Vec<_> = order.iter().map(action).collect();
-        let config = config.clone();
+        let tracer = Some(Arc::new(TextTracer::default()) as _);
+        let config = Config { tracer, ..config.clone() };
         let seen = simulate(move || run(config, actions));
         let expected = (pending.to_owned(), errors.to_owned(), is_error);
         assert_eq!(upstream(&seen.value), expected, "{graph} in the order {order:?}");
@@ -24,9 +25,10 @@ const GRAPHS: [&str; 5] = ["", "A", "A -> B", "A -> B -> C", "A -> B -> C; A -> 
 #[test]
 fn serial_runs_what_can_run() {
     for dry_run in [false, true] {
-        let config = Config { dry_run, ..Config::serial() };
-        for graph in GRAPHS {
-            check(&config, graph, "", "", false);
+        for config in [Config::serial(), Config::parity(Parity::Serial)] {
+            for graph in GRAPHS {
+                check(&Config { dry_run, ..config.clone() }, graph, "", "", false);
+            }
         }
     }
 }

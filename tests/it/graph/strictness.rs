@@ -53,6 +53,19 @@ fn a_cycle_is_reported_as_itself() {
 }
 
 #[test]
+fn a_cycle_that_another_emitter_breaks_is_none() {
+    let emitting = |name: &str, wants: &[&str], emits: &str| {
+        described(ActionBase::new(name).wants(wants.iter().map(|text| event(text))).emits([event(emits)]))
+    };
+    let breaker = emitting("C", &[], "b");
+    let (a, b) = (emitting("A", &["b"], "a"), emitting("B", &["a"], "b"));
+    check(vec![a.clone(), b.clone(), breaker], &["b is emitted by each of B, C"]);
+    let late = emitting("C", &["a"], "b");
+    let expected = ["actions wait for each other: A -> B -> A", "b is emitted by each of B, C"];
+    check(vec![a, b, late], &expected);
+}
+
+#[test]
 fn an_event_has_one_emitter() {
     let emitter = |name: &str| described(ActionBase::new(name).emits([event("x")]));
     check(vec![emitter("A"), emitter("B")], &["x is emitted by each of A, B"]);

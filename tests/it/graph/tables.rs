@@ -69,6 +69,19 @@ fn an_event_action_states_its_fact() {
 }
 
 #[test]
+fn an_event_action_takes_no_signal() {
+    for action in [EventAction::exists("x"), EventAction::not_exists("x")] {
+        let action: &dyn Action<()> = &action;
+        let mut wait = WaitState::new(action.wants().clone());
+        let any = [Event::exists("x"), Event::not_exists("x"), event("x")];
+        assert!(any.iter().all(|event| !wait.signal(event)) && wait.can_run() && wait.pending().is_empty());
+    }
+    let action: &dyn Action<()> = &EventAction::not_exists("x");
+    assert_eq!(action.describe(), "EventAction([NotExists(x)])");
+    assert_eq!(action.dry_run(), [Event::not_exists("x")]);
+}
+
+#[test]
 fn event_lists_are_equal_whatever_their_order() {
     let list = |names: &[&str]| EventList::from(names.iter().map(|name| event(name)));
     let rows: [(&[&str], &[&str], bool); 9] = [

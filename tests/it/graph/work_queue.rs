@@ -5,16 +5,18 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use fatum::sync::CancellationToken;
+use fatum::systems::graph::action::{ActionBase, FnAction, SharedAction};
 use fatum::systems::graph::queue::{Closed, Phase, QueueError};
 use fatum::systems::graph::stop::{Stop, StopCause};
-use fatum::systems::graph::{GraphEvent, WorkQueue};
+use fatum::systems::graph::{ActionError, Config, GraphEvent, WorkQueue};
 use fatum::time::{Duration, sleep};
 
-use super::{ms, simulate, simulate_seeded};
+use super::{actions, event, ms, run, simulate, simulate_seeded};
 
 const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("failed")]
 struct Failed;
 
 /// What each item does: how long it takes, what it adds at the end.
@@ -158,7 +160,8 @@ fn a_second_run_is_refused_and_freezes_nothing() {
         (first, second, queue.drain(&Stop::never()).await)
     });
     assert_eq!(seen.value, (Ok(()), Err(QueueError::AlreadyRun(Phase::Done)), Ok(())));
-    let refused = |(_, event): &(u64, GraphEvent)| *event == GraphEvent::QueueRunAgain { refused: true };
+    let refused =
+        |(_, event): &(u64, GraphEvent)| matches!(event, GraphEvent::QueueRunAgain { refused: true, .. });
     assert!(seen.events.iter().any(refused));
 }
 
@@ -265,6 +268,100 @@ fn nothing_starts_after_a_failure() {
             (result, queue.unstarted())
         });
         assert_eq!(seen.value, (Err(QueueError::Failed(Failed)), vec![1, 2]), "seed {seed}");
+        seen.properties();
+    }
+}
+
+#[test]
+fn what_ends_after_the_queue_is_not_traced() {
+    let seen = simulate(|| async {
+        let queue = WorkQueue::traced(TWO);
+        for item in [10, 50] {
+            queue.add(item).await.expect("it has not run yet");
+        }
+        let op = |takes| async move {
+            sleep(ms(takes)).await;
+            if takes == 10 { Err(Failed) } else { Ok(()) }
+        };
+        let result = queue.run(&Stop::never(), op).await;
+        let drained = queue.drain(&Stop::never()).await;
+        (result, drained, queue.infos().iter().map(|info| info.item).collect::<Vec<_>>())
+    });
+    assert_eq!(seen.value, (Err(QueueError::Failed(Failed)), Ok(()), vec![0]));
+    assert_eq!(seen.took, ms(50));
+    seen.properties();
+}
+
+#[test]
+fn two_can_wait_for_the_same_orphans() {
+    for seed in 0..50 {
+        let seen = simulate_seeded(seed, || async {
+            let (queue, patience) = (WorkQueue::new(TWO), Stop::never().after(Some(ms(500))));
+            queue.add(()).await.expect("it has not run yet");
+            let op = |()| async {
+                sleep(ms(200)).await;
+                Ok::<(), Failed>(())
+            };
+            let result = queue.run(&Stop::never().after(Some(ms(50))), op).await;
+            assert_eq!(result, Err(QueueError::Stopped(StopCause::DeadlinePassed)));
+            fatum::join!(queue.drain(&patience), queue.drain(&patience))
+        });
+        assert_eq!((seen.value, seen.took), ((Ok(()), Ok(())), ms(200)), "seed {seed}");
+    }
+}
+
+#[test]
+fn closing_a_queue_ends_its_run() {
+    for seed in 0..50 {
+        let seen = simulate_seeded(seed, || async {
+            let queue = WorkQueue::new(NonZeroUsize::MIN);
+            for item in 0..3 {
+                queue.add(item).await.expect("it has not run yet");
+            }
+            let closing = queue.clone();
+            drop(fatum::task::spawn(async move {
+                sleep(ms(50)).await;
+                closing.close();
+            }));
+            let op = |_| async {
+                sleep(ms(200)).await;
+                Ok::<(), Failed>(())
+            };
+            let result = queue.run(&Stop::never(), op).await;
+            (result, queue.unstarted())
+        });
+        assert_eq!(seen.value, (Err(QueueError::Stopped(StopCause::Cancelled)), vec![1, 2]), "seed {seed}");
+        assert_eq!(seen.took, ms(50));
+        seen.properties();
+    }
+}
+
+/// An action of a graph walks a queue of its own, as a closure over resources does.
+#[test]
+fn an_action_may_use_a_queue_of_its_own() {
+    for seed in 0..50 {
+        let seen = simulate_seeded(seed, || async {
+            let walking = || async {
+                let queue = WorkQueue::new(TWO);
+                for item in 0..4 {
+                    queue.add(item).await.expect("it has not run yet");
+                }
+                let op = |item: u64| async move {
+                    sleep(ms(5 + item)).await;
+                    Ok::<(), Failed>(())
+                };
+                queue.run(&Stop::never(), op).await.map_err(ActionError::new)
+            };
+            let base = |name: &str| ActionBase::new(name).emits([event(name)]);
+            let walk = |name: &str| -> SharedAction<()> {
+                Arc::new(FnAction::emitting(base(name), move |_| walking()))
+            };
+            let mut list = actions("A; B; A -> C; B -> D; C -> E; C -> F");
+            list[0] = walk("A");
+            list[1] = walk("B");
+            run(Config::parallel(), list).await.is_ok()
+        });
+        assert!(seen.value, "seed {seed}");
         seen.properties();
     }
 }

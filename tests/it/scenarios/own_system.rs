@@ -135,6 +135,19 @@ fn what_all_runs_together_break_is_told() {
 }
 
 #[test]
+fn what_all_runs_together_break_can_be_expected() {
+    let few_runs = "expect = { kind = \"violated\", property = \"few-runs\" }";
+    let judgement = sweep(&text(&format!("{few_runs}\nruns = 1200")));
+    assert_eq!((judgement.verdict().as_str(), judgement.is_as_expected()), ("violated few-runs", true));
+    let judgement = sweep(&text(&format!("{few_runs}\nruns = 200")));
+    assert_eq!((judgement.verdict().as_str(), judgement.is_as_expected()), ("passed", false));
+    let other = "expect = { kind = \"violated\", property = \"no-update-is-lost\" }";
+    let judgement = sweep(&text(&format!("variant = \"blind\"\n{other}\nruns = 1200")));
+    assert!(!judgement.report.is_passed() && !judgement.is_as_expected());
+    assert_eq!(judgement.verdict(), "violated few-runs", "the failures of the runs are expected");
+}
+
+#[test]
 fn places_are_required_by_the_file() {
     let judgement =
         sweep(&(text("expect = \"passed\"\nruns = 200") + "[properties]\nsometimes = [\"counted\"]\n"));

@@ -11,7 +11,6 @@ use crate::systems::graph::outcome::OutcomeIndices;
 /// Judges a run that returned.
 pub(super) fn judge(
     run: &History,
-    punctuality: Punctuality,
     error: Option<&'static str>,
     sets: &OutcomeIndices,
     inputs_kept: bool,
@@ -21,7 +20,7 @@ pub(super) fn judge(
     minimal_blockage(run, sets)?;
     honest_verdict(run, error, sets)?;
     trace(run)?;
-    liveness(run, punctuality)?;
+    liveness(run)?;
     if !inputs_kept {
         return broken("inputs-untouched", "the action list or its wants changed during the run");
     }
@@ -97,7 +96,7 @@ fn completeness(run: &History, sets: &OutcomeIndices) -> Result<(), Violation> {
     }
 }
 
-/// The actions that can run if every action emits what it says.
+/// The actions that can run if every action that has not ended emits what it says.
 fn reachable(run: &History) -> BTreeSet<u32> {
     let mut come: BTreeSet<Arc<str>> = run.emitted.clone();
     let mut reached = BTreeSet::new();
@@ -108,7 +107,10 @@ fn reachable(run: &History) -> BTreeSet<u32> {
                 continue;
             }
             reached.insert(*action);
-            come.extend(past.emits.iter().cloned());
+            // What ended well has emitted what it did, whatever it said before.
+            if past.ended != Some(Ended::Well) && !past.is_restored {
+                come.extend(past.emits.iter().cloned());
+            }
         }
         if reached.len() == before {
             return reached;
@@ -130,7 +132,7 @@ fn honest_verdict(
         Some(kind) if undone == 0 => {
             return broken("honest-verdict", format!("{kind} although every action completed"));
         }
-        Some(kind) => cause_is_true(run, kind)?,
+        Some(kind) => cause_is_true(run, kind, !sets.abandoned.is_empty())?,
         None => {}
     }
     let waited_ns = run.stop.map_or(0, |(stopped_ns, _)| run.now_ns - stopped_ns);
@@ -142,16 +144,24 @@ fn honest_verdict(
     }
 }
 
-fn cause_is_true(run: &History, kind: &'static str) -> Result<(), Violation> {
+fn cause_is_true(run: &History, kind: &'static str, has_abandoned: bool) -> Result<(), Violation> {
     let is_true = match run.stop {
         None => kind == "incomplete",
-        Some((_, cause)) if run.given_up_cancelled.is_some() => kind == "orphans-timed-out" || kind == cause,
+        Some(_) if run.given_up_cancelled.is_some() && has_abandoned => kind == "orphans-timed-out",
         Some((_, cause)) => kind == cause,
     };
-    if is_true {
-        return Ok(());
+    if !is_true {
+        return broken("honest-verdict", format!("the error is {kind}, the stop was {:?}", run.stop));
     }
-    broken("honest-verdict", format!("the error is {kind}, the stop was {:?}", run.stop))
+    match run.stop {
+        Some((at_ns, "timed-out")) if at_ns < run.deadline_ns() => {
+            broken("honest-verdict", format!("timed out at {at_ns} ns, before the deadline"))
+        }
+        Some((_, cause @ ("stopped" | "panicked"))) if run.failed_ns.is_none() => {
+            broken("honest-verdict", format!("the stop was {cause}, and nothing had failed"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn trace(run: &History) -> Result<(), Violation> {
@@ -167,11 +177,22 @@ fn trace(run: &History) -> Result<(), Violation> {
     }
 }
 
-fn liveness(run: &History, punctuality: Punctuality) -> Result<(), Violation> {
+fn liveness(run: &History) -> Result<(), Violation> {
+    if run.punctuality == Punctuality::Late {
+        return Ok(());
+    }
+    // Nothing was in flight after the last end; the wait for what did not end has a limit.
+    let stopped_ns = run.stop.map_or(run.start_ns, |(stopped_ns, _)| stopped_ns);
+    let idle_ns = match run.given_up_cancelled {
+        None => run.last_end_ns.max(stopped_ns),
+        Some(_) => u64::MAX,
+    };
     let orphans_ns = if run.settings.abort_on_stop { Some(0) } else { run.settings.orphan_limit_ns };
-    let (Some(orphans_ns), Punctuality::Exact) = (orphans_ns, punctuality) else { return Ok(()) };
-    let stopped_ns = run.stop.map_or(run.deadline_ns(), |(stopped_ns, _)| stopped_ns.min(run.deadline_ns()));
-    let bound_ns = stopped_ns.saturating_add(orphans_ns);
+    let limit_ns = match (run.stop, orphans_ns) {
+        (Some(_), Some(orphans_ns)) => stopped_ns.min(run.deadline_ns()).saturating_add(orphans_ns),
+        (Some(_), None) | (None, _) => u64::MAX,
+    };
+    let bound_ns = idle_ns.min(limit_ns);
     if run.now_ns > bound_ns {
         return broken("liveness", format!("the run returned at {} ns, due by {bound_ns} ns", run.now_ns));
     }

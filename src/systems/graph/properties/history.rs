@@ -26,6 +26,8 @@ pub(super) struct Past {
     pub(super) is_restored: bool,
     pub(super) started_ns: Option<u64>,
     pub(super) ended: Option<Ended>,
+    /// When that became known.
+    ended_ns: u64,
     pub(super) is_recorded: bool,
     accepted: BTreeSet<Arc<str>>,
     receivers: Vec<u32>,
@@ -45,10 +47,17 @@ struct Attempts {
 #[derive(Clone, Debug)]
 pub(super) struct History {
     pub(super) settings: Arc<RunSettings>,
+    pub(super) punctuality: Punctuality,
     pub(super) start_ns: u64,
     pub(super) now_ns: u64,
     pub(super) actions: BTreeMap<u32, Past>,
     pub(super) emitted: BTreeSet<Arc<str>>,
+    /// What came from no action of this run.
+    pub(super) given: BTreeSet<Arc<str>>,
+    /// When the first action failed.
+    pub(super) failed_ns: Option<u64>,
+    /// When the last action ended, or the run began.
+    pub(super) last_end_ns: u64,
     pub(super) stop: Option<(u64, &'static str)>,
     pub(super) given_up_cancelled: Option<bool>,
     pub(super) ends_traced: u32,
@@ -56,17 +65,20 @@ pub(super) struct History {
     waiters: BTreeMap<Arc<str>, Vec<u32>>,
     ready: BTreeSet<u32>,
     in_flight: u32,
-    has_failed: bool,
 }
 
 impl History {
-    pub(super) fn new(settings: Arc<RunSettings>, start_ns: u64) -> Self {
+    pub(super) fn new(settings: Arc<RunSettings>, start_ns: u64, punctuality: Punctuality) -> Self {
         History {
             settings,
+            punctuality,
             start_ns,
             now_ns: start_ns,
             actions: BTreeMap::new(),
             emitted: BTreeSet::new(),
+            given: BTreeSet::new(),
+            failed_ns: None,
+            last_end_ns: start_ns,
             stop: None,
             given_up_cancelled: None,
             ends_traced: 0,
@@ -74,7 +86,6 @@ impl History {
             waiters: BTreeMap::new(),
             ready: BTreeSet::new(),
             in_flight: 0,
-            has_failed: false,
         }
     }
 
@@ -91,10 +102,11 @@ impl History {
     }
 
     /// Moves the clock; what stood still in between had no reason to change.
-    pub(super) fn advance(&mut self, at_ns: u64, punctuality: Punctuality) -> Result<(), Violation> {
+    pub(super) fn advance(&mut self, at_ns: u64) -> Result<(), Violation> {
         let stood_ns = std::mem::replace(&mut self.now_ns, at_ns);
-        let is_judged = at_ns > stood_ns && punctuality == Punctuality::Exact;
-        let is_open = self.stop.is_none() && stood_ns < self.deadline_ns();
+        let is_judged = at_ns > stood_ns && self.punctuality == Punctuality::Exact;
+        let has_stopped = self.stop.is_some() || (self.settings.stop_on_error && self.failed_ns.is_some());
+        let is_open = !has_stopped && stood_ns < self.deadline_ns();
         if !is_judged || !is_open || self.in_flight >= self.settings.workers {
             return Ok(());
         }
@@ -127,9 +139,11 @@ impl History {
             }
             GraphEvent::Started { action } => self.started(at_ns, *action),
             GraphEvent::Finished { action, error } => {
-                self.ended(*action, if error.is_none() { Ended::Well } else { Ended::Badly })
+                let how = if error.is_none() { Ended::Well } else { Ended::Badly };
+                self.ended(at_ns, *action, how)?;
+                self.policy_was_asked(*action, error.as_deref())
             }
-            GraphEvent::Abandoned { action } => self.ended(*action, Ended::Dropped),
+            GraphEvent::Abandoned { action } => self.ended(at_ns, *action, Ended::Dropped),
             GraphEvent::Emitted { action, event } => {
                 self.emitted(*action, event);
                 Ok(())
@@ -200,8 +214,7 @@ impl History {
         if let Some((stopped_ns, cause)) = stop {
             return broken("stop", format!("{name} was started after the stop at {stopped_ns} ns ({cause})"));
         }
-        // With several workers another one may have been about to start when the failure became known.
-        if self.has_failed && self.settings.stop_on_error && self.settings.workers == 1 {
+        if self.stops_by_failure(at_ns) {
             return broken("stop", format!("{name} was started after a failure that stops the run"));
         }
         if at_ns >= deadline_ns {
@@ -223,19 +236,42 @@ impl History {
         Ok(())
     }
 
-    fn ended(&mut self, action: u32, how: Ended) -> Result<(), Violation> {
+    /// A failure has stopped the run although nobody has said so yet. With several workers another one may have been
+    /// about to start when the failure became known, but not for longer than that instant.
+    fn stops_by_failure(&self, at_ns: u64) -> bool {
+        let Some(failed_ns) = self.failed_ns.filter(|_| self.settings.stop_on_error) else { return false };
+        let is_later = at_ns > failed_ns && self.punctuality == Punctuality::Exact;
+        is_later || self.settings.workers == 1
+    }
+
+    fn ended(&mut self, at_ns: u64, action: u32, how: Ended) -> Result<(), Violation> {
         let name = self.name(action);
+        self.last_end_ns = at_ns;
         let past = self.past(action);
         let gave_up = past.attempts.gave_up;
-        if past.started_ns.is_none() || past.ended.replace(how).is_some() {
+        let was_in_flight = past.started_ns.is_some() && past.ended.replace(how).is_none();
+        past.ended_ns = at_ns;
+        if !was_in_flight {
             return broken("at-most-once", format!("{name} ended and was not in flight"));
         }
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.has_failed |= how == Ended::Badly;
+        if how == Ended::Badly {
+            self.failed_ns.get_or_insert(at_ns);
+        }
         if gave_up && how == Ended::Well {
             return broken("retry", format!("{name} ended well although its policy gave up on an error"));
         }
         Ok(())
+    }
+
+    /// The policy was asked about every failure, unless the question itself ended in a panic.
+    fn policy_was_asked(&self, action: u32, error: Option<&str>) -> Result<(), Violation> {
+        let Some(past) = self.actions.get(&action) else { return Ok(()) };
+        let is_asked = past.attempts.asked >= past.attempts.failed;
+        if is_asked || error.is_some_and(|error| error.starts_with("panicked: ")) {
+            return Ok(());
+        }
+        broken("retry", format!("{} ended and its policy was not asked about its failure", past.name))
     }
 
     /// Counts the event as come if it comes from a success, or failures may signal.
@@ -247,6 +283,9 @@ impl History {
                 past.is_restored || past.ended == Some(Ended::Well) || self.settings.signal_on_error
             }
         };
+        if self.actions.get(&action).is_none_or(|past| past.is_restored) {
+            self.given.insert(Arc::clone(event));
+        }
         if !counts || !self.emitted.insert(Arc::clone(event)) {
             return;
         }
@@ -289,13 +328,18 @@ impl History {
         end_ns: u64,
         signalled: &[u32],
     ) -> Result<(), Violation> {
-        let (name, run_start_ns) = (self.name(action), self.start_ns);
+        let (name, run_start_ns, is_exact) =
+            (self.name(action), self.start_ns, self.punctuality == Punctuality::Exact);
         let past = self.past(action);
         let problem = if past.ended.is_none() {
             "it had not ended"
         } else if std::mem::replace(&mut past.is_recorded, true) {
             "it had been recorded before"
-        } else if start_ns > end_ns || past.started_ns != Some(run_start_ns + start_ns) {
+        } else if start_ns > end_ns
+            || past.started_ns != Some(run_start_ns + start_ns)
+            || run_start_ns + end_ns > past.ended_ns
+            || (is_exact && run_start_ns + end_ns < past.ended_ns)
+        {
             "its times are not true"
         } else if past.receivers != signalled {
             "its signals are not true"

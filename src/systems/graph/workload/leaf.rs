@@ -145,6 +145,7 @@ impl RetrySpec {
             0 => base,
             percent => Box::new(retry::jittered(percent, base)),
         };
-        Box::new(retry::unless_final(retry::at_most(attempts_max, jittered)))
+        let capped = move |error: &ActionError, attempt| Some(jittered(error, attempt)?.min(delay_max));
+        Box::new(retry::unless_final(retry::at_most(attempts_max, capped)))
     }
 }

@@ -1,6 +1,7 @@
 //! What a scenario file says about a graph: the actions or how to generate them, how they behave, and how they are
 //! run. Plain data. Separate because the engine knows no files; it must not judge what happens.
 
+mod bounds;
 mod options;
 mod cloud;
 mod leaf;
@@ -160,6 +161,7 @@ pub enum Growth {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Star {
     /// Number of leaves.
+    #[serde(deserialize_with = "bounds::actions")]
     pub fan_out: u32,
 }
 
@@ -168,6 +170,7 @@ pub struct Star {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Chain {
     /// Number of links.
+    #[serde(deserialize_with = "bounds::actions")]
     pub length: u32,
 }
 
@@ -176,6 +179,7 @@ pub struct Chain {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Random {
     /// Number of nodes.
+    #[serde(deserialize_with = "bounds::nodes")]
     pub nodes: u32,
     /// How likely a node waits for any one before it, in percent.
     pub edge_percent: u32,

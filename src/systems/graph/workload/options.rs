@@ -29,6 +29,7 @@ pub struct ExecutorOptions {
     /// Where the defaults come from.
     pub mode: Mode,
     /// Actions in flight at most.
+    #[serde(deserialize_with = "super::bounds::workers", skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroUsize>,
     /// Which runnable action starts first.
     pub order: Option<Order>,

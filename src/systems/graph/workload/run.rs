@@ -147,7 +147,10 @@ fn look(result: &StepResult) {
 impl Workload {
     /// How long the caller waits for a run.
     fn patience(&self, config: &Config) -> Option<Duration> {
-        let both = || Some(config.timeout? + config.orphan_timeout? + Duration::from_secs(1));
+        let both = || {
+            let limits = config.timeout?.saturating_add(config.orphan_timeout?);
+            Some(limits.saturating_add(Duration::from_secs(1)))
+        };
         self.overdue_after.map(|span| span.0).or_else(both)
     }
 }
