@@ -171,9 +171,11 @@ fn a_turn_overtaken_by_many_tasks_names_all_of_them() {
     });
     let story = fatum::check::story(&run);
     assert!(story.len() <= 10, "{story:#?}");
-    let page = story.join("\n");
+    let deviations: Vec<&str> =
+        story.iter().filter(|line| line.contains("instead of")).map(String::as_str).collect();
+    let page = deviations.join("\n");
     for host in &hosts {
-        assert!(page.contains(host.as_str()), "{host}: {page}");
+        assert!(page.contains(host.as_str()), "{host}: {story:#?}");
     }
 }
 
