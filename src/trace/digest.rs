@@ -91,7 +91,7 @@ impl Hasher {
     fn field(&mut self, key: &str, value: Value<'_>) {
         self.bytes(key.as_bytes());
         match value {
-            Value::U64(number) => self.word(1, number),
+            Value::U64(number) | Value::Key(number) => self.word(1, number),
             Value::I64(number) => self.word(2, number.cast_unsigned()),
             Value::Bool(flag) => self.word(3, u64::from(flag)),
             Value::Str(text) => {

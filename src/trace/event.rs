@@ -1,6 +1,7 @@
 //! Events and traces as owned, plain data.
 
 use super::{Record, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One event of a trace.
@@ -102,6 +103,29 @@ pub enum Owned {
     Bool(bool),
     /// A text.
     Str(String),
+    /// A number, and the name of what it stands for where a record has said it before.
+    Key(u64, Option<String>),
+}
+
+/// What keys stand for, as far as records have said.
+#[derive(Debug, Default)]
+pub(crate) struct Labels(BTreeMap<u64, String>);
+
+impl Labels {
+    /// Learns from a record with one key and a field `name`, and names the keys that are known.
+    pub(crate) fn fill(&mut self, fields: &mut [Field]) {
+        let name = fields.iter().find(|field| field.key == "name");
+        if let Some(Field { value: Owned::Str(name), .. }) = name
+            && let Some(key) = fields.iter().find_map(|field| field.value.key())
+        {
+            self.0.insert(key, name.clone());
+        }
+        for field in fields {
+            if let Owned::Key(key, label) = &mut field.value {
+                *label = self.0.get(key).cloned();
+            }
+        }
+    }
 }
 
 impl Kind {
@@ -114,6 +138,13 @@ impl Kind {
 }
 
 impl Owned {
+    fn key(&self) -> Option<u64> {
+        match self {
+            Owned::Key(key, _) => Some(*key),
+            Owned::U64(_) | Owned::I64(_) | Owned::Bool(_) | Owned::Str(_) => None,
+        }
+    }
+
     /// The value, borrowed.
     pub fn as_value(&self) -> Value<'_> {
         match self {
@@ -121,6 +152,7 @@ impl Owned {
             Owned::I64(number) => Value::I64(*number),
             Owned::Bool(flag) => Value::Bool(*flag),
             Owned::Str(text) => Value::Str(text),
+            Owned::Key(key, _) => Value::Key(*key),
         }
     }
 }
@@ -145,6 +177,7 @@ impl From<Value<'_>> for Owned {
             Value::I64(number) => Owned::I64(number),
             Value::Bool(flag) => Owned::Bool(flag),
             Value::Str(text) => Owned::Str(text.to_owned()),
+            Value::Key(key) => Owned::Key(key, None),
         }
     }
 }
@@ -155,7 +188,11 @@ impl std::fmt::Display for Owned {
             Owned::U64(number) => number.fmt(f),
             Owned::I64(number) => number.fmt(f),
             Owned::Bool(flag) => flag.fmt(f),
-            Owned::Str(text) => text.fmt(f),
+            Owned::Str(text) | Owned::Key(_, Some(text)) => match text.contains(' ') {
+                true => write!(f, "{text:?}"),
+                false => text.fmt(f),
+            },
+            Owned::Key(key, None) => key.fmt(f),
         }
     }
 }

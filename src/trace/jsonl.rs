@@ -1,6 +1,6 @@
 //! A trace for machines: one JSON object a line, with the keys `at`, `task`, `event` and those of the event.
 
-use super::{Event, Kind, Owned, Trace};
+use super::{Event, Field, Kind, Owned, Trace};
 use serde_json::{Map, Value, json};
 
 /// The whole trace.
@@ -33,11 +33,7 @@ fn body(kind: &Kind) -> (&'static str, Value) {
             json!({ "site": site, "owner": owner, "occurrence": occurrence, "option": option, "yields": yields,
                 "meaning": meaning, "place": place }),
         ),
-        Kind::Record { name, fields } => {
-            let fields: Map<String, Value> =
-                fields.iter().map(|field| (field.key.to_owned(), value(&field.value))).collect();
-            ("record", json!({ "name": name, "fields": fields }))
-        }
+        Kind::Record { name, fields } => ("record", json!({ "name": name, "fields": members(fields) })),
         Kind::Log { level, target, message } => {
             ("log", json!({ "level": level, "target": target, "message": message }))
         }
@@ -48,9 +44,23 @@ fn body(kind: &Kind) -> (&'static str, Value) {
     }
 }
 
+/// A field that stands there several times is an array.
+fn members(fields: &[Field]) -> Map<String, Value> {
+    let mut members = Map::new();
+    for field in fields {
+        let value = value(&field.value);
+        match members.get_mut(field.key) {
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+            None => drop(members.insert(field.key.to_owned(), value)),
+        }
+    }
+    members
+}
+
 fn value(owned: &Owned) -> Value {
     match owned {
-        Owned::U64(number) => json!(number),
+        Owned::U64(number) | Owned::Key(number, _) => json!(number),
         Owned::I64(number) => json!(number),
         Owned::Bool(flag) => json!(flag),
         Owned::Str(text) => json!(text),

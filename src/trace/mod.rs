@@ -9,6 +9,7 @@ pub mod jsonl;
 pub mod text;
 
 pub use digest::{CHECKPOINT_EVERY, Digests, Hasher};
+pub(crate) use event::Labels;
 pub use event::{Event, Field, Kind, Owned, Trace};
 
 /// The value of a field.
@@ -22,6 +23,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// A text.
     Str(&'a str),
+    /// The number of something that a record with this key and a field `name` has named: people read the name.
+    Key(u64),
 }
 
 /// Something that happened in the program under test, as data: what a system emits and properties fold over.

@@ -117,13 +117,14 @@ fn graphs_hold_under_every_plan_and_schedule() {
 }
 
 #[test]
-fn a_signal_of_a_failure_shrinks_to_two_actions_one_rule_and_one_deviation() {
+fn a_signal_of_a_failure_shrinks_to_two_actions_errors_and_one_deviation() {
     let found = graphs_hold(Variant::SuccessBeforeErrorCheck);
     let TestError::Fail(reason, (workload, plan, schedule)) = *found.unwrap_err() else { panic!("aborted") };
     assert!(reason.message().contains("causality"), "{reason}");
     let GraphSource::Actions(actions) = &workload.graph else { panic!("{workload:?}") };
     assert_eq!(actions.len(), 2, "{actions:#?}");
     assert_eq!(actions[1].wants, ["a0"]);
-    assert_eq!(plan.rules.len(), 1, "{plan:?}");
+    // The seed needs the sum of the probabilities; what is drawn first is shrunk first.
+    assert!(plan.rules.iter().all(|rule| rule.kind == FaultKind::Error), "{plan:?}");
     assert_eq!(schedule.tape().unwrap().deviations(), 1, "{schedule:?}");
 }

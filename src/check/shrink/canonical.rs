@@ -1,7 +1,7 @@
 //! The first of its shape: two seeds that meet one bug by deviations of the same sorts end in the same tape.
 //!
-//! Of all runs that deviate as a shrunk tape does, and no oftener, the first that fails in the same way is taken, fewer
-//! deviations first. A turn that is overtaken and a yield at a scheduling point are of one sort; every other site is a
+//! Of all runs that deviate as a shrunk tape does, and no oftener, the first that fails in the same way is taken: those
+//! with the fewest deviations of the schedule first. A turn that is overtaken and a yield at a scheduling point are of one sort; every other site is a
 //! sort of its own, so that two faults that break one property stay two failures. The enumeration is done once per
 //! shape and kept for the other seeds of a sweep.
 
@@ -31,7 +31,7 @@ pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical:
         return tape;
     }
     let yields = yields(shrinker, &tape);
-    for shape in [shape(&tape, Some(&yields)), shape(&tape, None)] {
+    for shape in shapes(&tape, &yields) {
         let key = (format!("{:?}", shrinker.end.signature()), shape.clone());
         let found = match canonical.found.get(&key) {
             Some(found) => found.clone(),
@@ -46,6 +46,16 @@ pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical:
         }
     }
     earlier(shrinker, tape)
+}
+
+/// The shapes to try: the other sites with ever more of the schedule, then with each yield at its own site.
+fn shapes(tape: &Tape, yields: &BTreeSet<String>) -> Vec<Shape> {
+    let whole = shape(tape, Some(yields));
+    let others: u32 = whole.sites.values().sum();
+    let fewer = (0..whole.schedule).take_while(|schedule| u64::from(schedule + others) <= DEPTH_MAX);
+    let mut shapes: Vec<Shape> = fewer.map(|schedule| Shape { schedule, ..whole.clone() }).collect();
+    shapes.extend([whole, shape(tape, None)]);
+    shapes
 }
 
 /// The shape of a tape; with `yields`, the sites whose deviations belong to the schedule.

@@ -21,7 +21,7 @@ use super::waker::WakeId;
 use crate::choice::fault::{FaultPlan, SITE_LATE, SITE_STALL};
 use crate::choice::tape::Tape;
 use crate::choice::{Label, Names, Ready, Source};
-use crate::trace::{Digests, Event};
+use crate::trace::{Digests, Event, Labels};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -109,6 +109,7 @@ pub(crate) struct World {
     pub(crate) names: Option<Names>,
     pub(crate) tape: Tape,
     pub(crate) events: Option<Vec<Event>>,
+    pub(crate) labels: Labels,
     pub(crate) plan: FaultPlan,
     holds_tasks: bool,
     holds_timers: bool,
@@ -175,6 +176,7 @@ impl World {
             digests: Digests::new(config.checkpoints),
             names,
             tape: Tape::default(),
+            labels: Labels::default(),
             events: (config.keep == Keep::Trace).then(Vec::new),
             holds_tasks: config.plan.speaks_of(SITE_STALL),
             holds_timers: config.plan.speaks_of(SITE_LATE),

@@ -69,7 +69,10 @@ impl World {
         if self.watches && !self.touched.contains(&name) {
             self.touched.push(name);
         }
-        if let Some(kind) = kind {
+        if let Some(mut kind) = kind {
+            if let Kind::Record { fields, .. } = &mut kind {
+                self.labels.fill(fields);
+            }
             self.record(kind);
         }
         self.now

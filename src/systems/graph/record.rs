@@ -253,7 +253,7 @@ impl Record for GraphEvent {
         match self {
             GraphEvent::RunStarted(settings) => settings.fields(visit),
             GraphEvent::Declared { action, name, wants, emits, gated, restored } => {
-                visit("action", Value::U64(u64::from(*action)));
+                visit("action", Value::Key(u64::from(*action)));
                 declared_fields(name, wants, emits, visit);
                 visit("gated", Value::Bool(*gated));
                 visit("restored", Value::Bool(*restored));
@@ -261,7 +261,7 @@ impl Record for GraphEvent {
             GraphEvent::Queued { action }
             | GraphEvent::Refused { action }
             | GraphEvent::Started { action }
-            | GraphEvent::Abandoned { action } => visit("action", Value::U64(u64::from(*action))),
+            | GraphEvent::Abandoned { action } => visit("action", Value::Key(u64::from(*action))),
             GraphEvent::Attempt { action, attempt, cancelled } => {
                 attempt_fields(*action, *attempt, visit);
                 visit("cancelled", Value::Bool(*cancelled));
@@ -272,24 +272,24 @@ impl Record for GraphEvent {
                 optional_u64("delay_ns", *delay_ns, visit);
             }
             GraphEvent::Finished { action, error } => {
-                visit("action", Value::U64(u64::from(*action)));
+                visit("action", Value::Key(u64::from(*action)));
                 optional_str("error", error.as_deref(), visit);
             }
             GraphEvent::Blocked { action, missing } => {
-                visit("action", Value::U64(u64::from(*action)));
+                visit("action", Value::Key(u64::from(*action)));
                 optional_str("missing", missing.as_deref(), visit);
             }
             GraphEvent::Emitted { action, event } => {
-                visit("action", Value::U64(u64::from(*action)));
+                visit("action", Value::Key(u64::from(*action)));
                 visit("event", Value::Str(event));
             }
             GraphEvent::Signalled { from, event, to } => {
-                visit("from", Value::U64(u64::from(*from)));
+                visit("from", Value::Key(u64::from(*from)));
                 visit("event", Value::Str(event));
-                visit("to", Value::U64(u64::from(*to)));
+                visit("to", Value::Key(u64::from(*to)));
             }
             GraphEvent::Recorded { action, start_ns, end_ns, signalled } => {
-                visit("action", Value::U64(u64::from(*action)));
+                visit("action", Value::Key(u64::from(*action)));
                 visit("start_ns", Value::U64(*start_ns));
                 visit("end_ns", Value::U64(*end_ns));
                 indices("signalled", signalled, visit);
@@ -373,7 +373,7 @@ impl OutcomeIndices {
 }
 
 fn attempt_fields(action: u32, attempt: u32, visit: Visit<'_>) {
-    visit("action", Value::U64(u64::from(action)));
+    visit("action", Value::Key(u64::from(action)));
     visit("attempt", Value::U64(u64::from(attempt)));
 }
 
@@ -390,5 +390,5 @@ fn optional_str(name: &'static str, value: Option<&str>, visit: Visit<'_>) {
 }
 
 fn indices(name: &'static str, values: &[u32], visit: Visit<'_>) {
-    values.iter().for_each(|value| visit(name, Value::U64(u64::from(*value))));
+    values.iter().for_each(|value| visit(name, Value::Key(u64::from(*value))));
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::history::{Ended, History, Past};
 use super::{Punctuality, Violation, broken};
 use crate::systems::graph::outcome::OutcomeIndices;
+use crate::trace::text::time;
 
 /// Judges a run that returned.
 pub(super) fn judge(
@@ -73,7 +74,7 @@ fn minimal_blockage(run: &History, sets: &OutcomeIndices) -> Result<(), Violatio
     if let Some((at_ns, cause)) = failure_stop
         && !run.settings.stop_on_error
     {
-        return broken("minimal-blockage", format!("the run should continue and {cause} at {at_ns} ns"));
+        return broken("minimal-blockage", format!("the run should continue and {cause} at {}", time(at_ns)));
     }
     if run.stop.is_none() && !sets.not_started.is_empty() {
         let name = &run.actions[&sets.not_started[0]].name;
@@ -138,7 +139,7 @@ fn honest_verdict(
     let waited_ns = run.stop.map_or(0, |(stopped_ns, _)| run.now_ns - stopped_ns);
     match (run.given_up_cancelled, run.settings.orphan_limit_ns) {
         (Some(false), limit) if limit.is_none_or(|limit_ns| waited_ns < limit_ns) => {
-            broken("honest-verdict", format!("gave up on orphans after {waited_ns} ns, too early"))
+            broken("honest-verdict", format!("gave up on orphans after {}, too early", time(waited_ns)))
         }
         (Some(_) | None, _) => Ok(()),
     }
@@ -155,7 +156,7 @@ fn cause_is_true(run: &History, kind: &'static str, has_abandoned: bool) -> Resu
     }
     match run.stop {
         Some((at_ns, "timed-out")) if at_ns < run.deadline_ns() => {
-            broken("honest-verdict", format!("timed out at {at_ns} ns, before the deadline"))
+            broken("honest-verdict", format!("timed out at {}, before the deadline", time(at_ns)))
         }
         Some((_, cause @ ("stopped" | "panicked"))) if run.failed_ns.is_none() => {
             broken("honest-verdict", format!("the stop was {cause}, and nothing had failed"))
@@ -194,7 +195,10 @@ fn liveness(run: &History) -> Result<(), Violation> {
     };
     let bound_ns = idle_ns.min(limit_ns);
     if run.now_ns > bound_ns {
-        return broken("liveness", format!("the run returned at {} ns, due by {bound_ns} ns", run.now_ns));
+        return broken(
+            "liveness",
+            format!("the run returned at {}, due by {}", time(run.now_ns), time(bound_ns)),
+        );
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Punctuality, Violation, broken};
 use crate::systems::graph::record::{GraphEvent, RunSettings};
+use crate::trace::text::time;
 
 /// How an action ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +117,11 @@ impl History {
                 let (name, idle) = (self.name(*action), self.settings.workers - self.in_flight);
                 broken(
                     "work-conserving",
-                    format!("{name} was runnable and {idle} workers idle from {stood_ns} ns to {at_ns} ns"),
+                    format!(
+                        "{name} was runnable and {idle} workers idle from {} to {}",
+                        time(stood_ns),
+                        time(at_ns)
+                    ),
                 )
             }
         }
@@ -212,13 +217,16 @@ impl History {
             return broken("at-most-once", format!("{name} was started twice"));
         }
         if let Some((stopped_ns, cause)) = stop {
-            return broken("stop", format!("{name} was started after the stop at {stopped_ns} ns ({cause})"));
+            return broken(
+                "stop",
+                format!("{name} was started after the stop at {} ({cause})", time(stopped_ns)),
+            );
         }
         if self.stops_by_failure(at_ns) {
             return broken("stop", format!("{name} was started after a failure that stops the run"));
         }
         if at_ns >= deadline_ns {
-            return broken("stop", format!("{name} was started at {at_ns} ns, past the deadline"));
+            return broken("stop", format!("{name} was started at {}, past the deadline", time(at_ns)));
         }
         if let Some(event) = missing {
             return broken(
@@ -359,12 +367,12 @@ impl History {
         } else if attempts.asked != attempts.made || attempts.gave_up {
             "the policy did not say so".to_owned()
         } else if at_ns < attempts.not_before_ns {
-            format!("the delay ends at {} ns", attempts.not_before_ns)
+            format!("the delay ends at {}", time(attempts.not_before_ns))
         } else {
             attempts.made = attempt;
             return Ok(());
         };
-        broken("retry", format!("attempt {attempt} of {name} began at {at_ns} ns, but {problem}"))
+        broken("retry", format!("attempt {attempt} of {name} began at {}, but {problem}", time(at_ns)))
     }
 
     fn policy_asked(
