@@ -1,8 +1,10 @@
 //! The story of a run: at most ten lines, in virtual time, naming hosts, tasks, objects and faults.
 //!
 //! Each deviation is a line ("instead of X, Y"); equal ones share a line when there are too many, and lines are packed
-//! when that is not enough: who deviated, where and when is never cut short. Then the last records before the
-//! verdict; then the verdict.
+//! when that is not enough: who deviated, where and when is never cut short. The other lines are the records that say
+//! most: of what the verdict names, of what the faults struck, those unlike any other, and the last before the verdict.
+
+mod records;
 
 use crate::sim::Run;
 use crate::trace::{Event, Kind, text};
@@ -18,12 +20,8 @@ pub fn story(run: &Run) -> Vec<String> {
     let verdict = format!("{}  {}", text::time(run.time.as_nanos() as u64), run.end.sentence());
     let room = LINES_MAX - 1;
     let mut lines = tell(&deviations(events), room);
-    for (index, line) in records_before_the_end(events) {
-        if lines.len() >= room {
-            break;
-        }
-        lines.push((index, clip(&line, WIDTH_MAX)));
-    }
+    let left = room.saturating_sub(lines.len());
+    lines.extend(records::telling(events, &run.end.sentence(), left));
     lines.sort_by_key(|(index, _)| *index);
     let mut told: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
     told.push(clip(&verdict, WIDTH_MAX));
@@ -183,7 +181,7 @@ fn deviations(events: &[Event]) -> Vec<Deviation> {
 fn during(events: &[Event], index: usize) -> String {
     let turn = events[index + 1..].iter().take_while(|event| !matches!(event.kind, Kind::Turn { .. }));
     let record = turn.into_iter().find(|event| matches!(event.kind, Kind::Record { .. }));
-    record.map_or_else(String::new, |event| format!(" ({})", text::what(&event.kind)))
+    record.map_or_else(String::new, |event| format!(" ({})", records::words(&event.kind)))
 }
 
 fn choice(index: usize, event: &Event, after: &[Event]) -> Option<Deviation> {
@@ -241,18 +239,6 @@ fn ordinal(number: u32) -> String {
         _ => "th",
     };
     format!("{number}{suffix}")
-}
-
-/// The last records, the latest first.
-fn records_before_the_end(events: &[Event]) -> impl Iterator<Item = (usize, String)> {
-    let end =
-        events.iter().position(|event| matches!(event.kind, Kind::Violated { .. })).unwrap_or(events.len());
-    let records =
-        events[..end].iter().enumerate().rev().filter(|(_, event)| matches!(event.kind, Kind::Record { .. }));
-    records.map(|(index, event)| {
-        let task = event.task.as_deref().unwrap_or("-");
-        (index, format!("{}  {task}: {}", text::time(event.at), text::what(&event.kind)))
-    })
 }
 
 fn width(line: &str) -> usize {

@@ -1,6 +1,6 @@
 //! A trace for people: one aligned line per event.
 
-use super::{Event, Kind, Trace};
+use super::{Event, Field, Kind, Trace};
 use std::fmt::Write;
 
 /// Virtual time with as many digits as it needs: `1.25s`, `300ms`, `0s`.
@@ -39,12 +39,22 @@ pub fn what(kind: &Kind) -> String {
             Some(meaning) => format!("fault {site} {owner} #{occurrence}: {meaning}"),
             None => format!("choice {site} {owner} #{occurrence}: {option}"),
         },
-        Kind::Record { name, fields } => {
-            let pairs = fields.iter().map(|field| format!(" {}={}", field.key, field.value));
-            format!("{name}{}", pairs.collect::<String>())
-        }
+        Kind::Record { name, fields } => record(name, fields, usize::MAX),
         Kind::Log { level, target, message } => format!("{level} {target}: {message}"),
         Kind::Quiet => "quiet phase: no more faults".to_owned(),
         Kind::Violated { property, detail } => format!("VIOLATED {property}: {detail}"),
     }
+}
+
+/// A record in words; of a field that stands there several times, at most `most` values and how many there are.
+pub(crate) fn record(name: &str, fields: &[Field], most: usize) -> String {
+    let mut words = name.to_owned();
+    for same in fields.chunk_by(|a, b| a.key == b.key) {
+        let values: Vec<String> = same.iter().take(most).map(|field| field.value.to_string()).collect();
+        let _ = write!(words, " {}={}", same[0].key, values.join(","));
+        if same.len() > most {
+            let _ = write!(words, ",… ({} in all)", same.len());
+        }
+    }
+    words
 }
