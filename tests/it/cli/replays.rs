@@ -1,6 +1,8 @@
 //! The way of a failure: found, replayed, told, shrunk, kept, and met again after an edit.
 
 use super::{Place, VIOLATED, scenario};
+use std::fs;
+use std::path::Path;
 
 const VIOLATED_CODE: i32 = 10;
 const DIVERGED_CODE: i32 = 18;
@@ -13,6 +15,30 @@ fn replay_repeats_the_run_and_exits_with_the_code_of_its_kind() {
         let said = place.fatum("replay failure.toml");
         assert_eq!(said.code, VIOLATED_CODE, "{}{}", said.stdout, said.stderr);
         assert!(said.stdout.contains("reproduced, the same run to the last event"), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn every_failure_file_of_a_sweep_is_repeated_by_a_new_process_in_any_order() {
+    let place = Place::new("replay-all");
+    let bugs = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/bugs/graph");
+    for entry in fs::read_dir(bugs).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        place.write(&format!("scenarios/{name}"), fs::read(&path).unwrap());
+    }
+    let said = place.fatum("check scenarios --runs 300");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let files = place.failure_files();
+    assert!(files.len() >= 9, "{files:?}");
+    for file in files.iter().chain(files.iter().rev()) {
+        let said = place.fatum(&format!("replay {file}"));
+        assert_eq!(said.code, VIOLATED_CODE, "{file}: {}{}", said.stdout, said.stderr);
+        assert!(
+            said.stdout.contains("reproduced, the same run to the last event"),
+            "{file}: {}",
+            said.stdout
+        );
     }
 }
 
