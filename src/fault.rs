@@ -49,6 +49,12 @@ pub async fn failpoint_on(site: &'static str, object: &str) -> Result<(), Inject
     }
 }
 
+/// A place between two effects of a host on the world outside it, such as two writes to a store: the host may crash
+/// here, as the plan says, and then nothing of its tasks goes on. `effect` names the effect that just happened.
+pub async fn crash_point(effect: &str) {
+    let _ = effect;
+}
+
 fn ask(site: &'static str, object: &str) -> u64 {
     let choice = current::try_with(|world| {
         let label = Label::new(site);

@@ -68,6 +68,7 @@ mod emit;
 pub mod rand;
 pub mod fault;
 pub mod property;
+pub mod store;
 pub mod sim;
 pub mod log;
 mod wall;

@@ -167,12 +167,7 @@ impl ValueTree for ScheduleTree {
 /// Fault plans of up to four rules over these sites; shrinks towards no faults.
 pub fn fault_plans(sites: &'static [&'static str]) -> impl Strategy<Value = FaultPlan> {
     let rule = (proptest::sample::select(sites), kinds(), 1u32..=50).prop_map(|(site, kind, percent)| {
-        let site = match kind {
-            FaultKind::Stall => crate::choice::fault::SITE_STALL,
-            FaultKind::LateTimer => crate::choice::fault::SITE_LATE,
-            FaultKind::Error | FaultKind::Hang | FaultKind::Cancel | FaultKind::Slow(_) => site,
-        };
-        FaultRule::new(site, kind, f64::from(percent) / 100.0)
+        FaultRule::new(kind.own_site().unwrap_or(site), kind, f64::from(percent) / 100.0)
     });
     proptest::collection::vec(rule, 0..=4).prop_map(|rules| {
         let mut plan = FaultPlan::none();

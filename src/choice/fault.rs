@@ -22,6 +22,24 @@ pub enum FaultKind {
     Stall,
     /// A due timer is held until just after the k-th next deadline, k from 1 to 4.
     LateTimer,
+    /// The host crashes: all that is not durable is lost. Its mains run again after a quarter, a half, three quarters or
+    /// all of this.
+    Crash(Duration),
+    /// The host stands still for a quarter, a half, three quarters or all of this; its timers fire when it goes on.
+    Pause(Duration),
+    /// The wall clock of the host jumps by this: forward, or back.
+    ClockJump(Duration),
+    /// The clock of the host, and its timers with it, runs fast or slow by this many parts in a million, from then on.
+    ClockDrift(u32),
+    /// A write takes effect, and the answer to it is lost: the client hears an error.
+    LostAnswer,
+    /// A write is refused as if another had come first.
+    Conflict,
+    /// A view of the store is older than the store: by 1, 2 or 4 changes, or as old as it can be.
+    Stale,
+    /// A watch does not hear of intermediate events: coalesced with later ones, or lost with an error that asks for a
+    /// new list.
+    Missed,
 }
 
 impl FaultKind {
@@ -34,6 +52,40 @@ impl FaultKind {
             FaultKind::Slow(_) => "slow",
             FaultKind::Stall => "stall",
             FaultKind::LateTimer => "late-timer",
+            FaultKind::Crash(_) => "crash",
+            FaultKind::Pause(_) => "pause",
+            FaultKind::ClockJump(_) => "clock-jump",
+            FaultKind::ClockDrift(_) => "clock-drift",
+            FaultKind::LostAnswer => "lost-answer",
+            FaultKind::Conflict => "conflict",
+            FaultKind::Stale => "stale",
+            FaultKind::Missed => "missed",
+        }
+    }
+
+    /// The site that this kind alone is at, if it has one; the others are at the site that their rule names.
+    pub fn own_site(self) -> Option<&'static str> {
+        Some(match self {
+            FaultKind::Error | FaultKind::Hang | FaultKind::Cancel | FaultKind::Slow(_) => return None,
+            FaultKind::Stall => SITE_STALL,
+            FaultKind::LateTimer => SITE_LATE,
+            FaultKind::Crash(_) => SITE_CRASH,
+            FaultKind::Pause(_) => SITE_PAUSE,
+            FaultKind::ClockJump(_) | FaultKind::ClockDrift(_) => SITE_CLOCK,
+            FaultKind::LostAnswer => SITE_ANSWER,
+            FaultKind::Conflict => SITE_CONFLICT,
+            FaultKind::Stale => SITE_STALE,
+            FaultKind::Missed => SITE_MISSED,
+        })
+    }
+
+    /// How long the harm lasts at most, or how far it goes, for the kinds that say.
+    fn extent(self) -> Option<Duration> {
+        match self {
+            FaultKind::Slow(by) | FaultKind::Crash(by) | FaultKind::Pause(by) | FaultKind::ClockJump(by) => {
+                Some(by)
+            }
+            _ => None,
         }
     }
 
@@ -44,7 +96,14 @@ impl FaultKind {
             FaultKind::Hang => 0b0000_0100,
             FaultKind::Cancel => 0b0000_1000,
             FaultKind::Slow(_) => 0b1111_0000,
-            FaultKind::Stall | FaultKind::LateTimer => 0b0001_1110,
+            FaultKind::Stall
+            | FaultKind::LateTimer
+            | FaultKind::Crash(_)
+            | FaultKind::Pause(_)
+            | FaultKind::Stale => 0b0001_1110,
+            FaultKind::ClockJump(_) | FaultKind::Missed => 0b0000_0110,
+            FaultKind::ClockDrift(_) => 0b0001_1000,
+            FaultKind::LostAnswer | FaultKind::Conflict => 0b0000_0010,
         }
     }
 }
@@ -53,6 +112,33 @@ impl FaultKind {
 pub const SITE_STALL: &str = "task.stall";
 /// The site at which a due timer may be held.
 pub const SITE_LATE: &str = "timer.late";
+/// The site at which a host may crash: between any two of its writes and other effects, and when one of its timers is
+/// due.
+pub const SITE_CRASH: &str = "host.crash";
+/// The site at which a host may stand still: when one of its timers is due.
+pub const SITE_PAUSE: &str = "host.pause";
+/// The site at which a host's clock may go wrong: when one of its timers is due.
+pub const SITE_CLOCK: &str = "host.clock";
+/// The site at which the answer to a write may be lost.
+pub const SITE_ANSWER: &str = "store.answer";
+/// The site at which a write may be refused for a conflict that there was not.
+pub const SITE_CONFLICT: &str = "store.conflict";
+/// The site at which a view of the store may be old.
+pub const SITE_STALE: &str = "store.stale";
+/// The site at which a watch may miss events.
+pub const SITE_MISSED: &str = "store.missed";
+/// The sites that belong to one kind of harm, or to two.
+const OWN_SITES: [&str; 9] = [
+    SITE_STALL,
+    SITE_LATE,
+    SITE_CRASH,
+    SITE_PAUSE,
+    SITE_CLOCK,
+    SITE_ANSWER,
+    SITE_CONFLICT,
+    SITE_STALE,
+    SITE_MISSED,
+];
 
 /// One line of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,12 +178,22 @@ impl FaultRule {
 
     /// Stalls of ready tasks.
     pub fn stall(probability: f64) -> FaultRule {
-        FaultRule::new(SITE_STALL, FaultKind::Stall, probability)
+        FaultRule::own(FaultKind::Stall, probability)
     }
 
     /// Timers that fire late.
     pub fn late_timer(probability: f64) -> FaultRule {
-        FaultRule::new(SITE_LATE, FaultKind::LateTimer, probability)
+        FaultRule::own(FaultKind::LateTimer, probability)
+    }
+
+    /// A rule for a kind that has a site of its own.
+    ///
+    /// # Panics
+    /// When the kind has none: `Error`, `Hang`, `Cancel` and `Slow` are where a rule says.
+    pub fn own(kind: FaultKind, probability: f64) -> FaultRule {
+        let site =
+            kind.own_site().expect("the kind is at a site that the rule has to name: use `FaultRule::new`");
+        FaultRule::new(site, kind, probability)
     }
 
     /// Only objects that match.
@@ -132,12 +228,9 @@ impl FaultRule {
     }
 
     fn fits(&self, site: &str) -> bool {
-        let fits = match self.kind {
-            FaultKind::Stall => site == SITE_STALL,
-            FaultKind::LateTimer => site == SITE_LATE,
-            FaultKind::Error | FaultKind::Hang | FaultKind::Cancel | FaultKind::Slow(_) => {
-                site != SITE_STALL && site != SITE_LATE
-            }
+        let fits = match self.kind.own_site() {
+            Some(own) => site == own,
+            None => !OWN_SITES.contains(&site),
         };
         fits && matches(&self.site, site)
     }
@@ -165,8 +258,8 @@ fn overlap(first: &str, second: &str) -> bool {
 /// Two rules of a plan that cannot stand together, by their places in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the fault rules {} and {} are both `slow` and can meet at one site: how much longer would the operation take? \
-     Tell them apart by site, object or host",
+    "the fault rules {} and {} are both `{kind}` and can meet at one site: how far would the harm go? Tell them apart by \
+     site, object or host",
     first + 1,
     second + 1
 )]
@@ -175,6 +268,8 @@ pub struct Clash {
     pub first: usize,
     /// The second.
     pub second: usize,
+    /// What both do.
+    pub kind: &'static str,
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
@@ -207,21 +302,25 @@ impl FaultPlan {
 
     /// The options that exist at a site, as a mask; bit 0, no fault, is always set.
     pub fn options(&self, site: &str, object: &str, host: &str) -> u8 {
-        let covering = self.rules.iter().filter(|rule| rule.covers(site, object, host));
-        covering.fold(1, |mask, rule| mask | rule.kind.options())
+        self.covering(site, object, host).fold(1, |mask, rule| mask | rule.kind.options())
     }
 
     /// How long `option` of a fault site makes an operation wait, if it is a slow one.
     pub fn delay(&self, site: &str, object: &str, host: &str, option: u64) -> Option<Duration> {
         let quarters = u32::try_from(option).ok().filter(|option| (4..8).contains(option))? - 3;
-        self.rules.iter().filter(|rule| rule.covers(site, object, host)).find_map(|rule| match rule.kind {
-            FaultKind::Slow(by) => Some(by * quarters / 4),
-            FaultKind::Error
-            | FaultKind::Hang
-            | FaultKind::Cancel
-            | FaultKind::Stall
-            | FaultKind::LateTimer => None,
-        })
+        let rule = self.covering(site, object, host).find(|rule| matches!(rule.kind, FaultKind::Slow(_)))?;
+        rule.kind.extent().map(|by| by * quarters / 4)
+    }
+
+    /// How long `option` keeps a host down or still: quarters of what the rule says.
+    pub fn outage(&self, site: &str, object: &str, host: &str, option: u64) -> Duration {
+        let by = self.covering(site, object, host).find_map(|rule| rule.kind.extent());
+        by.unwrap_or_default() * u32::try_from(option.min(4)).unwrap_or(4) / 4
+    }
+
+    /// The rules that speak of this site.
+    pub fn covering(&self, site: &str, object: &str, host: &str) -> impl Iterator<Item = &FaultRule> {
+        self.rules.iter().filter(move |rule| rule.covers(site, object, host))
     }
 
     /// Whether any rule speaks of `site`.
@@ -230,16 +329,18 @@ impl FaultPlan {
     }
 
     /// Checks what the shape alone cannot say. An answer at a slow site is a part of *the* delay there, so that a tape
-    /// means the same in every run: windows and budgets, which only a seed knows, must not decide which.
+    /// means the same in every run: windows and budgets, which only a seed knows, must not decide which. The same goes
+    /// for how long a host is down or still, and how far its clock goes wrong.
     ///
     /// # Errors
-    /// Two slow rules that can meet.
+    /// Two rules of such a kind that can meet.
     pub fn validate(&self) -> Result<(), Clash> {
-        let slow = |rule: &FaultRule| matches!(rule.kind, FaultKind::Slow(_));
-        for (second, rule) in self.rules.iter().enumerate().filter(|(_, rule)| slow(rule)) {
-            let earlier = self.rules[..second].iter().position(|other| slow(other) && other.meets(rule));
-            if let Some(first) = earlier {
-                return Err(Clash { first, second });
+        let goes_far =
+            |rule: &FaultRule| rule.kind.extent().is_some() || matches!(rule.kind, FaultKind::ClockDrift(_));
+        for (second, rule) in self.rules.iter().enumerate().filter(|(_, rule)| goes_far(rule)) {
+            let same = |other: &FaultRule| other.kind.name() == rule.kind.name() && other.meets(rule);
+            if let Some(first) = self.rules[..second].iter().position(same) {
+                return Err(Clash { first, second, kind: rule.kind.name() });
             }
         }
         Ok(())
@@ -248,11 +349,21 @@ impl FaultPlan {
 
 /// What option `option` of a fault site does, in words.
 pub fn option_name(site: &str, option: u64) -> &'static str {
-    if site == SITE_STALL || site == SITE_LATE {
-        return ["on time", "1 deadline late", "2 deadlines late", "3 deadlines late", "4 deadlines late"]
-            .get(option as usize)
-            .copied()
-            .unwrap_or("late");
+    let named: &[&str] = match site {
+        SITE_STALL | SITE_LATE => {
+            &["on time", "1 deadline late", "2 deadlines late", "3 deadlines late", "4 deadlines late"]
+        }
+        SITE_CRASH => &["up", "crash", "crash (1/2)", "crash (3/4)", "crash (longest)"],
+        SITE_PAUSE => &["running", "pause", "pause (1/2)", "pause (3/4)", "pause (longest)"],
+        SITE_CLOCK => &["right", "jumps forward", "jumps back", "runs fast", "runs slow"],
+        SITE_ANSWER => &["answered", "answer lost"],
+        SITE_CONFLICT => &["no conflict", "conflict"],
+        SITE_STALE => &["fresh", "1 change old", "2 changes old", "4 changes old", "as old as can be"],
+        SITE_MISSED => &["delivered", "coalesced", "lost"],
+        _ => &[],
+    };
+    if !named.is_empty() {
+        return named.get(option as usize).copied().unwrap_or("unknown fault");
     }
     const NAMES: [&str; 8] =
         ["no fault", "error", "hang", "cancel", "slow (1/4)", "slow (1/2)", "slow (3/4)", "slow"];
@@ -291,7 +402,7 @@ mod tests {
             (slow("a"), FaultRule::new("a", FaultKind::Error, 0.1), false),
         ] {
             let plan = FaultPlan::none().with(FaultRule::stall(0.1)).with(first).with(second);
-            let expected = if clashes { Err(Clash { first: 1, second: 2 }) } else { Ok(()) };
+            let expected = if clashes { Err(Clash { first: 1, second: 2, kind: "slow" }) } else { Ok(()) };
             assert_eq!(plan.validate(), expected, "{plan:?}");
         }
     }

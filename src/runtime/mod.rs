@@ -10,6 +10,7 @@ pub(crate) mod current;
 mod end;
 mod objects;
 pub(crate) mod panics;
+mod parts;
 mod stats;
 pub(crate) mod step;
 pub(crate) mod tasks;

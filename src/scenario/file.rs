@@ -6,7 +6,7 @@ use super::expect::{self, Expect, Written};
 use super::{Registry, Section, Subject, System};
 use crate::Error;
 use crate::check::{Check, Reproduce};
-use crate::choice::fault::{FaultKind, FaultPlan, FaultRule, SITE_LATE, SITE_STALL};
+use crate::choice::fault::{FaultKind, FaultPlan, FaultRule};
 use crate::runtime::Budget;
 use crate::scenario::Document;
 use crate::sim::Sim;
@@ -71,6 +71,7 @@ struct RuleTable {
     object: Option<String>,
     host: Option<String>,
     by: Option<Spanned<Span>>,
+    ppm: Option<Spanned<u32>>,
     probability: Spanned<f64>,
     #[serde(default)]
     from: Span,
@@ -87,6 +88,14 @@ enum KindName {
     Slow,
     Stall,
     LateTimer,
+    Crash,
+    Pause,
+    ClockJump,
+    ClockDrift,
+    LostAnswer,
+    Conflict,
+    Stale,
+    Missed,
 }
 
 #[derive(Default, Deserialize)]
@@ -249,20 +258,7 @@ fn rule_of(
             format!("the window is empty: it begins at {} and ends at {}", rule.from, until.get_ref());
         return at(until.span(), Error::input(message));
     }
-    let kind = match (rule.kind, rule.by) {
-        (KindName::Slow, Some(by)) => FaultKind::Slow(by.into_inner().0),
-        (KindName::Slow, None) => {
-            let error =
-                Error::input("a `slow` fault needs `by`: how much longer the operation takes at most");
-            return at(whole, error.help("as in by = \"2s\""));
-        }
-        (_, Some(by)) => return at(by.span(), Error::input("only a `slow` fault has `by`")),
-        (KindName::Error, None) => FaultKind::Error,
-        (KindName::Hang, None) => FaultKind::Hang,
-        (KindName::Cancel, None) => FaultKind::Cancel,
-        (KindName::Stall, None) => FaultKind::Stall,
-        (KindName::LateTimer, None) => FaultKind::LateTimer,
-    };
+    let kind = kind_of(&rule).map_err(|(span, error)| document.at(span.unwrap_or(whole.clone()), error))?;
     Ok(FaultRule {
         site: site(kind, rule.site, system)
             .map_err(|(span, error)| document.at(span.unwrap_or(whole), error))?,
@@ -276,15 +272,58 @@ fn rule_of(
     })
 }
 
+/// What the rule does; how far it goes stands in `by`, and in `ppm` for a drift.
+fn kind_of(rule: &RuleTable) -> Result<FaultKind, Misplaced> {
+    let by = || match &rule.by {
+        Some(by) => Ok(by.get_ref().0),
+        None => {
+            let error = Error::input(
+                "a fault of this kind needs `by`: how long it lasts, or how far it goes, at most",
+            );
+            Err((None, error.help("as in by = \"2s\"")))
+        }
+    };
+    let kind = match rule.kind {
+        KindName::Slow => FaultKind::Slow(by()?),
+        KindName::Crash => FaultKind::Crash(by()?),
+        KindName::Pause => FaultKind::Pause(by()?),
+        KindName::ClockJump => FaultKind::ClockJump(by()?),
+        KindName::ClockDrift => {
+            let error = || {
+                Error::input("a `clock-drift` fault needs `ppm`: parts in a million").help("as in ppm = 200")
+            };
+            FaultKind::ClockDrift(*rule.ppm.as_ref().ok_or_else(|| (None, error()))?.get_ref())
+        }
+        KindName::Error => FaultKind::Error,
+        KindName::Hang => FaultKind::Hang,
+        KindName::Cancel => FaultKind::Cancel,
+        KindName::Stall => FaultKind::Stall,
+        KindName::LateTimer => FaultKind::LateTimer,
+        KindName::LostAnswer => FaultKind::LostAnswer,
+        KindName::Conflict => FaultKind::Conflict,
+        KindName::Stale => FaultKind::Stale,
+        KindName::Missed => FaultKind::Missed,
+    };
+    let lasts = matches!(
+        kind,
+        FaultKind::Slow(_) | FaultKind::Crash(_) | FaultKind::Pause(_) | FaultKind::ClockJump(_)
+    );
+    let drifts = matches!(kind, FaultKind::ClockDrift(_));
+    let (by, ppm) = (rule.by.as_ref().map(Spanned::span), rule.ppm.as_ref().map(Spanned::span));
+    match (by.filter(|_| !lasts), ppm.filter(|_| !drifts)) {
+        (Some(by), _) => {
+            Err((Some(by), Error::input("only slow, crash, pause and clock-jump faults have `by`")))
+        }
+        (_, Some(ppm)) => Err((Some(ppm), Error::input("only a `clock-drift` fault has `ppm`"))),
+        (None, None) => Ok(kind),
+    }
+}
+
 type Misplaced = (Option<std::ops::Range<usize>>, Error);
 
 /// The site of a rule: that of its kind, or one of the system's.
 fn site(kind: FaultKind, given: Option<Spanned<String>>, system: &dyn System) -> Result<String, Misplaced> {
-    let own = match kind {
-        FaultKind::Stall => Some(SITE_STALL),
-        FaultKind::LateTimer => Some(SITE_LATE),
-        FaultKind::Error | FaultKind::Hang | FaultKind::Cancel | FaultKind::Slow(_) => None,
-    };
+    let own = kind.own_site();
     match (own, given) {
         (Some(own), None) => Ok(own.to_owned()),
         (Some(own), Some(given)) if given.get_ref() == own => Ok(own.to_owned()),

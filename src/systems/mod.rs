@@ -2,3 +2,4 @@
 //! facade only and know nothing of checks, scenarios or the command line.
 
 pub mod graph;
+pub mod controller;

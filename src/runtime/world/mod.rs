@@ -13,6 +13,7 @@ use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
 use super::objects::Objects;
 use super::panics;
+use super::parts::Parts;
 use super::stats::Counts;
 use super::tasks::{Boxed, TaskId, Tasks};
 use super::timers::{Due, Timers};
@@ -131,6 +132,8 @@ pub(crate) struct World {
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
     pub(crate) verdict: Option<End>,
     pub(crate) objects: Objects,
+    /// What modules of a higher rank keep here.
+    pub(crate) parts: Parts,
     /// Where the operation stands that asks next, if it says.
     pub(crate) asking_at: Option<&'static Location<'static>>,
     /// Where to say who runs, for a watchdog on another thread.
@@ -198,6 +201,7 @@ impl World {
             unjoined_panics: Vec::new(),
             verdict: None,
             objects: Objects::default(),
+            parts: Parts::default(),
             asking_at: None,
             watch: None,
         })
