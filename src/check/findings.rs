@@ -13,6 +13,7 @@ use crate::choice::bytes::BytesSource;
 use crate::choice::tape::Tape;
 use crate::runtime::End;
 use crate::sim::{Keep, Run};
+use crate::strategy::seed::describe_swarm;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -178,6 +179,7 @@ impl Check {
             shrink_runs,
             file: None,
             command: String::new(),
+            swarm: found.by.seed().and_then(|seed| describe_swarm(seed, &self.faults)),
         };
         failure.command = self.command_of_found(failure.found_by);
         failure

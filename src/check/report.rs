@@ -145,6 +145,8 @@ pub struct Failure {
     pub file: Option<PathBuf>,
     /// The command that repeats it.
     pub command: String,
+    /// Which fault rules the swarm of its seed had on.
+    pub swarm: Option<String>,
 }
 
 impl Report {
@@ -200,6 +202,7 @@ pub fn render_failure(failure: &Failure) -> String {
         failure.runs,
         if failure.runs == 1 { "" } else { "s" },
     ));
+    page.extend(failure.swarm.iter().map(|swarm| format!("swarm: {swarm}")));
     page.push(format!(
         "shrunk from {} deviations to {} in {} runs",
         failure.deviations,

@@ -8,6 +8,7 @@
 
 pub(crate) mod current;
 mod end;
+pub(crate) mod hosts;
 mod objects;
 pub(crate) mod panics;
 mod parts;

@@ -5,6 +5,7 @@
 mod cli;
 mod core;
 mod graph;
+mod host;
 mod pages;
 mod props;
 mod readme;
