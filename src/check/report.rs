@@ -1,6 +1,7 @@
 //! Reports: the result of a sweep, data only, and its page for people.
 
 use super::config::Check;
+use super::points::Points;
 use crate::choice::tape::Tape;
 use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
@@ -45,6 +46,8 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// The verdict.
     pub verdict: Verdict,
+    /// The points, where this was a sweep over points.
+    pub points: Option<Points>,
 }
 
 /// The verdict of a sweep.
