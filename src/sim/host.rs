@@ -3,6 +3,7 @@
 use crate::runtime::End;
 use crate::runtime::current;
 use crate::runtime::world::World;
+use crate::store::{Client, Store};
 use crate::task::root;
 use std::fmt;
 use std::future::Future;
@@ -20,12 +21,19 @@ pub struct HostBuilder<'a> {
 #[derive(Clone, Debug)]
 pub struct Host {
     name: Arc<str>,
+    store: Client,
 }
 
 impl Host {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The store of the simulation, called from this host: a client of the host's name. Each main, and each restart of
+    /// it, has a client that has seen nothing yet.
+    pub fn store(&self) -> Client {
+        self.store.clone()
     }
 }
 
@@ -88,7 +96,8 @@ impl<'a> HostBuilder<'a> {
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let future = main(Host { name: self.name.clone() });
+        let store = Store::of(self.world).client(self.name.clone());
+        let future = main(Host { name: self.name.clone(), store });
         let name = self.name.clone();
         let watched = async move {
             if let Some(message) = future.await.into_error() {

@@ -9,5 +9,6 @@ mod pages;
 mod props;
 mod readme;
 mod scenarios;
+mod store;
 mod sync;
 mod tidy;
