@@ -248,6 +248,24 @@ impl Store {
         Listing { index: server.state.index(), entries }
     }
 
+    /// An entry as it was at an index.
+    ///
+    /// # Errors
+    /// The index is compacted, or not reached.
+    pub fn entry_at(&self, key: impl Into<Key>, index: u64) -> Result<Option<Entry>, StoreError> {
+        let server = self.lock();
+        Ok(server.state.get_at(&key.into(), index)?.map(|entry| (**entry).clone()))
+    }
+
+    /// The entries of a kind as they were at an index.
+    ///
+    /// # Errors
+    /// The index is compacted, or not reached.
+    pub fn list_at(&self, kind: &str, index: u64) -> Result<Listing, StoreError> {
+        let entries = self.lock().state.list_at(kind, index)?;
+        Ok(Listing { index, entries: entries.iter().map(|entry| (**entry).clone()).collect() })
+    }
+
     /// All entries, by kind and name.
     pub fn entries(&self) -> Vec<Entry> {
         self.lock().state.all().map(|entry| (**entry).clone()).collect()

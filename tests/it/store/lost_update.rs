@@ -1,6 +1,13 @@
 //! The first example of the design: a counter, two hosts, and a blind write.
 
-use fatum::{Check, Sim};
+use fatum::Sim;
+use fatum::check::Check;
+use fatum::choice::tape::Tape;
+use fatum::sim::Keep;
+
+fn quiet(name: &str) -> Check {
+    Check { failures_dir: None, ..Check::new(name) }
+}
 
 fn increments(sim: &mut Sim) {
     let store = sim.store();
@@ -39,18 +46,21 @@ fn careful_increments(sim: &mut Sim) {
 
 #[test]
 fn a_blind_write_is_fine_at_baseline_and_lost_under_one_deviation() {
-    let baseline = fatum::Sim::builder().tape(&Default::default());
-    let mut sim = baseline.build();
-    increments(&mut sim);
-    assert!(sim.finish().end.is_passed());
+    let check = quiet("store: lost update");
+    let baseline = check.replay(&Tape::default(), Keep::Trace, increments);
+    assert!(baseline.end.is_passed(), "{:?}", baseline.end);
 
-    let report = Check::new("store: lost update").runs(100).report(increments);
-    let failure = report.failures.first().expect("an increment is lost");
-    assert_eq!(failure.property(), Some("counter == 2"));
+    let report = check.sweep(increments, &|_| {}).unwrap();
+    println!("{}", check.render(&report));
+    let failure = &report.failures[0];
+    assert!(failure.found_at <= 20, "found at run {}", failure.found_at);
+    assert_eq!(failure.tape.deviations(), 1, "{:#?}", failure.tape);
+    let again = check.replay(&failure.tape, Keep::Trace, increments);
+    assert!(again.is_same(&failure.run) && again.matched.unmatched == 0);
 }
 
 #[test]
 fn compare_and_swap_loses_nothing() {
-    let report = Check::new("store: careful increments").runs(300).report(careful_increments);
-    assert!(report.failures.is_empty(), "{:?}", report.failures);
+    let report = quiet("store: careful increments").runs(500).sweep(careful_increments, &|_| {}).unwrap();
+    assert!(report.is_passed(), "{:?}", report.failures);
 }
