@@ -57,7 +57,8 @@ pub async fn crash_point(effect: &str) {
     }
 }
 
-fn ask(site: &'static str, object: &str) -> u64 {
+/// Asks at a fault site, for the running task's host: 0 is no fault, also outside a simulation and in the quiet phase.
+pub(crate) fn ask(site: &'static str, object: &str) -> u64 {
     let choice = current::try_with(|world| {
         let label = Label::new(site);
         let mask = world.fault_options(site, object);

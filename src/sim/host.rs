@@ -6,6 +6,7 @@ use crate::runtime::current;
 use crate::runtime::hosts::{Again, Main};
 use crate::runtime::tasks::Boxed;
 use crate::runtime::world::World;
+use crate::store::{Client, Store};
 use crate::task::boxed;
 use std::fmt;
 use std::future::Future;
@@ -24,6 +25,7 @@ pub struct HostBuilder<'a> {
 #[derive(Clone, Debug)]
 pub struct Host {
     name: Arc<str>,
+    store: Client,
 }
 
 impl Host {
@@ -40,6 +42,12 @@ impl Host {
     /// Its disk: what survives a crash.
     pub fn disk(&self) -> Disk {
         Disk::new(self.name.clone())
+    }
+
+    /// The store of the simulation, called from this host: a client of the host's name. Each main, and each restart of
+    /// it, has a client that has seen nothing yet.
+    pub fn store(&self) -> Client {
+        self.store.clone()
     }
 }
 
@@ -99,7 +107,8 @@ impl<'a> HostBuilder<'a> {
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let main = watched(self.name.clone(), main(Host { name: self.name.clone() }));
+        let store = Store::of(self.world).client(self.name.clone());
+        let main = watched(self.name.clone(), main(Host { name: self.name.clone(), store }));
         self.begin(boxed(main))
     }
 
@@ -113,8 +122,12 @@ impl<'a> HostBuilder<'a> {
         F: Future + 'static,
         F::Output: MainResult,
     {
+        let store = Store::of(self.world);
         let name = self.name.clone();
-        let again: Again = Rc::new(move || boxed(watched(name.clone(), main(Host { name: name.clone() }))));
+        let again: Again = Rc::new(move || {
+            let host = Host { name: name.clone(), store: store.client(name.clone()) };
+            boxed(watched(name.clone(), main(host)))
+        });
         let first = again();
         self.world.machine(self.host).mains.push(Main { again, daemon: self.daemon });
         self.begin(first)

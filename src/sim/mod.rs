@@ -17,6 +17,7 @@ use crate::runtime::End;
 use crate::runtime::current;
 use crate::runtime::step;
 use crate::runtime::world::{Observer, World};
+use crate::store::Store;
 use crate::time::Instant;
 use crate::trace::Record;
 use std::any::Any;
@@ -64,6 +65,11 @@ impl Sim {
     /// The host of that name; a new one if there is none.
     pub fn host(&mut self, name: &str) -> HostBuilder<'_> {
         HostBuilder::new(self.world(), name)
+    }
+
+    /// The store of this simulation, as its server sees it: without faults. Hosts call it by [`Host::store`].
+    pub fn store(&mut self) -> Store {
+        Store::of(self.world())
     }
 
     /// Runs a main on the host `main`: the workload of a program that needs one host only.

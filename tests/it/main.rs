@@ -10,5 +10,6 @@ mod pages;
 mod props;
 mod readme;
 mod scenarios;
+mod store;
 mod sync;
 mod tidy;
