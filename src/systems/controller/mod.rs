@@ -11,8 +11,27 @@
 //! these, and ends in an add. Behaviour follows Consul's `agent/consul/controller` and, where that one is silent,
 //! client-go's `util/workqueue`; what those get wrong is right here, and parity is an option.
 
+mod variant;
 mod record;
 mod request;
+mod metrics;
+mod work_queue;
+mod lease;
+pub mod limiter;
+mod deferrals;
+pub mod model;
+mod queue;
 
+pub use deferrals::{Deferrals, Replace};
+#[doc(hidden)]
+pub use lease::lease_planted;
+pub use lease::{Lease, Requeue, lease};
+pub use limiter::{Limiter, LimiterError};
+pub use metrics::{Distribution, Metrics};
+pub use model::AddPolicy;
+pub use queue::{Queue, QueueBuilder};
 pub use record::ControllerEvent;
 pub use request::{Item, Request, Tenancy};
+#[doc(hidden)]
+pub use variant::{UnknownVariant, Variant};
+pub use work_queue::{BoxFuture, NotHeld, Shutdown, WorkQueue};
