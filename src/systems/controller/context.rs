@@ -4,7 +4,7 @@ use crate::sync::CancellationToken;
 
 use super::controller::Handle;
 use super::error::ReconcileError;
-use super::publisher::BoxFuture;
+use super::work_queue::BoxFuture;
 use super::request::Request;
 use std::future::Future;
 

@@ -253,8 +253,7 @@ impl Run {
             Some(_) | None => {}
         }
         join(&mut self.workers).await;
-        // Reconciles of a drain may have tried to add triggers; none was taken.
-        self.handle.triggers.join().await;
+        self.queue.ended().await;
     }
 
     fn end(mut self) -> Result<(), RunError> {

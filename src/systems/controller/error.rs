@@ -48,9 +48,14 @@ impl ReconcileError {
         match self {
             ReconcileError::RequeueAfter(delay) => Some(*delay),
             ReconcileError::Failed(error) => {
-                let first: &(dyn Error + 'static) = &**error;
-                let mut chain = std::iter::successors(Some(first), |error| error.source());
-                chain.find_map(|error| error.downcast_ref::<RequeueAfterError>()).map(|after| after.0)
+                let mut link: Option<&(dyn Error + 'static)> = Some(&**error);
+                while let Some(error) = link {
+                    if let Some(RequeueAfterError(delay)) = error.downcast_ref() {
+                        return Some(*delay);
+                    }
+                    link = error.source();
+                }
+                None
             }
         }
     }

@@ -3,14 +3,10 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
+use super::work_queue::BoxFuture;
 use crate::store::{Entry, Key};
-
-/// A future in a box, of a trait that is used behind a pointer.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What can be subscribed to: all entries of a kind, or the one of a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -54,7 +54,7 @@ impl Supervised {
             () = stop.cancelled() => Ok(()),
             result = self.keep_open() => result,
         };
-        emit(ControllerEvent::SubscriptionEnded { topic: self.topic() });
+        emit(ControllerEvent::SubscriptionEnded { queue: self.queue.number(), topic: self.topic() });
         if self.variant == Variant::SubscriptionErrorEndsRun && !stop.is_cancelled() {
             stop.cancel();
             return Ok(());
@@ -82,7 +82,7 @@ impl Supervised {
 
     async fn wait(&self, delay: Duration) {
         if delay > Duration::ZERO {
-            emit(ControllerEvent::SubscriptionWaits { topic: self.topic(), delay });
+            emit(ControllerEvent::SubscriptionWaits { queue: self.queue.number(), topic: self.topic(), delay });
             sleep(delay).await;
         }
         yield_point("subscription.state").await;
@@ -94,7 +94,7 @@ impl Supervised {
             Ok(subscription) => subscription,
             Err(error) => return error,
         };
-        emit(ControllerEvent::SubscriptionOpened { topic: self.topic() });
+        emit(ControllerEvent::SubscriptionOpened { queue: self.queue.number(), topic: self.topic() });
         loop {
             let taken = match subscription.next().await {
                 Ok(event) => self.take(event, position, is_primed).await,
@@ -134,7 +134,7 @@ impl Supervised {
         match event.payload {
             Payload::EndOfSnapshot => {
                 let (topic, index) = (self.topic(), event.index);
-                emit(ControllerEvent::SubscriptionSnapshot { topic, index });
+                emit(ControllerEvent::SubscriptionSnapshot { queue: self.queue.number(), topic, index });
                 if !std::mem::replace(is_primed, true) {
                     self.unprimed.send_modify(|unprimed| *unprimed -= 1);
                 }
@@ -179,7 +179,7 @@ impl Supervised {
             tracing::warn!(topic = %self.wanted.topic, %error, "subscription failed");
         }
         let (topic, error) = (self.topic(), error.to_string().into());
-        emit(ControllerEvent::SubscriptionClosed { topic, error });
+        emit(ControllerEvent::SubscriptionClosed { queue: self.queue.number(), topic, error });
     }
 
     fn topic(&self) -> Arc<str> {

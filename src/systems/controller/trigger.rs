@@ -50,6 +50,8 @@ pub(super) struct Triggers {
 #[derive(Default)]
 struct State {
     phase: Phase,
+    /// The number of the queue, once the run has begun: before it nothing is told.
+    queue: Option<u64>,
     generation_last: u64,
     live: BTreeMap<Request, Registered>,
     /// Tasks of triggers that are gone; they end soon.
@@ -138,21 +140,22 @@ impl Triggers {
             Phase::Early => {}
             Phase::Open(sink) => self.start(&mut registered, &request, sink),
         }
-        emit(ControllerEvent::TriggerSet { key: request.to_string().into(), generation });
         state.live.insert(request, registered);
         TriggerId(generation)
     }
 
     fn start(self: &Arc<Self>, registered: &mut Registered, request: &Request, sink: &Sink) {
         let Some(call) = registered.call.take() else { return };
+        let (key, generation): (Arc<str>, _) = (request.to_string().into(), registered.generation);
         let trigger = Trigger {
             all: Arc::clone(self),
             sink: Arc::clone(sink),
             request: request.clone(),
-            key: request.to_string().into(),
-            generation: registered.generation,
+            key: Arc::clone(&key),
+            generation,
             cancel: registered.cancel.clone(),
         };
+        emit(ControllerEvent::TriggerSet { queue: sink.number(), key, generation });
         let name = format!("trigger-{}", registered.generation);
         registered.task = Some(spawn_named(name, trigger.run(call)));
     }
@@ -179,6 +182,7 @@ impl Triggers {
             self.start(registered, request, sink);
         }
         state.phase = Phase::Open(Arc::clone(sink));
+        state.queue = Some(sink.number());
     }
 
     /// The run ends: no trigger is left, and none is taken any more.
@@ -222,8 +226,10 @@ impl State {
             return Some(firing);
         }
         let registered = self.live.remove(request)?;
-        let generation = registered.generation;
-        emit(ControllerEvent::TriggerDropped { key: request.to_string().into(), generation });
+        let (key, generation) = (request.to_string().into(), registered.generation);
+        if let Some(queue) = self.queue {
+            emit(ControllerEvent::TriggerDropped { queue, key, generation });
+        }
         self.leave(registered);
         None
     }
@@ -280,8 +286,8 @@ impl Trigger {
             ours.firing = Some(over.clone());
         }
         if is_live || self.all.variant == Variant::TriggerFiresCancelled {
-            let (key, generation) = (Arc::clone(&self.key), self.generation);
-            emit(ControllerEvent::TriggerFired { key, generation, error });
+            let (queue, key, generation) = (self.sink.number(), Arc::clone(&self.key), self.generation);
+            emit(ControllerEvent::TriggerFired { queue, key, generation, error });
         }
         is_live
     }
@@ -296,8 +302,8 @@ impl Trigger {
         ours.firing = None;
         let goes_on = ours.repeat == Repeat::Rearm && !ours.is_removed && !matches!(state.phase, Phase::Closed);
         if goes_on {
-            let (key, generation) = (Arc::clone(&self.key), self.generation);
-            emit(ControllerEvent::TriggerSet { key, generation });
+            let (queue, key, generation) = (self.sink.number(), Arc::clone(&self.key), self.generation);
+            emit(ControllerEvent::TriggerSet { queue, key, generation });
             state.live.insert(self.request.clone(), ours);
         } else {
             state.leave(ours);
