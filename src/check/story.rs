@@ -170,7 +170,6 @@ fn deviations(events: &[Event]) -> Vec<Deviation> {
             | Kind::Ended { .. }
             | Kind::Record { .. }
             | Kind::Log { .. }
-            | Kind::Host { .. }
             | Kind::Quiet
             | Kind::Violated { .. } => {}
         }

@@ -232,8 +232,8 @@ impl FaultRule {
 
     fn fits(&self, site: &str) -> bool {
         match self.kind.own_site() {
-            Some(SITE_CRASH) => return site == SITE_CRASH || site == SITE_CRASH_AFTER,
-            Some(own) => return site == own,
+            Some(SITE_CRASH) => site == SITE_CRASH || site == SITE_CRASH_AFTER,
+            Some(own) => site == own,
             None => !OWN_SITES.contains(&site) && matches(&self.site, site),
         }
     }

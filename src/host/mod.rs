@@ -7,9 +7,55 @@ mod disk;
 
 pub use disk::{Disk, DiskError};
 
+pub use crate::runtime::HostChange;
+
+use crate::emit;
 use crate::runtime::current;
 use crate::runtime::world::World;
+use crate::trace::{Record, Value};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// A host crashed, started again, stood still, went on, or has a clock that went wrong: for properties and stories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEvent {
+    /// Its name.
+    pub host: Arc<str>,
+    /// What befell it.
+    pub change: HostChange,
+}
+
+impl Record for HostEvent {
+    fn name(&self) -> &'static str {
+        match self.change {
+            HostChange::Crashed => "host.crashed",
+            HostChange::Started => "host.started",
+            HostChange::Paused => "host.paused",
+            HostChange::Resumed => "host.resumed",
+            HostChange::ClockJumped => "host.clock-jumped",
+            HostChange::ClockDrifts => "host.clock-drifts",
+        }
+    }
+
+    fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
+        visit("host", Value::Str(&self.host));
+    }
+}
+
+/// Emits what befell hosts since the last call.
+pub(crate) fn tell_news() {
+    let news = current::with(World::take_host_news);
+    news.into_iter().for_each(|(host, change)| emit(HostEvent { host, change }));
+}
+
+/// The name of the host that the running task is on; none outside a simulation.
+pub fn current() -> Option<Arc<str>> {
+    current::try_with(|world| {
+        let host = world.running_host();
+        world.hosts.get(usize::from(host)).map(|host| host.name.clone())
+    })
+    .flatten()
+}
 
 /// Crashes a host: its tasks are dropped and what they held is lost. It stays down until [`restart`], or until the quiet
 /// phase begins. A host that is down stays so.

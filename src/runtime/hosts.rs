@@ -18,6 +18,23 @@ pub(crate) struct Main {
     pub(crate) daemon: bool,
 }
 
+/// Something that befell a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostChange {
+    /// It crashed.
+    Crashed,
+    /// It started again after a crash.
+    Started,
+    /// It stands still.
+    Paused,
+    /// It goes on.
+    Resumed,
+    /// Its wall clock jumped.
+    ClockJumped,
+    /// Its clock runs at another rate.
+    ClockDrifts,
+}
+
 /// Whether a host works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {

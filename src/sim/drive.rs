@@ -96,6 +96,7 @@ impl Sim {
 
     /// A verdict stands, the workload is over, nothing happened for long, or a budget of steps is spent.
     fn attend(&mut self) {
+        crate::host::tell_news();
         settle_hosts();
         if let Some(end) = current::with(|world| world.verdict.clone()) {
             self.conclude(end);

@@ -141,14 +141,12 @@ impl<'a> HostBuilder<'a> {
 }
 
 /// A main whose error ends the run.
-fn watched<F>(name: Arc<str>, main: F) -> impl Future<Output = ()>
+async fn watched<F>(name: Arc<str>, main: F)
 where
     F: Future,
     F::Output: MainResult,
 {
-    async move {
-        if let Some(message) = main.await.into_error() {
-            current::with(|world| world.end_with(End::Failed { host: name.to_string(), message }));
-        }
+    if let Some(message) = main.await.into_error() {
+        current::with(|world| world.end_with(End::Failed { host: name.to_string(), message }));
     }
 }

@@ -1,11 +1,13 @@
 //! Sim: one simulated world, driven by hand or to its end. A value; two may live in one test.
 
 mod builder;
+mod converge;
 mod drive;
 mod host;
 mod run;
 
 pub use builder::SimBuilder;
+pub use converge::{Differential, Reference};
 pub use host::{Host, HostBuilder, MainResult};
 pub use run::Run;
 
@@ -13,10 +15,10 @@ pub use crate::runtime::world::Keep;
 
 use crate::choice::fault::FaultPlan;
 use crate::property::{Answer, Predicate, When};
-use crate::runtime::End;
 use crate::runtime::current;
 use crate::runtime::step;
 use crate::runtime::world::{Observer, World};
+use crate::runtime::{Budget, End};
 use crate::store::Store;
 use crate::time::Instant;
 use crate::trace::Record;
@@ -200,6 +202,7 @@ impl Sim {
     fn verb(&mut self, verb: impl FnOnce()) {
         self.entered(|_| {
             verb();
+            crate::host::tell_news();
             step::settle_hosts();
         });
     }
@@ -243,6 +246,11 @@ impl Sim {
     /// The seed it was made with; 0 when its source is no seed.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What the run may cost.
+    pub fn budget(&self) -> Budget {
+        self.world_ref().budget
     }
 
     /// The plan of faults.

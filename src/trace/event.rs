@@ -72,13 +72,6 @@ pub enum Kind {
         /// Message and fields.
         message: String,
     },
-    /// Something befell a host.
-    Host {
-        /// Its name.
-        host: Arc<str>,
-        /// What, as in "crashes".
-        what: &'static str,
-    },
     /// The fault phase is over.
     Quiet,
     /// A property was broken.

@@ -37,7 +37,6 @@ fn body(kind: &Kind) -> (&'static str, Value) {
         Kind::Log { level, target, message } => {
             ("log", json!({ "level": level, "target": target, "message": message }))
         }
-        Kind::Host { host, what } => ("host", json!({ "host": &**host, "what": what })),
         Kind::Quiet => ("quiet", json!({})),
         Kind::Violated { property, detail } => {
             ("violated", json!({ "property": property, "detail": detail }))

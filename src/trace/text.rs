@@ -41,7 +41,6 @@ pub fn what(kind: &Kind) -> String {
         },
         Kind::Record { name, fields } => record(name, fields, usize::MAX),
         Kind::Log { level, target, message } => format!("{level} {target}: {message}"),
-        Kind::Host { host, what } => format!("host {host} {what}"),
         Kind::Quiet => "quiet phase: no more faults".to_owned(),
         Kind::Violated { property, detail } => format!("VIOLATED {property}: {detail}"),
     }

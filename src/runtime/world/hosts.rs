@@ -6,11 +6,11 @@
 use super::{Held, HostMove, World};
 use crate::choice::fault::{SITE_CLOCK, SITE_CRASH, SITE_CRASH_AFTER, SITE_PAUSE};
 use crate::choice::{Label, Weights};
-use crate::runtime::hosts::{Machine, Main, State};
+use crate::runtime::hosts::{HostChange, Machine, Main, State};
 use crate::runtime::tasks::{Boxed, NewTask, TaskName};
 use crate::runtime::timers::Due;
-use crate::trace::Kind;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 const CRASH: Label = Label::new(SITE_CRASH);
@@ -58,7 +58,7 @@ impl World {
             State::Paused { .. } => {}
             State::Down { .. } => return,
         }
-        self.say(host, "crashes");
+        self.say(host, HostChange::Crashed);
         let machine = self.machine(host);
         machine.state = State::Down { until };
         machine.parked.clear();
@@ -82,9 +82,15 @@ impl World {
         machine.state = State::Up;
         machine.incarnation += 1;
         self.hosts_out -= 1;
-        self.say(host, "starts again");
+        self.say(host, HostChange::Started);
         self.host_moves.push_back(HostMove::Start(host));
         self.attention = true;
+    }
+
+    /// What befell hosts since the last call. Between two turns: nothing is cut off any more.
+    pub(crate) fn take_host_news(&mut self) -> Vec<(Arc<str>, HostChange)> {
+        self.is_cut = false;
+        std::mem::take(&mut self.host_news)
     }
 
     /// What is to be done for a host, with no world borrowed.
@@ -136,7 +142,7 @@ impl World {
         if self.machine(host).state != State::Up {
             return;
         }
-        self.say(host, "stands still");
+        self.say(host, HostChange::Paused);
         let tasks = &self.tasks;
         let waiting = self.ready.extract(|entry| tasks.peek(entry.slot).host == host);
         let machine = self.machine(host);
@@ -155,7 +161,7 @@ impl World {
         machine.state = State::Up;
         let parked = std::mem::take(&mut machine.parked);
         self.hosts_out -= 1;
-        self.say(host, "goes on");
+        self.say(host, HostChange::Resumed);
         for (slot, serial) in parked {
             self.enqueue(slot, serial);
         }
@@ -231,10 +237,7 @@ impl World {
     pub(crate) fn jump_clock(&mut self, host: u16, by: i64) {
         let clock = &mut self.machine(host).clock;
         clock.ahead = clock.ahead.saturating_add(by);
-        self.say(
-            host,
-            if by < 0 { "has its wall clock jump back" } else { "has its wall clock jump forward" },
-        );
+        self.say(host, HostChange::ClockJumped);
     }
 
     /// The clock of a host, and its timers, run this much too fast from now on.
@@ -242,7 +245,7 @@ impl World {
         let now = self.now;
         self.drifts = true;
         self.machine(host).clock.drift(now, ppm);
-        self.say(host, "has its clock drift");
+        self.say(host, HostChange::ClockDrifts);
     }
 
     // Faults.
@@ -308,10 +311,11 @@ impl World {
         }
     }
 
-    fn say(&mut self, host: u16, what: &'static str) {
-        self.digests.event(5 << 61 ^ self.now.rotate_left(23) ^ u64::from(host) << 8 ^ what.len() as u64);
+    fn say(&mut self, host: u16, what: HostChange) {
+        self.digests.event(5 << 61 ^ self.now.rotate_left(23) ^ u64::from(host) << 8 ^ what as u64);
         let name = self.machine(host).name.clone();
-        self.record_by(None, Kind::Host { host: name, what });
+        self.host_news.push((name, what));
+        self.attention = true;
     }
 }
 

@@ -12,7 +12,7 @@ mod verdict;
 
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
-use super::hosts::Machine;
+use super::hosts::{HostChange, Machine};
 use super::objects::Objects;
 use super::panics;
 use super::parts::Parts;
@@ -133,6 +133,8 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<Machine>,
     /// What is to be done for hosts before the next turn.
     host_moves: VecDeque<HostMove>,
+    /// What befell hosts and nobody was told yet.
+    pub(crate) host_news: Vec<(Arc<str>, HostChange)>,
     /// Whether the plan harms hosts when timers are due.
     harms_hosts: bool,
     /// Hosts that are down or stand still.
@@ -219,6 +221,7 @@ impl World {
             touched: Vec::new(),
             hosts: Vec::new(),
             host_moves: VecDeque::new(),
+            host_news: Vec::new(),
             harms_hosts: [SITE_CRASH, SITE_PAUSE, SITE_CLOCK].iter().any(|site| config.plan.speaks_of(site)),
             hosts_out: 0,
             drifts: false,

@@ -22,6 +22,7 @@ mod deferrals;
 pub mod model;
 mod queue;
 mod publisher;
+mod store_publisher;
 mod supervision;
 mod error;
 mod guarded;
@@ -33,6 +34,7 @@ mod builder;
 mod controller;
 mod checked;
 pub mod properties;
+pub mod workload;
 
 pub use builder::{Begin, Builder, QueueFactory, QueueSettings, default_queue, transformer};
 pub use checked::Checked;
@@ -40,7 +42,8 @@ pub use context::{Context, Reconciler};
 pub use controller::{Controller, Handle};
 pub use deferrals::{Deferrals, Replace};
 pub use error::{
-    AlreadyRunning, BoxError, ReconcileError, Recovered, RequeueAfterError, RunError, requeue_after, requeue_now,
+    AlreadyRunning, BoxError, ReconcileError, Recovered, RequeueAfterError, RunError, requeue_after,
+    requeue_now,
 };
 #[doc(hidden)]
 pub use lease::lease_planted;
@@ -53,6 +56,7 @@ pub use publisher::{Change, Event, Payload, Publisher, Subscription, Subscriptio
 pub use queue::{Queue, QueueBuilder};
 pub use record::ControllerEvent;
 pub use request::{Item, Request, Tenancy};
+pub use store_publisher::StorePublisher;
 pub use subscription::Transformer;
 pub use supervision::{Supervision, Unhandled};
 pub use trigger::{Repeat, TriggerId};

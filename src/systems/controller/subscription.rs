@@ -82,7 +82,11 @@ impl Supervised {
 
     async fn wait(&self, delay: Duration) {
         if delay > Duration::ZERO {
-            emit(ControllerEvent::SubscriptionWaits { queue: self.queue.number(), topic: self.topic(), delay });
+            emit(ControllerEvent::SubscriptionWaits {
+                queue: self.queue.number(),
+                topic: self.topic(),
+                delay,
+            });
             sleep(delay).await;
         }
         yield_point("subscription.state").await;

@@ -42,7 +42,8 @@ impl Record for Fact {
     }
 
     fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
-        let (Fact::Changed { key, version } | Fact::Written { key, version } | Fact::Read { key, version }) = self;
+        let (Fact::Changed { key, version } | Fact::Written { key, version } | Fact::Read { key, version }) =
+            self;
         visit("key", Value::Str(key));
         visit("version", Value::U64(*version));
     }

@@ -9,6 +9,7 @@ use crate::fault::FaultKind;
 use crate::property;
 use crate::sim::Sim;
 use crate::systems::controller::record::ControllerEvent;
+use crate::time::Instant;
 
 /// What the fold of a simulation has seen so far.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,11 @@ impl Observed {
     /// The fold as it is now.
     pub fn properties(&self) -> ControllerProperties {
         self.fold.borrow().clone()
+    }
+
+    /// Tells the fold a fact that was not emitted.
+    pub(crate) fn hear(&self, at: Instant, fact: &Fact) {
+        tell(self.fold.borrow_mut().hear(nanos(at.since_start()), fact));
     }
 
     /// Demands that, when the faults are over, every entry comes to be reconciled at its latest version and stays so, as
