@@ -3,6 +3,7 @@
 
 mod world;
 mod rules;
+mod lost_wakeup;
 mod queue;
 
 use fatum::systems::controller::Item;
