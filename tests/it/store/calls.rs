@@ -168,7 +168,22 @@ fn each_call_is_a_scheduling_point_and_an_access() {
     for site in ["sync.store_read", "sync.store_write", "sync.store_watch", "sync.store_next"] {
         assert_eq!(asked(site), 1, "{site}");
     }
-    assert_eq!(looks.get(), 1, "only the write is a write");
+    assert_eq!(looks.get(), 2, "after the write, and at the end");
+}
+
+#[test]
+fn a_property_that_reads_the_store_is_asked_when_a_slow_write_takes_effect() {
+    let mut sim = scripted(&[], Script::default().at("store.latency", &[3]));
+    let store = sim.store();
+    sim.always_reading("x is not written", &["store"], move || store.entry("x").is_none());
+    sim.host("a").run(|host| async move {
+        host.store().put("x", 1).await?;
+        fatum::time::sleep(MS).await;
+        host.store().delete("x").await
+    });
+    let run = sim.finish();
+    assert!(matches!(run.end, End::Violated { .. }), "{:?}", run.end);
+    assert_eq!(run.time, 4 * MS);
 }
 
 #[test]
@@ -205,4 +220,34 @@ fn the_store_outlives_the_simulation() {
     assert!(sim.finish().end.is_passed());
     store.put("x", 2).unwrap();
     assert_eq!(store.peek("x"), Some(2));
+}
+
+#[test]
+fn speed_for_now() {
+    let mut sim = Sim::builder().tape(&Default::default()).build();
+    let mut sim2 = Sim::new(3);
+    for sim in [&mut sim, &mut sim2] {
+        sim.store().set_latency(Latency { base: Duration::ZERO, step: Duration::ZERO });
+        sim.host("a").run(|host| async move {
+            let client = host.store();
+            let key = fatum::store::Key::new("n", "x");
+            for n in 0..1000 {
+                client.put(("n", format!("k{n}")), n).await?;
+            }
+            #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "x")]
+            let t = std::time::Instant::now();
+            for n in 0..100_000 {
+                client.put(key.clone(), n).await?;
+            }
+            println!("put {:?}", t.elapsed() / 100_000);
+            let t = std::time::Instant::now();
+            for n in 0..100_000 {
+                client.get::<u64>(key.clone()).await?;
+            }
+            println!("get {:?}", t.elapsed() / 100_000);
+            Ok::<(), StoreError>(())
+        });
+    }
+    println!("{:?}", sim.finish().end);
+    println!("{:?}", sim2.finish().end);
 }

@@ -183,7 +183,7 @@ fn a_watch_that_nobody_reads_does_not_grow_without_bound() {
 }
 
 #[test]
-fn coalesced_events_leave_the_last_of_each_entry() {
+fn coalesced_events_leave_the_last_of_each_entry_in_the_order_of_these() {
     let script = Script::default().at("store.missed", &[1, 0]);
     let sim = scripted(&[FaultRule::own(FaultKind::Missed, 0.1)], script);
     let (_, time) = run(sim, |client, store| async move {
@@ -198,7 +198,7 @@ fn coalesced_events_leave_the_last_of_each_entry() {
             fatum::time::sleep(Duration::from_secs(1)).await;
             store.put(("route", "red"), 9).unwrap();
         });
-        let expected = ["11: red=4 n1=3 n0-", "12: red=9"];
+        let expected = ["11: n1=3 red=4 n0-", "12: red=9"];
         assert_eq!(heard(&mut watch, 2).await, expected);
         writer.await.unwrap();
     });
