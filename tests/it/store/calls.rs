@@ -221,33 +221,3 @@ fn the_store_outlives_the_simulation() {
     store.put("x", 2).unwrap();
     assert_eq!(store.peek("x"), Some(2));
 }
-
-#[test]
-fn speed_for_now() {
-    let mut sim = Sim::builder().tape(&Default::default()).build();
-    let mut sim2 = Sim::new(3);
-    for sim in [&mut sim, &mut sim2] {
-        sim.store().set_latency(Latency { base: Duration::ZERO, step: Duration::ZERO });
-        sim.host("a").run(|host| async move {
-            let client = host.store();
-            let key = fatum::store::Key::new("n", "x");
-            for n in 0..1000 {
-                client.put(("n", format!("k{n}")), n).await?;
-            }
-            #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "x")]
-            let t = std::time::Instant::now();
-            for n in 0..100_000 {
-                client.put(key.clone(), n).await?;
-            }
-            println!("put {:?}", t.elapsed() / 100_000);
-            let t = std::time::Instant::now();
-            for n in 0..100_000 {
-                client.get::<u64>(key.clone()).await?;
-            }
-            println!("get {:?}", t.elapsed() / 100_000);
-            Ok::<(), StoreError>(())
-        });
-    }
-    println!("{:?}", sim.finish().end);
-    println!("{:?}", sim2.finish().end);
-}
