@@ -3,8 +3,10 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod controller;
 mod core;
 mod graph;
+mod host;
 mod pages;
 mod props;
 mod readme;

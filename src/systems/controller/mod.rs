@@ -11,8 +11,55 @@
 //! these, and ends in an add. Behaviour follows Consul's `agent/consul/controller` and, where that one is silent,
 //! client-go's `util/workqueue`; what those get wrong is right here, and parity is an option.
 
+mod variant;
 mod record;
 mod request;
+mod metrics;
+mod work_queue;
+mod lease;
+pub mod limiter;
+mod deferrals;
+pub mod model;
+mod queue;
+mod publisher;
+mod store_publisher;
+mod supervision;
+mod error;
+mod guarded;
+mod trigger;
+mod subscription;
+mod context;
+mod worker;
+mod builder;
+mod controller;
+mod checked;
+pub mod properties;
+pub mod workload;
 
+pub use builder::{Begin, Builder, QueueFactory, QueueSettings, default_queue, transformer};
+pub use checked::Checked;
+pub use context::{Context, Reconciler};
+pub use controller::{Controller, Handle};
+pub use deferrals::{Deferrals, Replace};
+pub use error::{
+    AlreadyRunning, BoxError, ReconcileError, Recovered, RequeueAfterError, RunError, requeue_after,
+    requeue_now,
+};
+#[doc(hidden)]
+pub use lease::lease_planted;
+pub use lease::{Lease, Requeue, lease};
+pub use limiter::{Limiter, LimiterError};
+pub use metrics::{Distribution, Metrics};
+pub use model::AddPolicy;
+pub use properties::{ControllerProperties, Fact, Violation, install};
+pub use publisher::{Change, Event, Payload, Publisher, Subscription, SubscriptionError, Topic};
+pub use queue::{Queue, QueueBuilder};
 pub use record::ControllerEvent;
 pub use request::{Item, Request, Tenancy};
+pub use store_publisher::StorePublisher;
+pub use subscription::Transformer;
+pub use supervision::{Supervision, Unhandled};
+pub use trigger::{Repeat, TriggerId};
+#[doc(hidden)]
+pub use variant::{UnknownVariant, Variant};
+pub use work_queue::{BoxFuture, NotHeld, Shutdown, WorkQueue};

@@ -1,0 +1,36 @@
+//! Tests of `systems::controller`: the acceptance tables of its specification, then what the port adds. Here: the items
+//! and durations that they speak of.
+
+mod world;
+mod rules;
+mod queue;
+
+use fatum::systems::controller::Item;
+use fatum::time::Duration;
+
+pub(crate) use rules::QueueRules;
+pub(crate) use world::{Observed, simulate, simulate_seeded};
+
+/// A piece of work that is its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Work(pub(crate) String);
+
+impl Item for Work {
+    type Key = String;
+
+    fn key(&self) -> String {
+        self.0.clone()
+    }
+}
+
+pub(crate) fn work(name: impl ToString) -> Work {
+    Work(name.to_string())
+}
+
+pub(crate) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
