@@ -7,7 +7,7 @@
 //! | `store.read`, `store.write`, `store.watch` on `kind/name` | an error, a delay, a hang, before the effect |
 //! | `store.latency` | the call takes some time, on its way there or back |
 //! | `store.conflict` | a write that expects a version is refused |
-//! | `host.crash` | the host crashes after the effect |
+//! | `host.crash-after` | the host crashes after the effect |
 //! | `store.answer` | the write took effect, and the answer is lost |
 //! | `store.stale` | a read or a watch's snapshot is of an older state |
 //! | `store.missed` | a watch does not hear of intermediate events |

@@ -11,6 +11,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 mod calls;
+mod crashes;
 mod faults;
 mod lost_update;
 mod model;
