@@ -11,6 +11,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 mod calls;
+mod crashes;
 mod faults;
 mod lost_update;
 mod model;
@@ -53,7 +54,10 @@ impl Source for Script {
 
 /// A simulation in which these faults may happen and those of the script do.
 fn scripted(rules: &[FaultRule], script: Script) -> Sim {
-    let plan = rules.iter().cloned().fold(FaultPlan::none(), FaultPlan::with);
+    planned(rules.iter().cloned().fold(FaultPlan::none(), FaultPlan::with), script)
+}
+
+fn planned(plan: FaultPlan, script: Script) -> Sim {
     Sim::builder().faults(plan).keep(Keep::Trace).source(Box::new(script)).build()
 }
 
