@@ -81,7 +81,11 @@ impl Builder {
     /// Reconciles what the transformers make of the changes of a topic: all of them run, in order, and all that they
     /// say is added. Without any it is one request for the entry itself.
     #[must_use]
-    pub fn subscribe_with(mut self, topic: Topic, transformers: impl IntoIterator<Item = Transformer>) -> Builder {
+    pub fn subscribe_with(
+        mut self,
+        topic: Topic,
+        transformers: impl IntoIterator<Item = Transformer>,
+    ) -> Builder {
         self.wanted.push(Wanted { topic, transformers: transformers.into_iter().collect() });
         self
     }

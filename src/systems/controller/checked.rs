@@ -47,7 +47,8 @@ impl Checked {
         super::limiter::Exponential::<Request>::new(base, max).map_or_else(
             |error| self.change(|builder| builder).map(|()| Err(error)),
             |_| {
-                self.change(|builder| builder.backoff(base, max).expect("the limiter took them just now")).map(Ok)
+                self.change(|builder| builder.backoff(base, max).expect("the limiter took them just now"))
+                    .map(Ok)
             },
         )
     }

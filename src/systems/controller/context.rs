@@ -4,8 +4,8 @@ use crate::sync::CancellationToken;
 
 use super::controller::Handle;
 use super::error::ReconcileError;
-use super::work_queue::BoxFuture;
 use super::request::Request;
+use super::work_queue::BoxFuture;
 use std::future::Future;
 
 /// What a reconcile may know and use.

@@ -40,7 +40,8 @@ pub use context::{Context, Reconciler};
 pub use controller::{Controller, Handle};
 pub use deferrals::{Deferrals, Replace};
 pub use error::{
-    AlreadyRunning, BoxError, ReconcileError, Recovered, RequeueAfterError, RunError, requeue_after, requeue_now,
+    AlreadyRunning, BoxError, ReconcileError, Recovered, RequeueAfterError, RunError, requeue_after,
+    requeue_now,
 };
 #[doc(hidden)]
 pub use lease::lease_planted;

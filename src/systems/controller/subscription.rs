@@ -82,7 +82,11 @@ impl Supervised {
 
     async fn wait(&self, delay: Duration) {
         if delay > Duration::ZERO {
-            emit(ControllerEvent::SubscriptionWaits { queue: self.queue.number(), topic: self.topic(), delay });
+            emit(ControllerEvent::SubscriptionWaits {
+                queue: self.queue.number(),
+                topic: self.topic(),
+                delay,
+            });
             sleep(delay).await;
         }
         yield_point("subscription.state").await;
@@ -139,6 +143,7 @@ impl Supervised {
                     self.unprimed.send_modify(|unprimed| *unprimed -= 1);
                 }
             }
+            Payload::NewSnapshotToFollow if self.variant == Variant::IndexKept => {}
             // What follows may have lower indexes.
             Payload::NewSnapshotToFollow => position.index = 0,
             Payload::Change(_) | Payload::Batch(_) | Payload::Unknown(_) => return false,

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let waits: Vec<u64> = (1..10).map(|failures| Supervision::default().wait(failures).as_secs()).collect();
+        let waits: Vec<u64> =
+            (1..10).map(|failures| Supervision::default().wait(failures).as_secs()).collect();
         assert_eq!(waits, [1, 1, 2, 4, 8, 16, 20, 20, 20]);
         assert_eq!(Supervision::default().wait(u32::MAX).as_secs(), 20);
     }
@@ -116,7 +117,10 @@ mod tests {
         let at = |secs| Instant::from_nanos(secs * 1_000_000_000);
         let second = Verdict::Reopen(Duration::from_secs(1));
         assert_eq!(failures.judge(&policy, &broken, at(0)), second);
-        assert_eq!(failures.judge(&policy, &SubscriptionError::ForceClosed, at(1)), Verdict::Reopen(Duration::ZERO));
+        assert_eq!(
+            failures.judge(&policy, &SubscriptionError::ForceClosed, at(1)),
+            Verdict::Reopen(Duration::ZERO)
+        );
         assert_eq!(failures.judge(&policy, &broken, at(600)), second);
         assert_eq!(failures.judge(&policy, &broken, at(1201)), second, "counted anew");
         assert_eq!(failures.judge(&policy, &broken, at(1202)), second);

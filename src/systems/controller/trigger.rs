@@ -18,10 +18,10 @@ use crate::task::{JoinHandle, spawn_named, yield_point};
 
 use super::error::{BoxError, Recovered};
 use super::guarded::guarded;
-use super::work_queue::BoxFuture;
 use super::record::ControllerEvent;
 use super::request::Request;
 use super::variant::Variant;
+use super::work_queue::BoxFuture;
 use super::work_queue::WorkQueue;
 
 /// One registration of a trigger: its generation.
@@ -97,7 +97,12 @@ impl Triggers {
     }
 
     /// Registers a trigger in place of the older one of its key, which enqueues nothing once this has returned.
-    pub(super) async fn add<F, Fut>(self: &Arc<Self>, request: Request, mut call: F, repeat: Repeat) -> TriggerId
+    pub(super) async fn add<F, Fut>(
+        self: &Arc<Self>,
+        request: Request,
+        mut call: F,
+        repeat: Repeat,
+    ) -> TriggerId
     where
         F: FnMut(CancellationToken) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -300,7 +305,8 @@ impl Trigger {
             return false;
         }
         ours.firing = None;
-        let goes_on = ours.repeat == Repeat::Rearm && !ours.is_removed && !matches!(state.phase, Phase::Closed);
+        let goes_on =
+            ours.repeat == Repeat::Rearm && !ours.is_removed && !matches!(state.phase, Phase::Closed);
         if goes_on {
             let (queue, key, generation) = (self.sink.number(), Arc::clone(&self.key), self.generation);
             emit(ControllerEvent::TriggerSet { queue, key, generation });

@@ -4,6 +4,15 @@
 mod world;
 mod rules;
 mod queue;
+mod feed;
+mod stage;
+mod engine;
+mod subscriptions;
+mod triggers;
+mod properties;
+mod planted;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;

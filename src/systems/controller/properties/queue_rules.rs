@@ -82,9 +82,10 @@ impl QueueRules {
             return broken("deferral", format!("{key} was delivered at {} and not added", time(stood_ns)));
         }
         match self.deferred.iter().find(|(_, due_ns)| **due_ns < at_ns) {
-            Some((key, due_ns)) => {
-                broken("deferral", format!("{key} was due at {} and is late at {}", time(*due_ns), time(at_ns)))
-            }
+            Some((key, due_ns)) => broken(
+                "deferral",
+                format!("{key} was due at {} and is late at {}", time(*due_ns), time(at_ns)),
+            ),
             None => Ok(()),
         }
     }
@@ -167,9 +168,10 @@ impl QueueRules {
         let patience_ns = nanos(settings.thresholds.starved_after);
         let waits = self.queue.iter().map(|key| (key, self.wanted.get(key).copied().unwrap_or(at_ns)));
         match waits.min_by_key(|(_, since_ns)| *since_ns) {
-            Some((key, since_ns)) if at_ns - since_ns > patience_ns => {
-                broken("starved-key", format!("{key} is queued since {}, and {taken} was taken", time(since_ns)))
-            }
+            Some((key, since_ns)) if at_ns - since_ns > patience_ns => broken(
+                "starved-key",
+                format!("{key} is queued since {}, and {taken} was taken", time(since_ns)),
+            ),
             Some(_) | None => Ok(()),
         }
     }
@@ -180,7 +182,9 @@ impl QueueRules {
         }
         match (self.wanted.contains_key(key), requeued) {
             (true, false) => broken("rerun-after-done", format!("{key} was wanted again, and is not queued")),
-            (false, true) => broken("rerun-after-done", format!("{key} is queued again, and nobody wanted it")),
+            (false, true) => {
+                broken("rerun-after-done", format!("{key} is queued again, and nobody wanted it"))
+            }
             (false, false) => Ok(()),
             (true, true) => {
                 self.wanted.insert(Arc::clone(key), at_ns);
@@ -239,7 +243,10 @@ impl QueueRules {
         let (failures, last) = self.failures.get(key).copied().unwrap_or((0, Duration::ZERO));
         self.failures.insert(Arc::clone(key), (failures.saturating_add(1), delay));
         if said != failures {
-            return broken("backoff", format!("{key} failed {failures} times, and the limiter counts {said}"));
+            return broken(
+                "backoff",
+                format!("{key} failed {failures} times, and the limiter counts {said}"),
+            );
         }
         let due = match delays {
             Delays::Any => return Ok(()),

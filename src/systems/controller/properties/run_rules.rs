@@ -91,13 +91,19 @@ impl RunRules {
         }
         if let Some(held) = self.held.values().find(|held| held.outcome.is_some() && queue.is_heard) {
             let (key, at) = (&held.key, time(stood_ns));
-            return broken(held.blamed("pairing"), format!("{key} was reconciled at {at} and not given back"));
+            return broken(
+                held.blamed("pairing"),
+                format!("{key} was reconciled at {at} and not given back"),
+            );
         }
         let busy = queue.processing().len();
         match queue.next() {
             Some(key) if self.awaited == 0 && busy < self.workers as usize => {
                 let (idle, from, to) = (self.workers as usize - busy, time(stood_ns), time(at_ns));
-                broken("at-least-once", format!("{key} was queued and {idle} workers idle from {from} to {to}"))
+                broken(
+                    "at-least-once",
+                    format!("{key} was queued and {idle} workers idle from {from} to {to}"),
+                )
             }
             Some(_) | None => Ok(()),
         }
@@ -111,7 +117,10 @@ impl RunRules {
             return broken("exclusive", format!("{key} is reconciled by two workers"));
         }
         if self.awaited > 0 && queue.phase == Phase::Open {
-            return broken("primed", format!("{key} is reconciled and {} snapshots are awaited", self.awaited));
+            return broken(
+                "primed",
+                format!("{key} is reconciled and {} snapshots are awaited", self.awaited),
+            );
         }
         if queue.is_heard && !queue.processing().contains(key) {
             return broken("pairing", format!("{key} is reconciled, and nobody took it"));
@@ -119,7 +128,8 @@ impl RunRules {
         let held = Held { key: Arc::clone(key), outcome: None, forgot: false, backoffs: 0, wanted: false };
         match self.held.insert(worker, held) {
             Some(before) if queue.is_heard || before.outcome.is_none() => {
-                let detail = format!("worker {worker} goes on to {key}, and has not given {} back", before.key);
+                let detail =
+                    format!("worker {worker} goes on to {key}, and has not given {} back", before.key);
                 broken(before.blamed("pairing"), detail)
             }
             Some(_) | None => Ok(()),
@@ -138,7 +148,9 @@ impl RunRules {
             Some(_) | None if self.stage == Stage::Ended => {
                 return broken("joined", format!("a reconcile of {key} ended after its run"));
             }
-            Some(_) | None => return broken("pairing", format!("a reconcile of {key} ended that had not begun")),
+            Some(_) | None => {
+                return broken("pairing", format!("a reconcile of {key} ended that had not begun"));
+            }
         }
         if matches!(outcome, "done" | "requeue-after") {
             queue.forget(key);
@@ -162,7 +174,9 @@ impl RunRules {
                 broken("backoff", format!("a requeue of {key} that was asked for counts as its failure"))
             }
             Some((Some("done"), _)) => broken("backoff", format!("a success of {key} counts as its failure")),
-            Some((Some("panicked"), 2..)) => broken("panic-isolation", format!("a panic of {key} counts twice")),
+            Some((Some("panicked"), 2..)) => {
+                broken("panic-isolation", format!("a panic of {key} counts twice"))
+            }
             Some((_, _)) | None => Ok(()),
         }
     }

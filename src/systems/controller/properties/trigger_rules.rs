@@ -61,9 +61,7 @@ impl TriggerRules {
         }
         match self.live.insert(Arc::clone(key), generation) {
             None => Ok(()),
-            Some(before) => {
-                broken("trigger", format!("{key} has two triggers, {before} and {generation}"))
-            }
+            Some(before) => broken("trigger", format!("{key} has two triggers, {before} and {generation}")),
         }
     }
 
