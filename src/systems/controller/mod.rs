@@ -19,9 +19,12 @@ mod work_queue;
 mod lease;
 pub mod limiter;
 mod deferrals;
+mod defer;
 pub mod model;
 mod queue;
+mod parallelize;
 
+pub use defer::DeferQueue;
 pub use deferrals::{Deferrals, Replace};
 #[doc(hidden)]
 pub use lease::lease_planted;
@@ -29,6 +32,7 @@ pub use lease::{Lease, Requeue, lease};
 pub use limiter::{Limiter, LimiterError};
 pub use metrics::{Distribution, Metrics};
 pub use model::AddPolicy;
+pub use parallelize::{Parallel, parallelize};
 pub use queue::{Queue, QueueBuilder};
 pub use record::ControllerEvent;
 pub use request::{Item, Request, Tenancy};

@@ -4,6 +4,10 @@
 mod world;
 mod rules;
 mod queue;
+mod delays;
+mod limiter;
+mod metrics;
+mod parallel;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;
