@@ -8,12 +8,16 @@ mod delays;
 mod limiter;
 mod metrics;
 mod parallel;
+mod model;
+mod planted;
+#[cfg(feature = "tokio")]
+mod threads;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;
 
 pub(crate) use rules::QueueRules;
-pub(crate) use world::{Observed, simulate, simulate_seeded};
+pub(crate) use world::{simulate, simulate_seeded};
 
 /// A piece of work that is its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

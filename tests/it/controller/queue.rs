@@ -351,7 +351,11 @@ fn a_getter_that_gives_up_hands_its_wake_up_on() {
             queue.add(work("a")).await;
             queue.add(work("b")).await;
             let taken = impatient.await.unwrap();
-            if taken.is_some() { (taken, patient.await.unwrap()) } else { (patient.await.unwrap(), queue.get().await) }
+            if taken.is_some() {
+                (taken, patient.await.unwrap())
+            } else {
+                (patient.await.unwrap(), queue.get().await)
+            }
         });
         assert!(seen.value.0.is_some() && seen.value.1.is_some(), "seed {seed}: {:?}", seen.value);
     }

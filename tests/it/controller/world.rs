@@ -1,6 +1,7 @@
 //! How these tests run a future in virtual time and see what its queue recorded.
 
 use super::QueueRules;
+use super::rules::Broken;
 use fatum::Sim;
 use fatum::choice::tape::Tape;
 use fatum::runtime::{End, LeakPolicy};
@@ -19,17 +20,17 @@ pub(crate) struct Observed<T> {
 
 impl<T> Observed<T> {
     /// Every rule of a queue holds.
-    pub(crate) fn judge(&self, mut rules: QueueRules) -> Result<(), String> {
+    pub(crate) fn judge(&self, mut rules: QueueRules) -> Result<(), Broken> {
         self.events.iter().try_for_each(|(at, event)| rules.observe(*at, event))?;
         rules.finish()
     }
 
     /// As [`Observed::judge`], or a panic with the events.
     pub(crate) fn obeys(&self, rules: QueueRules) {
-        if let Err(words) = self.judge(rules) {
+        if let Err((property, words)) = self.judge(rules) {
             let listing: String =
                 self.events.iter().map(|(at, event)| format!("{at:>12?} {event:?}\n")).collect();
-            panic!("{words}\n{listing}");
+            panic!("{property}: {words}\n{listing}");
         }
     }
 }
