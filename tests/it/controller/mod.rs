@@ -3,7 +3,9 @@
 
 mod world;
 mod rules;
+mod counting;
 mod queue;
+mod busy;
 mod delays;
 mod limiter;
 mod metrics;
@@ -17,7 +19,7 @@ use fatum::systems::controller::Item;
 use fatum::time::Duration;
 
 pub(crate) use rules::QueueRules;
-pub(crate) use world::{simulate, simulate_seeded};
+pub(crate) use world::{simulate, simulate_seeded, simulate_under};
 
 /// A piece of work that is its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use super::QueueRules;
 use super::rules::Broken;
 use fatum::Sim;
 use fatum::choice::tape::Tape;
+use fatum::fault::FaultPlan;
 use fatum::runtime::{End, LeakPolicy};
 use fatum::systems::controller::ControllerEvent;
 use fatum::time::Duration;
@@ -52,7 +53,17 @@ where
     Fut: Future + 'static,
     Fut::Output: 'static,
 {
-    let builder = Sim::builder().leaks(LeakPolicy::Fail);
+    simulate_under(FaultPlan::none(), seed, body)
+}
+
+/// As `simulate_seeded`, with faults.
+pub(crate) fn simulate_under<F, Fut>(plan: FaultPlan, seed: u64, body: F) -> Observed<Fut::Output>
+where
+    F: FnOnce() -> Fut + 'static,
+    Fut: Future + 'static,
+    Fut::Output: 'static,
+{
+    let builder = Sim::builder().leaks(LeakPolicy::Fail).faults(plan);
     let builder = if seed == 0 { builder.tape(&Tape::default()) } else { builder.seed(seed) };
     let mut sim = builder.build();
     let (events, value) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(None)));
