@@ -3,6 +3,7 @@
 
 mod world;
 mod rules;
+mod counting;
 mod queue;
 mod feed;
 mod stage;
@@ -10,15 +11,24 @@ mod engine;
 mod subscriptions;
 mod triggers;
 mod properties;
-mod planted;
+mod engine_bugs;
 #[cfg(feature = "tokio")]
 mod tokio;
+mod busy;
+mod delays;
+mod limiter;
+mod metrics;
+mod parallel;
+mod model;
+mod planted;
+#[cfg(feature = "tokio")]
+mod threads;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;
 
 pub(crate) use rules::QueueRules;
-pub(crate) use world::{Observed, simulate, simulate_seeded};
+pub(crate) use world::{simulate, simulate_seeded, simulate_under};
 
 /// A piece of work that is its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

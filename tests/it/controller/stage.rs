@@ -26,10 +26,11 @@ pub(crate) struct Seen<T> {
 }
 
 impl<T> Seen<T> {
-    /// The property that was broken.
+    /// The property that was broken, or how the run ended if not well.
     pub(crate) fn broken(&self) -> Option<String> {
         match &self.end {
             End::Violated { property, .. } => Some(property.clone()),
+            end if !end.is_passed() => Some(end.kind().to_owned()),
             _ => self.fold.finish().err().map(|violation| violation.property.to_owned()),
         }
     }

@@ -1,8 +1,10 @@
 //! How these tests run a future in virtual time and see what its queue recorded.
 
 use super::QueueRules;
+use super::rules::Broken;
 use fatum::Sim;
 use fatum::choice::tape::Tape;
+use fatum::fault::FaultPlan;
 use fatum::runtime::{End, LeakPolicy};
 use fatum::systems::controller::ControllerEvent;
 use fatum::time::Duration;
@@ -19,17 +21,17 @@ pub(crate) struct Observed<T> {
 
 impl<T> Observed<T> {
     /// Every rule of a queue holds.
-    pub(crate) fn judge(&self, mut rules: QueueRules) -> Result<(), String> {
+    pub(crate) fn judge(&self, mut rules: QueueRules) -> Result<(), Broken> {
         self.events.iter().try_for_each(|(at, event)| rules.observe(*at, event))?;
         rules.finish()
     }
 
     /// As [`Observed::judge`], or a panic with the events.
     pub(crate) fn obeys(&self, rules: QueueRules) {
-        if let Err(words) = self.judge(rules) {
+        if let Err((property, words)) = self.judge(rules) {
             let listing: String =
                 self.events.iter().map(|(at, event)| format!("{at:>12?} {event:?}\n")).collect();
-            panic!("{words}\n{listing}");
+            panic!("{property}: {words}\n{listing}");
         }
     }
 }
@@ -51,7 +53,17 @@ where
     Fut: Future + 'static,
     Fut::Output: 'static,
 {
-    let builder = Sim::builder().leaks(LeakPolicy::Fail);
+    simulate_under(FaultPlan::none(), seed, body)
+}
+
+/// As `simulate_seeded`, with faults.
+pub(crate) fn simulate_under<F, Fut>(plan: FaultPlan, seed: u64, body: F) -> Observed<Fut::Output>
+where
+    F: FnOnce() -> Fut + 'static,
+    Fut: Future + 'static,
+    Fut::Output: 'static,
+{
+    let builder = Sim::builder().leaks(LeakPolicy::Fail).faults(plan);
     let builder = if seed == 0 { builder.tape(&Tape::default()) } else { builder.seed(seed) };
     let mut sim = builder.build();
     let (events, value) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(None)));
