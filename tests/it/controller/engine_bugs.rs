@@ -11,7 +11,7 @@ use fatum::systems::controller::{
     Topic, Variant, properties, requeue_after,
 };
 use fatum::task::spawn_named;
-use fatum::time::sleep;
+use fatum::time::{Duration, sleep};
 
 use super::engine::read;
 use super::feed::{Feed, request};
@@ -62,6 +62,15 @@ fn says(name: &str, call: u32) -> Result<(), ReconcileError> {
     }
 }
 
+/// How long a reconcile takes.
+fn takes(name: &str) -> Duration {
+    match name {
+        "slow" | "slower" => ms(50),
+        "slowest" => ms(150),
+        _ => ms(0),
+    }
+}
+
 /// A life with all that can happen to a controller: failures, requeues, a panic, triggers, a forced close after a
 /// restore, an error of a subscription, and a stop while something is reconciled.
 async fn life(variant: Variant) {
@@ -79,9 +88,7 @@ async fn life(variant: Variant) {
         let reads = reads.clone();
         async move {
             read(&reads, &request);
-            if request.name.starts_with("slow") {
-                sleep(ms(50)).await;
-            }
+            sleep(takes(&request.name)).await;
             says(&request.name, call)
         }
     };
@@ -104,8 +111,9 @@ async fn life(variant: Variant) {
     sleep(secs(1)).await;
     handle.enqueue(["slow", "slower", "later"].map(|name| request("c", name))).await;
     settle().await;
-    handle.enqueue(["slow", "last"].map(|name| request("c", name))).await;
-    sleep(ms(60)).await;
+    handle.enqueue(["slow", "slowest"].map(|name| request("c", name))).await;
+    // The stop falls into the instant in which the second reconcile of `slow` ends; `slowest` is under way.
+    sleep(ms(99)).await;
     running.stop().await.unwrap();
     sleep(secs(1)).await;
 }
@@ -174,7 +182,7 @@ fn every_variant_of_the_engine_is_planted_somewhere() {
 /// A restored store, in a simulation that demands consistency; how the run ends.
 fn restored(variant: Variant) -> End {
     let mut sim = fatum::Sim::new(1);
-    let observed = install(&mut sim);
+    let observed = properties::install(&mut sim);
     observed.demand_consistency(&mut sim);
     sim.run(async move {
         let feed = Feed::default();
