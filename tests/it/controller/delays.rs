@@ -42,8 +42,7 @@ async fn follow(policy: AddPolicy, steps: &'static [Do]) -> String {
     queue.stop(Shutdown::Drain);
     worker.await.unwrap();
     queue.ended().await;
-    let came = came.lock().unwrap().join(" ");
-    came
+    came.lock().unwrap().join(" ")
 }
 
 fn check(policy: AddPolicy, steps: &'static [Do], expected: &str) {
@@ -162,8 +161,7 @@ async fn processed(queue: DeferQueue<Work>) -> String {
     token.cancel();
     task.await.unwrap();
     assert_eq!(queue.len(), 1);
-    let came = came.lock().unwrap().join(" ");
-    came
+    came.lock().unwrap().join(" ")
 }
 
 #[test]

@@ -304,7 +304,7 @@ fn variants_are_read_by_name() {
 fn a_lost_wake_up_shrinks_to_the_two_turns_that_matter() {
     let check = Check { shrunk_max: 1, ..Check::new("lost wake-up").failures_dir(None).runs(RUNS) };
     let report =
-        check.sweep(&|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
+        check.sweep(|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
     let failure = &report.failures[0];
     assert!(failure.found_at <= RUNS);
     assert_eq!(found(&failure.end), "deadlock");
@@ -319,10 +319,10 @@ fn a_lost_wake_up_shrinks_to_the_two_turns_that_matter() {
 #[test]
 fn every_run_of_few_deviations_is_right_and_the_lost_wake_up_is_among_them() {
     let check = Check { failures_dir: None, ..Check::new("stop").exhaustive(2) };
-    let report = check.sweep(&|sim: &mut Sim| stopped_at_work(sim, Variant::Correct), &|_| ()).unwrap();
+    let report = check.sweep(|sim: &mut Sim| stopped_at_work(sim, Variant::Correct), &|_| ()).unwrap();
     assert!(report.is_passed(), "{:?}", report.verdict);
     assert!(report.runs > 50, "{} runs", report.runs);
     let report =
-        check.sweep(&|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
+        check.sweep(|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
     assert_eq!(report.failures[0].end.kind(), "deadlock");
 }

@@ -204,11 +204,11 @@ fn consumers_may_add_again_what_they_hold() {
 }
 
 /// Two in hand, given back at 10 and 20 ms; when whoever drains from 5 ms on was released.
-async fn draining(how: Shutdown, second_stop: Option<Shutdown>) -> u128 {
+async fn draining(how: Shutdown, harder_stop: Option<Shutdown>) -> u128 {
     let queue = Queue::start();
     queue.add(work("foo")).await;
     queue.add(work("bar")).await;
-    let (foo, bar) = (queue.lease().await.unwrap(), queue.lease().await.unwrap());
+    let (first, second) = (queue.lease().await.unwrap(), queue.lease().await.unwrap());
     let started = fatum::time::Instant::now();
     let drainer = spawn({
         let queue = queue.clone();
@@ -220,13 +220,13 @@ async fn draining(how: Shutdown, second_stop: Option<Shutdown>) -> u128 {
         }
     });
     sleep(ms(10)).await;
-    foo.done();
-    if let Some(how) = second_stop {
+    first.done();
+    if let Some(how) = harder_stop {
         queue.stop(how);
         queue.stop(how);
     }
     sleep(ms(10)).await;
-    bar.done();
+    second.done();
     queue.ended().await;
     drainer.await.unwrap().duration_since(started).as_millis()
 }
