@@ -31,9 +31,31 @@ mod defer;
 pub mod model;
 mod queue;
 mod parallelize;
+mod publisher;
+mod store_publisher;
+mod supervision;
+mod error;
+mod guarded;
+mod trigger;
+mod subscription;
+mod context;
+mod worker;
+mod builder;
+mod controller;
+mod checked;
+pub mod properties;
+pub mod workload;
 
+pub use builder::{Begin, Builder, QueueFactory, QueueSettings, default_queue, transformer};
+pub use checked::Checked;
+pub use context::{Context, Reconciler};
+pub use controller::{Controller, Handle};
 pub use defer::DeferQueue;
 pub use deferrals::{Deferrals, Replace};
+pub use error::{
+    AlreadyRunning, BoxError, ReconcileError, Recovered, RequeueAfterError, RunError, requeue_after,
+    requeue_now,
+};
 #[doc(hidden)]
 pub use lease::lease_planted;
 pub use lease::{Lease, Requeue, lease};
@@ -41,9 +63,15 @@ pub use limiter::{Limiter, LimiterError};
 pub use metrics::{Distribution, Metrics};
 pub use model::AddPolicy;
 pub use parallelize::{Parallel, parallelize};
+pub use properties::{ControllerProperties, Fact, Violation, install};
+pub use publisher::{Change, Event, Payload, Publisher, Subscription, SubscriptionError, Topic};
 pub use queue::{Queue, QueueBuilder};
 pub use record::ControllerEvent;
 pub use request::{Item, Request, Tenancy};
+pub use store_publisher::StorePublisher;
+pub use subscription::Transformer;
+pub use supervision::{Supervision, Unhandled};
+pub use trigger::{Repeat, TriggerId};
 #[doc(hidden)]
 pub use variant::{UnknownVariant, Variant};
 pub use work_queue::{BoxFuture, NotHeld, Shutdown, WorkQueue};

@@ -243,6 +243,14 @@ impl<T: Item> WorkQueue<T> for Queue<T> {
         self.shared.lock().limiter.num_requeues(key)
     }
 
+    fn number(&self) -> u64 {
+        self.shared.number()
+    }
+
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Queue::ended(self))
+    }
+
     fn metrics(&self) -> Option<Metrics> {
         Some(self.shared.measure())
     }

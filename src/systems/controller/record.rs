@@ -99,16 +99,26 @@ pub enum ControllerEvent {
     },
     /// The controller runs.
     RunStarted {
+        /// The number of the controller's queue.
+        queue: u64,
         /// How many workers there are.
         workers: u32,
+        /// How many subscriptions.
+        subscriptions: u32,
+        /// Work begins when the first snapshots of all of them are in the queue.
+        primed: bool,
     },
     /// The controller ended.
     RunEnded {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The first fatal cause, if there is one.
         error: Option<Arc<str>>,
     },
     /// A reconcile began.
     Reconcile {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the key.
         key: Arc<str>,
         /// The number of the worker, from 0.
@@ -116,6 +126,8 @@ pub enum ControllerEvent {
     },
     /// A reconcile ended.
     Reconciled {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the key.
         key: Arc<str>,
         /// The number of the worker, from 0.
@@ -125,11 +137,15 @@ pub enum ControllerEvent {
     },
     /// A subscription was opened.
     SubscriptionOpened {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the topic.
         topic: Arc<str>,
     },
     /// The snapshot of a subscription is complete.
     SubscriptionSnapshot {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the topic.
         topic: Arc<str>,
         /// The index of the store that it shows.
@@ -137,6 +153,8 @@ pub enum ControllerEvent {
     },
     /// A subscription ended, and why.
     SubscriptionClosed {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the topic.
         topic: Arc<str>,
         /// Why, in words.
@@ -144,6 +162,8 @@ pub enum ControllerEvent {
     },
     /// A subscription waits before it is opened again.
     SubscriptionWaits {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the topic.
         topic: Arc<str>,
         /// How long.
@@ -151,11 +171,15 @@ pub enum ControllerEvent {
     },
     /// A subscription is not opened again.
     SubscriptionEnded {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the topic.
         topic: Arc<str>,
     },
     /// A trigger was registered.
     TriggerSet {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the key.
         key: Arc<str>,
         /// Which registration of the key.
@@ -163,6 +187,8 @@ pub enum ControllerEvent {
     },
     /// A trigger fired and its item is added.
     TriggerFired {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the key.
         key: Arc<str>,
         /// Which registration of the key.
@@ -172,6 +198,8 @@ pub enum ControllerEvent {
     },
     /// A trigger was removed or replaced.
     TriggerDropped {
+        /// The number of the controller's queue.
+        queue: u64,
         /// The text of the key.
         key: Arc<str>,
         /// Which registration of the key.
@@ -246,43 +274,73 @@ impl Record for ControllerEvent {
                 visit("queue", Value::U64(*queue));
                 visit("drain", Value::Bool(*drain));
             }
-            ControllerEvent::RunStarted { workers } => visit("workers", Value::U64(u64::from(*workers))),
-            ControllerEvent::RunEnded { error } => text("error", error.as_deref().unwrap_or("")),
-            ControllerEvent::Reconcile { key, worker } => {
+            ControllerEvent::RunStarted { queue, workers, subscriptions, primed } => {
+                visit("workers", Value::U64(u64::from(*workers)));
+                visit("subscriptions", Value::U64(u64::from(*subscriptions)));
+                visit("primed", Value::Bool(*primed));
+                visit("queue", Value::U64(*queue));
+            }
+            ControllerEvent::RunEnded { queue, error } => {
+                text("error", error.as_deref().unwrap_or(""));
+                visit("queue", Value::U64(*queue));
+            }
+            ControllerEvent::Reconcile { queue, key, worker } => {
                 text("key", key);
                 visit("worker", Value::U64(u64::from(*worker)));
+                visit("queue", Value::U64(*queue));
             }
-            ControllerEvent::Reconciled { key, worker, outcome } => {
+            ControllerEvent::Reconciled { queue, key, worker, outcome } => {
                 text("key", key);
                 text("outcome", outcome);
                 visit("worker", Value::U64(u64::from(*worker)));
+                visit("queue", Value::U64(*queue));
             }
-            ControllerEvent::SubscriptionOpened { topic } | ControllerEvent::SubscriptionEnded { topic } => {
+            ControllerEvent::SubscriptionOpened { queue, topic }
+            | ControllerEvent::SubscriptionEnded { queue, topic } => {
                 text("topic", topic);
+                visit("queue", Value::U64(*queue));
             }
-            ControllerEvent::SubscriptionSnapshot { topic, index } => {
+            ControllerEvent::SubscriptionSnapshot { queue, topic, index } => {
                 text("topic", topic);
                 visit("index", Value::U64(*index));
+                visit("queue", Value::U64(*queue));
             }
-            ControllerEvent::SubscriptionClosed { topic, error } => {
+            ControllerEvent::SubscriptionClosed { queue, topic, error } => {
                 text("topic", topic);
                 text("error", error);
+                visit("queue", Value::U64(*queue));
             }
-            ControllerEvent::SubscriptionWaits { topic, delay } => {
+            ControllerEvent::SubscriptionWaits { queue, topic, delay } => {
                 text("topic", topic);
                 visit("delay_ns", nanos(*delay));
+                visit("queue", Value::U64(*queue));
             }
-            ControllerEvent::TriggerSet { key, generation }
-            | ControllerEvent::TriggerDropped { key, generation } => {
+            ControllerEvent::TriggerSet { queue, key, generation }
+            | ControllerEvent::TriggerDropped { queue, key, generation } => {
                 text("key", key);
                 visit("generation", Value::U64(*generation));
+                visit("queue", Value::U64(*queue));
             }
-            ControllerEvent::TriggerFired { key, generation, error } => {
+            ControllerEvent::TriggerFired { queue, key, generation, error } => {
                 text("key", key);
                 text("error", error.as_deref().unwrap_or(""));
                 visit("generation", Value::U64(*generation));
+                visit("queue", Value::U64(*queue));
             }
         }
+    }
+}
+
+impl ControllerEvent {
+    /// The number of the queue that it is about.
+    pub fn queue(&self) -> u64 {
+        let mut number = 0;
+        self.fields(&mut |name, value| {
+            if let ("queue", Value::U64(queue)) = (name, value) {
+                number = queue;
+            }
+        });
+        number
     }
 }
 

@@ -41,11 +41,33 @@ pub enum Variant {
     ForgetMissing,
     /// `drain`: whoever drains checks its condition in pieces, and a forced stop falls in between.
     DrainInPieces,
+    /// `panic-isolation`: a panic is recovered, and its item is never given back.
+    PanicSkipsDone,
+    /// `trigger`: a trigger whose future has ended adds its item although it was removed meanwhile.
+    TriggerFiresCancelled,
+    /// `trigger`: a trigger that failed adds nothing.
+    TriggerErrorSwallowed,
+    /// `backoff`: a requeue that was asked for is counted as a failure.
+    RequeueAfterAsFailure,
+    /// `backoff`: a requeue that was asked for leaves the failures before it counted.
+    RequeueAfterKeepsFailures,
+    /// `backoff`: a success leaves the failures before it counted.
+    SuccessKeepsFailures,
+    /// `eventual-consistency`: a subscription that is opened again skips what is older than what the last one saw.
+    IndexKept,
+    /// `eventual-consistency`: an event that frames a snapshot counts as seen, and what has its index is skipped.
+    FramingAdvancesIndex,
+    /// `subscription`: an error of a subscription ends the run, which tells nobody.
+    SubscriptionErrorEndsRun,
+    /// `joined`: a run returns and leaves its workers at work.
+    RunEndsUnjoined,
+    /// `primed`: workers begin before the first snapshots are in the queue.
+    WorkBeforeSnapshot,
 }
 
 impl Variant {
     /// All of them, the correct one first.
-    pub const ALL: [Variant; 14] = [
+    pub const ALL: [Variant; 25] = [
         Variant::Correct,
         Variant::LostWakeUpAtStop,
         Variant::WakeOneAtStop,
@@ -60,6 +82,17 @@ impl Variant {
         Variant::LimiterShared,
         Variant::ForgetMissing,
         Variant::DrainInPieces,
+        Variant::PanicSkipsDone,
+        Variant::TriggerFiresCancelled,
+        Variant::TriggerErrorSwallowed,
+        Variant::RequeueAfterAsFailure,
+        Variant::RequeueAfterKeepsFailures,
+        Variant::SuccessKeepsFailures,
+        Variant::IndexKept,
+        Variant::FramingAdvancesIndex,
+        Variant::SubscriptionErrorEndsRun,
+        Variant::RunEndsUnjoined,
+        Variant::WorkBeforeSnapshot,
     ];
 
     /// Its name in scenario files.
@@ -79,6 +112,17 @@ impl Variant {
             Variant::LimiterShared => "limiter-shared",
             Variant::ForgetMissing => "forget-missing",
             Variant::DrainInPieces => "drain-in-pieces",
+            Variant::PanicSkipsDone => "panic-skips-done",
+            Variant::TriggerFiresCancelled => "trigger-fires-cancelled",
+            Variant::TriggerErrorSwallowed => "trigger-error-swallowed",
+            Variant::RequeueAfterAsFailure => "requeue-after-as-failure",
+            Variant::RequeueAfterKeepsFailures => "requeue-after-keeps-failures",
+            Variant::SuccessKeepsFailures => "success-keeps-failures",
+            Variant::IndexKept => "index-kept",
+            Variant::FramingAdvancesIndex => "framing-advances-index",
+            Variant::SubscriptionErrorEndsRun => "subscription-error-ends-run",
+            Variant::RunEndsUnjoined => "run-ends-unjoined",
+            Variant::WorkBeforeSnapshot => "work-before-snapshot",
         }
     }
 }

@@ -77,6 +77,16 @@ pub trait WorkQueue<T: Item>: Send + Sync {
     /// The failures of a key since they were forgotten.
     fn num_requeues(&self, key: &T::Key) -> u32;
 
+    /// What events call it; 0 for a queue that emits none.
+    fn number(&self) -> u64 {
+        0
+    }
+
+    /// Waits until the queue is stopped and no task of its own is left.
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// What the queue measured, if it measures.
     fn metrics(&self) -> Option<Metrics> {
         None

@@ -1,11 +1,12 @@
 //! Planted bugs of the queue: each is found by its property, hides where it should, and the correct queue is silent
 //! on the same programs.
 
-use super::{QueueRules, Work, ms, work};
+use super::{Work, ms, work};
 use fatum::choice::tape::Tape;
 use fatum::runtime::End;
 use fatum::systems::controller::limiter::Exponential;
-use fatum::systems::controller::{ControllerEvent, Queue, Requeue, Shutdown, Variant, WorkQueue};
+use fatum::systems::controller::properties::{Delays, NAMES, Settings, install_with};
+use fatum::systems::controller::{Queue, Requeue, Shutdown, Variant, WorkQueue};
 use fatum::task::{JoinSet, spawn_named, yield_point};
 use fatum::time::{Duration, sleep};
 use fatum::{Check, Sim, property};
@@ -45,14 +46,10 @@ fn rows() -> Vec<Row> {
 const BASE: Duration = Duration::from_nanos(1024);
 const MAX: Duration = Duration::from_millis(1);
 
-/// A queue with the bug, judged by every rule.
+/// Judges the queue by every property.
 fn judged(sim: &mut Sim) {
-    sim.fold::<ControllerEvent, _>("queue", QueueRules::with_backoff(BASE, MAX), |rules, at, event| {
-        if let Err((property, words)) = rules.observe(at.since_start(), event) {
-            property::always(property, false, || words);
-        }
-        Ok(())
-    });
+    let delays = Delays::Exponential { base: BASE, max: MAX };
+    install_with(sim, Settings { delays, ..Settings::default() });
 }
 
 fn queue(variant: Variant) -> Queue<Work> {
@@ -285,6 +282,7 @@ fn every_variant_of_the_queue_is_planted_somewhere() {
     let planted: Vec<Variant> = rows().iter().map(|row| row.variant).collect();
     let queues = &Variant::ALL[1..];
     assert!(queues.starts_with(&planted), "{planted:?} of {queues:?}");
+    assert!(rows().iter().all(|row| row.found == "deadlock" || NAMES.contains(&row.found)));
 }
 
 #[test]

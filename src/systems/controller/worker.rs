@@ -1,0 +1,144 @@
+//! A worker: takes a request, reconciles it, says what follows, gives it back. Separate because it is the only place
+//! where outcomes become operations of the queue; it must not know where requests come from.
+
+use std::sync::Arc;
+
+use crate::emit;
+use crate::sync::{CancellationToken, watch};
+use crate::task::yield_point;
+
+use super::context::{Context, Reconciler};
+use super::controller::Handle;
+use super::error::{ReconcileError, Recovered, RunError};
+use super::guarded::guarded;
+use super::lease::{Lease, Requeue, lease_planted};
+use super::record::ControllerEvent;
+use super::request::{Item, Request};
+use super::variant::Variant;
+use super::work_queue::WorkQueue;
+use crate::time::Duration;
+
+/// One of the workers of a run.
+#[derive(Clone)]
+pub(super) struct Worker {
+    pub(super) number: u32,
+    pub(super) queue: Arc<dyn WorkQueue<Request>>,
+    pub(super) reconciler: Arc<dyn Reconciler>,
+    pub(super) handle: Handle,
+    /// What reconciles look at.
+    pub(super) cancel: CancellationToken,
+    /// The end of the run.
+    pub(super) stop: CancellationToken,
+    /// Where the worker waits for the snapshots, if it does.
+    pub(super) unprimed: Option<watch::Receiver<usize>>,
+    pub(super) variant: Variant,
+}
+
+/// What a reconcile came to.
+enum Outcome {
+    Done,
+    RequeueAfter(Duration),
+    Failed(ReconcileError),
+    Panicked(Recovered),
+}
+
+impl Outcome {
+    fn name(&self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::RequeueAfter(_) => "requeue-after",
+            Outcome::Failed(_) => "failed",
+            Outcome::Panicked(_) => "panicked",
+        }
+    }
+}
+
+impl Worker {
+    /// Works until the queue hands out no more.
+    pub(super) async fn run(mut self) -> Result<(), RunError> {
+        self.await_snapshots().await;
+        while let Some(lease) = lease_planted(&self.queue, self.variant).await {
+            self.work(lease).await;
+        }
+        Ok(())
+    }
+
+    async fn await_snapshots(&mut self) {
+        let Some(unprimed) = &mut self.unprimed else { return };
+        if self.variant == Variant::WorkBeforeSnapshot {
+            return;
+        }
+        crate::select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            // The subscriptions hold the other end; without any of them there is nothing to wait for.
+            _ = unprimed.wait_for(|unprimed| *unprimed == 0) => {}
+        }
+    }
+
+    async fn work(&self, lease: Lease<Request>) {
+        let outcome = self.reconcile(lease.item()).await;
+        yield_point("worker.state").await;
+        match outcome {
+            Outcome::Done => {
+                if self.variant != Variant::SuccessKeepsFailures {
+                    lease.forget();
+                }
+                yield_point("worker.state").await;
+                lease.done();
+            }
+            Outcome::RequeueAfter(_) if self.variant == Variant::RequeueAfterAsFailure => {
+                self.requeue(lease, Requeue::RateLimited).await;
+            }
+            Outcome::RequeueAfter(delay) => {
+                if self.variant != Variant::RequeueAfterKeepsFailures {
+                    lease.forget();
+                }
+                self.requeue(lease, Requeue::After(delay)).await;
+            }
+            // Never given back, and therefore never handed out again.
+            Outcome::Panicked(_) if self.variant == Variant::PanicSkipsDone => std::mem::forget(lease),
+            Outcome::Failed(_) | Outcome::Panicked(_) => self.requeue(lease, Requeue::RateLimited).await,
+        }
+    }
+
+    /// Wants the item again, then gives it back; its deferral may be over in between.
+    async fn requeue(&self, lease: Lease<Request>, when: Requeue) {
+        if self.variant == Variant::DoneBeforeRequeue {
+            return lease.requeue(when).await;
+        }
+        let item = lease.item().clone();
+        yield_point("worker.state").await;
+        match when {
+            Requeue::Now => self.queue.add(item).await,
+            Requeue::After(delay) => self.queue.add_after(item, delay, false).await,
+            Requeue::RateLimited => self.queue.add_rate_limited(item).await,
+        }
+        yield_point("worker.state").await;
+        lease.done();
+    }
+
+    /// Calls the reconciler; its panic is an outcome like others.
+    async fn reconcile(&self, request: &Request) -> Outcome {
+        let key: Arc<str> = request.key().to_string().into();
+        let (queue, worker) = (self.queue.number(), self.number);
+        emit(ControllerEvent::Reconcile { queue, key: Arc::clone(&key), worker });
+        let context = Context { cancel: self.cancel.clone(), handle: self.handle.clone(), worker };
+        let called = async { self.reconciler.reconcile(context, request.clone()).await };
+        let outcome = match guarded(called).await {
+            Ok(Ok(())) => Outcome::Done,
+            Ok(Err(error)) => match error.requeue_delay() {
+                Some(delay) => Outcome::RequeueAfter(delay),
+                None => Outcome::Failed(error),
+            },
+            Err(payload) => Outcome::Panicked(Recovered::from_panic(&*payload)),
+        };
+        match &outcome {
+            Outcome::Done | Outcome::RequeueAfter(_) => {}
+            Outcome::Failed(error) => tracing::warn!(%key, %error, "reconcile failed"),
+            Outcome::Panicked(error) => tracing::warn!(%key, %error, "reconcile failed"),
+        }
+        emit(ControllerEvent::Reconciled { queue, key, worker, outcome: outcome.name() });
+        outcome
+    }
+}
