@@ -6,7 +6,7 @@ use crate::trace::{Hasher, Kind, Record, Value};
 /// Says that something happened. Counts as progress; does nothing outside a simulation.
 pub fn emit<R: Record>(record: R) {
     let state = current::try_with(|world| {
-        let deaf = world.closing || world.frozen.is_some();
+        let deaf = world.is_deaf();
         (!deaf).then(|| world.events.is_some())
     });
     let Some(keeps_events) = state.flatten() else {

@@ -52,10 +52,13 @@ pub async fn failpoint_on(site: &'static str, object: &str) -> Result<(), Inject
 /// A place between two effects of a host on the world outside it, such as two writes to a store: the host may crash
 /// here, as the plan says, and then nothing of its tasks goes on. `effect` names the effect that just happened.
 pub async fn crash_point(effect: &str) {
-    let _ = effect;
+    if current::try_with(|world| world.crash_after(effect)) == Some(true) {
+        pending().await
+    }
 }
 
-fn ask(site: &'static str, object: &str) -> u64 {
+/// Asks at a fault site, for the running task's host: 0 is no fault, also outside a simulation and in the quiet phase.
+pub(crate) fn ask(site: &'static str, object: &str) -> u64 {
     let choice = current::try_with(|world| {
         let label = Label::new(site);
         let mask = world.fault_options(site, object);

@@ -67,6 +67,7 @@ pub mod sync;
 mod emit;
 pub mod rand;
 pub mod fault;
+pub mod host;
 pub mod property;
 pub mod store;
 pub mod sim;

@@ -1,5 +1,6 @@
 //! Check, the builder: what is swept, how, and what becomes of a failure.
 
+use super::points::Perturbation;
 use crate::choice::fault::FaultPlan;
 use crate::runtime::{Budget, LeakPolicy, PanicPolicy};
 use crate::strategy::{Calibration, StrategyKind};
@@ -51,6 +52,9 @@ pub struct Check {
     pub wall_max: Option<Duration>,
     /// Every run with at most this many deviations, in place of seeds: on one thread, and in one shard.
     pub exhaustive: Option<usize>,
+    /// One run for each place at which the fault-free run could be harmed in this way, in place of seeds: on one thread,
+    /// and in one shard.
+    pub points: Option<Perturbation>,
     /// One run in this many is made a second time; 0 is none.
     pub recheck_one_in: u64,
     /// Runs above which `sometimes` and `reachable` are judged.
@@ -85,6 +89,7 @@ impl Check {
             shard: (0, 1),
             wall_max: None,
             exhaustive: None,
+            points: None,
             recheck_one_in: 20,
             runs_min: 100,
             shrunk_max: 10,
@@ -133,6 +138,12 @@ impl Check {
     /// Runs everything with at most `deviations` deviations, in place of seeds.
     pub fn exhaustive(mut self, deviations: usize) -> Check {
         self.exhaustive = Some(deviations);
+        self
+    }
+
+    /// Harms the fault-free run at every point where it can be harmed in this way, in place of seeds.
+    pub fn points(mut self, kind: Perturbation) -> Check {
+        self.points = Some(kind);
         self
     }
 

@@ -13,6 +13,7 @@ use crate::choice::bytes::BytesSource;
 use crate::choice::tape::Tape;
 use crate::runtime::End;
 use crate::sim::{Keep, Run};
+use crate::strategy::seed::describe_swarm;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -44,7 +45,8 @@ impl Check {
         failures.extend(self.failures(&tally, begins, program)?);
         let inconclusive = tally.inconclusive_first.as_ref();
         let inconclusive = inconclusive.map(|first| self.inconclusive(first, begins, program));
-        let uncovered = if tally.runs >= self.runs_min { tally.uncovered() } else { Vec::new() };
+        let uncovered =
+            if tally.runs >= self.runs_min && self.points.is_none() { tally.uncovered() } else { Vec::new() };
         let verdict = match () {
             () if !failures.is_empty() => Verdict::Failed,
             () if tally.inconclusive > 0 || tally.runs == 0 => Verdict::Inconclusive,
@@ -67,6 +69,7 @@ impl Check {
             inconclusive,
             failures,
             verdict,
+            points: tally.points,
         })
     }
 
@@ -178,6 +181,7 @@ impl Check {
             shrink_runs,
             file: None,
             command: String::new(),
+            swarm: found.by.seed().and_then(|seed| describe_swarm(seed, &self.faults)),
         };
         failure.command = self.command_of_found(failure.found_by);
         failure
@@ -221,8 +225,11 @@ impl Check {
                 format!("{} run {} --seed {seed}", self.invoked_as, scenario.display())
             }
             (Reproduce::Scenario(scenario), FoundBy::Exhaustive) => {
-                let depth = self.exhaustive.unwrap_or_default();
-                format!("{} check {} --exhaustive {depth}", self.invoked_as, scenario.display())
+                let flag = match self.points {
+                    Some(points) => format!("--points {}", points.name()),
+                    None => format!("--exhaustive {}", self.exhaustive.unwrap_or_default()),
+                };
+                format!("{} check {} {flag}", self.invoked_as, scenario.display())
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod file;
 mod findings;
 mod program;
 mod regressions;
+mod points;
 pub mod report;
 mod shrink;
 mod story;
@@ -19,6 +20,7 @@ mod watchdog;
 
 pub use config::{Check, RUNS_DEFAULT, Reproduce};
 pub use env::{Environment, TraceFormat, shard};
+pub use points::{Perturbation, Points};
 pub use program::Program;
 pub use regressions::{replay_page, replay_verdict};
 pub use report::{Failure, FoundBy, Inconclusive, Report, Verdict};

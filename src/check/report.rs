@@ -1,6 +1,7 @@
 //! Reports: the result of a sweep, data only, and its page for people.
 
 use super::config::Check;
+use super::points::Points;
 use crate::choice::tape::Tape;
 use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
@@ -45,6 +46,8 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// The verdict.
     pub verdict: Verdict,
+    /// The points, where this was a sweep over points.
+    pub points: Option<Points>,
 }
 
 /// The verdict of a sweep.
@@ -145,6 +148,8 @@ pub struct Failure {
     pub file: Option<PathBuf>,
     /// The command that repeats it.
     pub command: String,
+    /// Which fault rules the swarm of its seed had on.
+    pub swarm: Option<String>,
 }
 
 impl Report {
@@ -200,6 +205,7 @@ pub fn render_failure(failure: &Failure) -> String {
         failure.runs,
         if failure.runs == 1 { "" } else { "s" },
     ));
+    page.extend(failure.swarm.iter().map(|swarm| format!("swarm: {swarm}")));
     page.push(format!(
         "shrunk from {} deviations to {} in {} runs",
         failure.deviations,

@@ -3,6 +3,7 @@
 
 use super::config::Check;
 use super::determinism::{Differing, Recheck, Rechecks, Take, is_due};
+use super::points::Points;
 use super::program::Program;
 use super::report::Report;
 use super::tally::{Origin, Tally};
@@ -12,7 +13,7 @@ use crate::choice::enumerate::{Enumerator, StepsSource};
 use crate::sim::Sim;
 use crate::strategy::Calibration;
 use crate::wall::Stopwatch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -80,7 +81,10 @@ impl Check {
             let message = format!("there is no shard {shard} of {shards}: shards are counted from 0");
             return Err(Error::input(message));
         }
-        if self.exhaustive.is_some() {
+        if let Some(points) = self.points {
+            points.validate(&self.faults)?;
+        }
+        if self.exhaustive.is_some() || self.points.is_some() {
             return if shards == 1 {
                 Ok(())
             } else {
@@ -107,9 +111,10 @@ impl Check {
         };
         let begins = |origin: &Origin| watchdog.drive(origin);
         let check = self.calibrated(&watched);
-        let (tally, differing) = match check.exhaustive {
-            Some(depth) => check.enumerate(depth, &begins, &watched, progress),
-            None => check.sweep_seeds(watchdog, &begins, &watched, program, progress),
+        let (tally, differing) = match (check.points, check.exhaustive) {
+            (Some(_), _) => check.enumerate(1, &begins, &watched, progress),
+            (None, Some(depth)) => check.enumerate(depth, &begins, &watched, progress),
+            (None, None) => check.sweep_seeds(watchdog, &begins, &watched, program, progress),
         };
         check.report(tally, &differing, &begins, &watched)
     }
@@ -235,6 +240,7 @@ impl Check {
         let mut tally = Tally::default();
         let mut enumerator = Enumerator::new(depth);
         let rechecks = Rechecks::default();
+        let mut covered = BTreeSet::new();
         let clock = Stopwatch::start();
         while let Some(next) = enumerator.advance() {
             if self.wall_max.is_some_and(|max| clock.elapsed() > max) {
@@ -245,11 +251,18 @@ impl Check {
             begins(&origin);
             let Origin::Steps(steps) = &origin else { unreachable!("it was made of steps just now") };
             let recheck = !next.seen && is_due(index, self.recheck_one_in);
-            let source = StepsSource::new(steps.clone());
+            let source = match self.points {
+                Some(points) => StepsSource::shaped(steps.clone(), points.shape()),
+                None => StepsSource::new(steps.clone()),
+            };
             let (run, asked) = match recheck {
                 true => self.run_steps_noting(source, program),
                 false => self.run_steps(source, program),
             };
+            if let (Some(kind), [] | [_]) = (self.points, steps.as_slice()) {
+                tally.points.get_or_insert(Points { kind, found: asked.open(), covered: 0 });
+                covered.extend(steps.first().map(|step| step.position));
+            }
             enumerator.ran(asked);
             if recheck {
                 let (origin, digests) = (origin.clone(), run.digests.clone());
@@ -261,6 +274,7 @@ impl Check {
                 progress(tally.runs);
             }
         }
+        tally.points = tally.points.map(|points| Points { covered: covered.len() as u64, ..points });
         on_another_thread(|| self.recheck(&rechecks, Take::Any, begins, program));
         (tally, rechecks.into_differing())
     }

@@ -1,6 +1,7 @@
 //! Tallies: what runs came to, added up. Order does not matter but for the first failures, and memory is bounded
 //! whatever the number of runs.
 
+use super::points::Points;
 use crate::choice::enumerate::Step;
 use crate::choice::fold;
 use crate::runtime::{End, SiteStats};
@@ -26,6 +27,8 @@ pub(super) struct Tally {
     pub(super) coverage: BTreeMap<&'static str, u64>,
     pub(super) sites: BTreeMap<&'static str, SiteStats>,
     pub(super) failing: BTreeMap<Signature, FailingRuns>,
+    /// Where this was a sweep over points.
+    pub(super) points: Option<Points>,
 }
 
 /// The runs that failed with one kind and property: how many, and the first of them.

@@ -22,6 +22,13 @@ pub struct Asked {
     options: Vec<Vec<u64>>,
 }
 
+impl Asked {
+    /// At how many positions the run may deviate.
+    pub fn open(&self) -> u64 {
+        self.options.iter().filter(|options| !options.is_empty()).count() as u64
+    }
+}
+
 /// Where a run may deviate, and how often: limits an enumeration to the sites of one tape.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shape {

@@ -112,9 +112,11 @@ impl FaultKind {
 pub const SITE_STALL: &str = "task.stall";
 /// The site at which a due timer may be held.
 pub const SITE_LATE: &str = "timer.late";
-/// The site at which a host may crash: between any two of its writes and other effects, and when one of its timers is
-/// due.
+/// The site at which a host may crash when one of its timers is due.
 pub const SITE_CRASH: &str = "host.crash";
+/// The site at which a host may crash between two of its effects on the world: right after the one that its object
+/// names.
+pub const SITE_CRASH_AFTER: &str = "host.crash-after";
 /// The site at which a host may stand still: when one of its timers is due.
 pub const SITE_PAUSE: &str = "host.pause";
 /// The site at which a host's clock may go wrong: when one of its timers is due.
@@ -128,10 +130,11 @@ pub const SITE_STALE: &str = "store.stale";
 /// The site at which a watch may miss events.
 pub const SITE_MISSED: &str = "store.missed";
 /// The sites that belong to one kind of harm, or to two.
-const OWN_SITES: [&str; 9] = [
+const OWN_SITES: [&str; 10] = [
     SITE_STALL,
     SITE_LATE,
     SITE_CRASH,
+    SITE_CRASH_AFTER,
     SITE_PAUSE,
     SITE_CLOCK,
     SITE_ANSWER,
@@ -228,11 +231,11 @@ impl FaultRule {
     }
 
     fn fits(&self, site: &str) -> bool {
-        let fits = match self.kind.own_site() {
+        match self.kind.own_site() {
+            Some(SITE_CRASH) => site == SITE_CRASH || site == SITE_CRASH_AFTER,
             Some(own) => site == own,
-            None => !OWN_SITES.contains(&site),
-        };
-        fits && matches(&self.site, site)
+            None => !OWN_SITES.contains(&site) && matches(&self.site, site),
+        }
     }
 
     /// Whether there can be a site, object and host of which both rules speak.
@@ -280,18 +283,33 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// All the harm that a program may meet.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FaultPlan {
     /// The rules. Several may speak of one site; of the slow ones only one, see [`FaultPlan::validate`].
     pub rules: Vec<FaultRule>,
     /// Virtual time at which the fault phase ends at the latest.
     pub until: Option<Duration>,
+    /// Whether each seed switches a random half of the rules on, with a random strength, so that some runs meet one kind
+    /// of harm alone, some many, and some none.
+    pub swarm: bool,
+}
+
+impl Default for FaultPlan {
+    fn default() -> FaultPlan {
+        FaultPlan { rules: Vec::new(), until: None, swarm: true }
+    }
 }
 
 impl FaultPlan {
     /// A plan without faults.
     pub fn none() -> FaultPlan {
         FaultPlan::default()
+    }
+
+    /// Every seed meets every rule, as likely as it says.
+    pub fn without_swarm(mut self) -> FaultPlan {
+        self.swarm = false;
+        self
     }
 
     /// Adds a rule.
@@ -316,6 +334,19 @@ impl FaultPlan {
     pub fn outage(&self, site: &str, object: &str, host: &str, option: u64) -> Duration {
         let by = self.covering(site, object, host).find_map(|rule| rule.kind.extent());
         by.unwrap_or_default() * u32::try_from(option.min(4)).unwrap_or(4) / 4
+    }
+
+    /// How far the clock of a host jumps, and how many parts in a million it drifts.
+    pub fn clock(&self, host: &str) -> (Duration, u32) {
+        let (mut by, mut ppm) = (Duration::ZERO, 0);
+        for rule in self.covering(SITE_CLOCK, "", host) {
+            match rule.kind {
+                FaultKind::ClockJump(jump) => by = jump,
+                FaultKind::ClockDrift(drift) => ppm = drift,
+                _ => {}
+            }
+        }
+        (by, ppm)
     }
 
     /// The rules that speak of this site.
@@ -353,7 +384,7 @@ pub fn option_name(site: &str, option: u64) -> &'static str {
         SITE_STALL | SITE_LATE => {
             &["on time", "1 deadline late", "2 deadlines late", "3 deadlines late", "4 deadlines late"]
         }
-        SITE_CRASH => &["up", "crash", "crash (1/2)", "crash (3/4)", "crash (longest)"],
+        SITE_CRASH | SITE_CRASH_AFTER => &["up", "crash", "crash (1/2)", "crash (3/4)", "crash (longest)"],
         SITE_PAUSE => &["running", "pause", "pause (1/2)", "pause (3/4)", "pause (longest)"],
         SITE_CLOCK => &["right", "jumps forward", "jumps back", "runs fast", "runs slow"],
         SITE_ANSWER => &["answered", "answer lost"],

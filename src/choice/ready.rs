@@ -78,6 +78,23 @@ impl Ready {
         entry
     }
 
+    /// Takes out the entries that `wanted` names, the oldest first.
+    pub fn extract(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let fresh = self.entries.split_off(self.settled);
+        let mut taken: Vec<Entry> = Vec::new();
+        let mut keep = |entries: Vec<Entry>| -> Vec<Entry> {
+            let (out, rest) = entries.into_iter().partition(|entry| wanted(entry));
+            let out: Vec<Entry> = out;
+            taken.extend(out);
+            rest
+        };
+        self.entries = keep(std::mem::take(&mut self.entries));
+        self.settled = self.entries.len();
+        self.entries.extend(keep(fresh));
+        taken.sort_unstable_by_key(|entry| entry.seq);
+        taken
+    }
+
     /// Forgets all.
     pub fn clear(&mut self) {
         self.entries.clear();

@@ -38,7 +38,7 @@ fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
     let report = &judgement.report;
     let coverage: Vec<Value> =
         report.coverage.iter().map(|(name, hits)| json!({ "name": name, "hits": hits })).collect();
-    json!({
+    let mut entry = json!({
         "scenario": scenario.name,
         "system": scenario.system,
         "runs": report.runs,
@@ -51,7 +51,12 @@ fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
         "expected": judgement.expect.to_string(),
         "as_expected": judgement.is_as_expected(),
         "failure": failure(judgement),
-    })
+    });
+    if let Some(points) = report.points {
+        entry["points"] =
+            json!({ "kind": points.kind.name(), "found": points.found, "covered": points.covered });
+    }
+    entry
 }
 
 /// The failure that tells most. One that only the sweep as a whole shows, or a regression, has no seed.

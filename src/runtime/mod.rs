@@ -8,6 +8,7 @@
 
 pub(crate) mod current;
 mod end;
+pub(crate) mod hosts;
 mod objects;
 pub(crate) mod panics;
 mod parts;
@@ -20,5 +21,6 @@ pub(crate) mod waker;
 pub(crate) mod world;
 
 pub use end::{Budget, End, LeakPolicy, PanicPolicy};
+pub use hosts::HostChange;
 pub use stats::SiteStats;
 pub use wait::{Blocked, Wait};

@@ -2,10 +2,11 @@
 
 use super::current::{self, Leftovers};
 use super::end::End;
+use super::hosts::Main;
 use super::panics;
 use super::tasks::{Boxed, Ending, payload_box};
 use super::waker::WakeId;
-use super::world::Next;
+use super::world::{HostStep, Next, World};
 use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::task::{Context, Poll, Waker};
@@ -138,6 +139,33 @@ fn finish(leftovers: Leftovers) {
     }
     if let Some(waker) = leftovers.waker {
         waker.wake();
+    }
+}
+
+/// Does what is due for hosts: drops the tasks of those that crashed, in spawn order, and begins the mains of those that
+/// start again. A destructor that panics on a host that is gone harms nobody.
+pub(crate) fn settle_hosts() {
+    while let Some(step) = current::with(World::next_host_move) {
+        match step {
+            HostStep::Drop { slot, boxed } => {
+                let _ = panics::catch(|| drop(boxed));
+                finish(current::with(|world| world.ended(slot, None, Ending::Cancelled)));
+            }
+            HostStep::Start { host, mains } => mains.iter().for_each(|main| start(host, main)),
+        }
+    }
+}
+
+fn start(host: u16, main: &Main) {
+    match panics::catch(|| (main.again)()) {
+        Ok(boxed) => drop(current::with(|world| world.begin_main(host, boxed, main.daemon))),
+        Err(payload) => {
+            let message = panics::said(&*payload);
+            current::with(|world| {
+                let task = world.machine(host).name.to_string();
+                world.end_with(End::Panicked { task, message });
+            });
+        }
     }
 }
 

@@ -271,6 +271,21 @@ impl Tasks {
         self.serial_next
     }
 
+    /// Lets every live task of a host count as queued.
+    pub(crate) fn mark_queued(&mut self, host: u16) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.live && slot.host == host) {
+            slot.queued = true;
+        }
+    }
+
+    /// Takes the box of the first live task of a host, in spawn order.
+    pub(crate) fn first_box_of(&mut self, host: u16) -> Option<(u32, Boxed)> {
+        let of_host = |slot: &Slot| slot.live && slot.host == host && slot.boxed.is_some();
+        let slots = self.slots.iter_mut().enumerate().filter(|(_, slot)| of_host(slot));
+        let (index, slot) = slots.min_by_key(|(_, slot)| slot.serial)?;
+        slot.boxed.take().map(|boxed| (index as u32, boxed))
+    }
+
     /// Takes every box that is left, in spawn order.
     pub(crate) fn take_boxes(&mut self) -> Vec<(u32, Boxed)> {
         let mut boxes: Vec<(u32, u32, Boxed)> = Vec::new();

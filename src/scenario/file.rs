@@ -59,6 +59,7 @@ struct File {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FaultsTable {
     until: Option<Span>,
+    swarm: Option<bool>,
     #[serde(default)]
     rule: Vec<Spanned<RuleTable>>,
 }
@@ -231,8 +232,11 @@ impl FaultsTable {
     fn plan(self, system: &dyn System, document: &Document) -> Result<FaultPlan, Error> {
         let spans: Vec<_> = self.rule.iter().map(Spanned::span).collect();
         let rules = self.rule.into_iter().map(|rule| rule_of(rule, system, document));
-        let plan =
-            FaultPlan { rules: rules.collect::<Result<_, _>>()?, until: self.until.map(|span| span.0) };
+        let plan = FaultPlan {
+            rules: rules.collect::<Result<_, _>>()?,
+            until: self.until.map(|span| span.0),
+            swarm: self.swarm.unwrap_or(true),
+        };
         match plan.validate() {
             Ok(()) => Ok(plan),
             Err(clash) => Err(document.at(spans[clash.second].clone(), Error::input(clash.to_string()))),

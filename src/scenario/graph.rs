@@ -41,19 +41,19 @@ impl System for Graph {
         "executors that run a graph of actions, each waiting for events that others signal"
     }
 
-    fn variants(&self) -> &'static [&'static str] {
+    fn variants(&self) -> &[&'static str] {
         &VARIANTS
     }
 
-    fn properties(&self) -> &'static [&'static str] {
+    fn properties(&self) -> &[&'static str] {
         &NAMES
     }
 
-    fn places(&self) -> &'static [&'static str] {
+    fn places(&self) -> &[&'static str] {
         &PLACES
     }
 
-    fn sites(&self) -> &'static [&'static str] {
+    fn sites(&self) -> &[&'static str] {
         &["action.run"]
     }
 

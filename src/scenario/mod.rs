@@ -4,6 +4,7 @@
 //! was read; a [`Judgement`] is its sweep, set against what the file expects. Every mistake in a file is an error with
 //! line, column, what is allowed and the nearest word. Nothing here prints, and nothing here knows the command line.
 
+mod controller;
 mod document;
 mod expect;
 mod file;
@@ -11,6 +12,7 @@ mod graph;
 mod judge;
 mod system;
 
+pub use controller::Controller;
 pub use document::{Document, SIZE_MAX};
 pub use expect::Expect;
 pub use file::Scenario;

@@ -18,20 +18,20 @@ pub trait System: Send + Sync {
     fn about(&self) -> &'static str;
 
     /// Its variants: the correct one first, then those with a planted bug.
-    fn variants(&self) -> &'static [&'static str] {
+    fn variants(&self) -> &[&'static str] {
         &["correct"]
     }
 
     /// The properties that it judges.
-    fn properties(&self) -> &'static [&'static str];
+    fn properties(&self) -> &[&'static str];
 
     /// The places that a sweep may be required to reach.
-    fn places(&self) -> &'static [&'static str] {
+    fn places(&self) -> &[&'static str] {
         &[]
     }
 
     /// The sites that faults may hit.
-    fn sites(&self) -> &'static [&'static str] {
+    fn sites(&self) -> &[&'static str] {
         &[]
     }
 

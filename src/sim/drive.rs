@@ -5,7 +5,7 @@
 
 use super::Sim;
 use crate::property::Predicate;
-use crate::runtime::step::{Stepped, run, step};
+use crate::runtime::step::{Stepped, run, settle_hosts, step};
 use crate::runtime::{End, current};
 use std::time::Duration;
 
@@ -96,6 +96,8 @@ impl Sim {
 
     /// A verdict stands, the workload is over, nothing happened for long, or a budget of steps is spent.
     fn attend(&mut self) {
+        crate::host::tell_news();
+        settle_hosts();
         if let Some(end) = current::with(|world| world.verdict.clone()) {
             self.conclude(end);
         } else if let Some(end) = current::with(|world| world.spent()) {
@@ -125,7 +127,10 @@ impl Sim {
             return true;
         }
         if current::with(|world| world.is_idle()) {
-            return self.idle_for_ever(limit);
+            return match current::with(|world| world.misses_hosts() && !world.quiet) {
+                true => self.idle_without_hosts(limit),
+                false => self.idle_for_ever(limit),
+            };
         }
         let budget = current::with(|world| {
             world.wait_until(until);
@@ -142,6 +147,20 @@ impl Sim {
             self.begin_quiet();
         }
         false
+    }
+
+    /// Nothing can happen while hosts are down or stand still: by hand time passes, else they return.
+    fn idle_without_hosts(&mut self, limit: &Limit<'_>) -> bool {
+        match limit {
+            Limit::Time(own) => {
+                current::with(|world| world.wait_until(*own));
+                true
+            }
+            Limit::Steps(_) | Limit::Condition(_) | Limit::End => {
+                self.begin_quiet();
+                false
+            }
+        }
     }
 
     fn idle_for_ever(&mut self, limit: &Limit<'_>) -> bool {

@@ -1,11 +1,16 @@
 //! Hosts: names under which mains run. What they are in sites, task paths and tapes is fixed here.
 
+use crate::host::Disk;
 use crate::runtime::End;
 use crate::runtime::current;
+use crate::runtime::hosts::{Again, Main};
+use crate::runtime::tasks::Boxed;
 use crate::runtime::world::World;
-use crate::task::root;
+use crate::store::{Client, Store};
+use crate::task::boxed;
 use std::fmt;
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A host that is being set up.
@@ -20,12 +25,29 @@ pub struct HostBuilder<'a> {
 #[derive(Clone, Debug)]
 pub struct Host {
     name: Arc<str>,
+    store: Client,
 }
 
 impl Host {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How often it has started, from 1.
+    pub fn incarnation(&self) -> u32 {
+        crate::host::incarnation(&self.name)
+    }
+
+    /// Its disk: what survives a crash.
+    pub fn disk(&self) -> Disk {
+        Disk::new(self.name.clone())
+    }
+
+    /// The store of the simulation, called from this host: a client of the host's name. Each main, and each restart of
+    /// it, has a client that has seen nothing yet.
+    pub fn store(&self) -> Client {
+        self.store.clone()
     }
 }
 
@@ -65,13 +87,8 @@ impl<T: 'static, E: fmt::Display + 'static> MainResult for Result<T, E> {
 
 impl<'a> HostBuilder<'a> {
     pub(super) fn new(world: &'a mut World, name: &str) -> HostBuilder<'a> {
-        let found = world.hosts.iter().position(|host| **host == *name);
-        let host = found.unwrap_or_else(|| {
-            world.hosts.push(Arc::from(name));
-            world.hosts.len() - 1
-        });
-        let name = world.hosts[host].clone();
-        let host = u16::try_from(host).expect("a simulation has at most 65,536 hosts");
+        let host = world.host(name);
+        let name = world.machine(host).name.clone();
         HostBuilder { world, host, name, daemon: false }
     }
 
@@ -81,21 +98,55 @@ impl<'a> HostBuilder<'a> {
         self
     }
 
-    /// Runs a main on the host. The run ends when all mains of hosts that are no daemons have.
+    /// Runs a main on the host, once. The run ends when all mains of hosts that are no daemons have.
+    ///
+    /// A host of such mains alone is not crashed by faults, since nothing could bring it back: see [`HostBuilder::serve`].
     pub fn run<F, M>(self, main: M) -> HostBuilder<'a>
     where
         M: FnOnce(Host) -> F,
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let future = main(Host { name: self.name.clone() });
+        let store = Store::of(self.world).client(self.name.clone());
+        let main = watched(self.name.clone(), main(Host { name: self.name.clone(), store }));
+        self.begin(boxed(main))
+    }
+
+    /// Runs a main on the host, and again each time that the host starts after a crash. What the main needs to live on
+    /// must be durable: the host's disk, or another host's store.
+    ///
+    /// What the closure itself captures is not lost in a crash; what its future holds is.
+    pub fn serve<F, M>(self, main: M) -> HostBuilder<'a>
+    where
+        M: Fn(Host) -> F + 'static,
+        F: Future + 'static,
+        F::Output: MainResult,
+    {
+        let store = Store::of(self.world);
         let name = self.name.clone();
-        let watched = async move {
-            if let Some(message) = future.await.into_error() {
-                current::with(|world| world.end_with(End::Failed { host: name.to_string(), message }));
-            }
-        };
-        root(self.world, self.host, watched, self.daemon);
+        let again: Again = Rc::new(move || {
+            let host = Host { name: name.clone(), store: store.client(name.clone()) };
+            boxed(watched(name.clone(), main(host)))
+        });
+        let first = again();
+        self.world.machine(self.host).mains.push(Main { again, daemon: self.daemon });
+        self.begin(first)
+    }
+
+    fn begin(self, main: Boxed) -> HostBuilder<'a> {
+        let begun = self.world.begin_main(self.host, main, self.daemon);
+        assert!(begun.is_ok(), "a simulation that is being set up takes tasks");
         self
+    }
+}
+
+/// A main whose error ends the run.
+async fn watched<F>(name: Arc<str>, main: F)
+where
+    F: Future,
+    F::Output: MainResult,
+{
+    if let Some(message) = main.await.into_error() {
+        current::with(|world| world.end_with(End::Failed { host: name.to_string(), message }));
     }
 }

@@ -1,11 +1,13 @@
 //! Sim: one simulated world, driven by hand or to its end. A value; two may live in one test.
 
 mod builder;
+mod converge;
 mod drive;
 mod host;
 mod run;
 
 pub use builder::SimBuilder;
+pub use converge::{Differential, Reference};
 pub use host::{Host, HostBuilder, MainResult};
 pub use run::Run;
 
@@ -13,10 +15,11 @@ pub use crate::runtime::world::Keep;
 
 use crate::choice::fault::FaultPlan;
 use crate::property::{Answer, Predicate, When};
-use crate::runtime::End;
 use crate::runtime::current;
 use crate::runtime::step;
 use crate::runtime::world::{Observer, World};
+use crate::runtime::{Budget, End};
+use crate::store::Store;
 use crate::time::Instant;
 use crate::trace::Record;
 use std::any::Any;
@@ -64,6 +67,11 @@ impl Sim {
     /// The host of that name; a new one if there is none.
     pub fn host(&mut self, name: &str) -> HostBuilder<'_> {
         HostBuilder::new(self.world(), name)
+    }
+
+    /// The store of this simulation, as its server sees it: without faults. Hosts call it by [`Host::store`].
+    pub fn store(&mut self) -> Store {
+        Store::of(self.world())
     }
 
     /// Runs a main on the host `main`: the workload of a program that needs one host only.
@@ -141,6 +149,64 @@ impl Sim {
         self.world().watch = Some(watch);
     }
 
+    // Harm by hand: the verbs of [`crate::host`], done at once.
+
+    /// Crashes a host: see [`crate::host::crash`].
+    ///
+    /// # Panics
+    /// When no host has that name.
+    pub fn crash(&mut self, host: &str) {
+        self.verb(|| crate::host::crash(host));
+    }
+
+    /// Starts a host that is down: see [`crate::host::restart`].
+    ///
+    /// # Panics
+    /// When no host has that name.
+    pub fn restart(&mut self, host: &str) {
+        self.verb(|| crate::host::restart(host));
+    }
+
+    /// Lets a host stand still: see [`crate::host::pause`].
+    ///
+    /// # Panics
+    /// When no host has that name.
+    pub fn pause(&mut self, host: &str) {
+        self.verb(|| crate::host::pause(host));
+    }
+
+    /// Lets a host go on: see [`crate::host::resume`].
+    ///
+    /// # Panics
+    /// When no host has that name.
+    pub fn resume(&mut self, host: &str) {
+        self.verb(|| crate::host::resume(host));
+    }
+
+    /// Moves the wall clock of a host: see [`crate::host::jump_clock`].
+    ///
+    /// # Panics
+    /// When no host has that name.
+    pub fn jump_clock(&mut self, host: &str, nanos: i64) {
+        self.verb(|| crate::host::jump_clock(host, nanos));
+    }
+
+    /// Lets the clock of a host drift: see [`crate::host::drift_clock`].
+    ///
+    /// # Panics
+    /// When no host has that name.
+    pub fn drift_clock(&mut self, host: &str, ppm: i32) {
+        self.verb(|| crate::host::drift_clock(host, ppm));
+    }
+
+    fn verb(&mut self, verb: impl FnOnce()) {
+        self.entered(|_| {
+            verb();
+            crate::host::tell_news();
+            step::settle_hosts();
+        });
+    }
+
     // Driving by hand.
 
     /// Takes one step: a turn of a task, or a jump of the clock. False when none is left to take.
@@ -180,6 +246,11 @@ impl Sim {
     /// The seed it was made with; 0 when its source is no seed.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What the run may cost.
+    pub fn budget(&self) -> Budget {
+        self.world_ref().budget
     }
 
     /// The plan of faults.

@@ -4,12 +4,53 @@ use super::{Calibration, Strategy, StrategyKind, Stream};
 use crate::choice::fault::{FaultPlan, FaultRule};
 use crate::choice::{Ask, Names, Notice, Ready, Source, Weights};
 
+/// How much likelier a rule is than it says where a swarm has it on: these many quarters, each as often.
+const STRENGTHS: [u8; 4] = [1, 2, 4, 8];
+
+/// How strong each rule of a plan is under a seed, in quarters; 0 is off.
+///
+/// Each rule of a swarm is on in half of the seeds.
+pub fn swarm(seed: u64, plan: &FaultPlan) -> Vec<u8> {
+    if !plan.swarm {
+        return vec![4; plan.rules.len()];
+    }
+    let mut stream = Stream::new(seed, "swarm");
+    let strength = |word: u64| if word >> 63 == 0 { 0 } else { STRENGTHS[(word & 3) as usize] };
+    plan.rules.iter().map(|_| strength(stream.word())).collect()
+}
+
+/// What a swarm left of a plan under a seed, for people: the rules that are on; `None` where every rule is as it says.
+pub fn describe_swarm(seed: u64, plan: &FaultPlan) -> Option<String> {
+    if !plan.swarm || plan.rules.is_empty() {
+        return None;
+    }
+    let on = plan.rules.iter().zip(swarm(seed, plan)).filter(|&(_, strength)| strength > 0);
+    let told: Vec<String> = on
+        .map(|(rule, strength)| {
+            let times = match strength {
+                1 => "at a quarter",
+                2 => "at half",
+                4 => "as planned",
+                _ => "twice as likely",
+            };
+            format!("{} at {} ({times})", rule.kind.name(), rule.site)
+        })
+        .collect();
+    let count = plan.rules.len();
+    Some(match told.as_slice() {
+        [] => format!("none of the {count} fault rules was on"),
+        told => format!("{} of {count} fault rules on: {}", told.len(), told.join(", ")),
+    })
+}
+
 /// Answers a run's choices from a seed, a strategy and a fault plan.
 pub struct SeedSource {
     seed: u64,
     strategy: Box<dyn Strategy>,
     plan: FaultPlan,
     fired: Vec<u32>,
+    /// How strong each rule is, in quarters.
+    strengths: Vec<u8>,
     streams: Vec<(u64, Stream)>,
 }
 
@@ -22,7 +63,8 @@ impl SeedSource {
     /// The source of `seed` under a strategy of the caller's.
     pub fn with_strategy(seed: u64, strategy: Box<dyn Strategy>, plan: FaultPlan) -> SeedSource {
         let fired = vec![0; plan.rules.len()];
-        SeedSource { seed, strategy, plan, fired, streams: Vec::new() }
+        let strengths = swarm(seed, &plan);
+        SeedSource { seed, strategy, plan, fired, strengths, streams: Vec::new() }
     }
 
     #[inline]
@@ -47,7 +89,7 @@ impl SeedSource {
             if !rule.covers(ask.label.name(), ask.object, ask.host) {
                 continue;
             }
-            let ceiling = floor + share(rule.probability);
+            let ceiling = floor + share(rule.probability * f64::from(self.strengths[index]) / 4.0);
             let hit = (floor..ceiling).contains(&u64::from(ticket));
             floor = ceiling;
             if hit && is_open(rule, ask.now, self.fired[index]) {

@@ -14,5 +14,5 @@ pub use handle::{AbortHandle, JoinError, JoinHandle};
 pub(crate) use point::{Point, mark_on};
 pub use point::{yield_now, yield_point, yield_read};
 pub use set::JoinSet;
-pub(crate) use spawn::root;
+pub(crate) use spawn::boxed;
 pub use spawn::{spawn, spawn_local, spawn_named};

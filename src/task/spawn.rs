@@ -4,15 +4,12 @@ use super::handle::JoinHandle;
 use super::point::mark_in;
 use crate::choice::Label;
 use crate::runtime::current;
-use crate::runtime::tasks::{Boxed, NewTask, Stage, TaskId, TaskName};
+use crate::runtime::tasks::{Boxed, NewTask, Stage, TaskName};
 use crate::runtime::waker::WakeId;
-use crate::runtime::world::World;
 use std::future::Future;
 use std::sync::Arc;
 
 const SPAWN: Label = Label::new("task.spawn");
-/// The name of a host's first task: its path is the host's name alone.
-const MAIN: &str = "main";
 
 /// Spawns a task on the host of the running one; its name is that of the future's type.
 ///
@@ -109,16 +106,12 @@ fn begin(name: TaskName, boxed: Boxed) -> Result<WakeId, Boxed> {
     })
 }
 
-/// A root task of a host: what [`crate::Sim`] spawns.
-pub(crate) fn root<F>(world: &mut World, host: u16, future: F, daemon: bool) -> TaskId
+/// A future as a task's box.
+pub(crate) fn boxed<F>(future: F) -> Boxed
 where
     F: Future<Output = ()> + 'static,
 {
-    let boxed: Boxed = Box::pin(Stage::Running { future });
-    let name = TaskName::Type(|| MAIN);
-    let task = NewTask { host, parent: None, name, boxed, handle: false, required: !daemon, daemon };
-    let Ok(id) = world.spawn(task) else { unreachable!("a simulation that is being set up takes tasks") };
-    id
+    Box::pin(Stage::Running { future })
 }
 
 #[cfg(feature = "tokio")]

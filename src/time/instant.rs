@@ -19,7 +19,7 @@ pub struct Instant {
 impl Instant {
     /// The present.
     pub fn now() -> Instant {
-        Instant { nanos: current::try_with(|world| world.now).unwrap_or_else(outside_now) }
+        Instant { nanos: current::try_with(|world| world.local_now()).unwrap_or_else(outside_now) }
     }
 
     pub(crate) fn from_nanos(nanos: u64) -> Instant {
@@ -127,7 +127,8 @@ impl SystemTime {
 
     /// The present.
     pub fn now() -> SystemTime {
-        let simulated = current::try_with(|world| EPOCH + world.now);
+        let simulated =
+            current::try_with(|world| (EPOCH + world.local_now()).saturating_add_signed(world.wall_ahead()));
         SystemTime { nanos: simulated.unwrap_or_else(outside_wall) }
     }
 

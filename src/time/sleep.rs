@@ -115,7 +115,7 @@ impl Sleep {
         let deadline = self.deadline.nanos();
         let over = current::try_with(|world| {
             let late = || matches!(self.timer, Timer::Registered { key, .. } if world.is_late(key));
-            (world.epoch == epoch).then(|| world.now >= deadline && !late())
+            (world.epoch == epoch).then(|| world.local_now() >= deadline && !late())
         });
         let Some(over) = over.flatten() else {
             panic!("a fatum Sleep created at {place} in a simulation was polled at {polled} outside it")
@@ -139,11 +139,15 @@ impl Sleep {
 
     fn register(&mut self, epoch: u32, deadline: u64, context: &Context<'_>) {
         let waker = context.waker().clone();
-        if let Timer::Registered { key, .. } = self.timer {
-            drop(current::with(|world| world.renew_timer(key, waker)));
-            return;
-        }
-        let (key, since) = current::with(|world| (world.timer(deadline, waker), world.now));
+        let waker = match self.timer {
+            Timer::Registered { key, .. } => match current::with(|world| world.renew_timer(key, waker)) {
+                Ok(before) => return drop(before),
+                // It fired, but the clock of the host has changed its rate since and is not there yet.
+                Err(waker) => waker,
+            },
+            _ => waker,
+        };
+        let (key, since) = current::with(|world| (world.timer(world.global(deadline), waker), world.now));
         self.timer = Timer::Registered { epoch, key, since };
     }
 

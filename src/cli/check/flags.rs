@@ -1,7 +1,7 @@
 //! The flags of `fatum check`, and what they change in a sweep.
 
 use crate::Error;
-use crate::check::{Check, Environment, shard};
+use crate::check::{Check, Environment, Perturbation, shard};
 use crate::cli::invoked::invoked_as;
 use crate::scenario::{Expect, Scenario};
 use crate::span::{BadSpan, Span};
@@ -34,6 +34,10 @@ pub(in crate::cli) struct Arguments {
     /// Every run with at most D deviations, in place of seeds; on one thread
     #[arg(long, value_name = "D", conflicts_with_all = ["runs", "seed_base", "shard", "strategy"])]
     exhaustive: Option<usize>,
+    /// One run for each place at which the fault-free run can be harmed in this way: crash (after each write), stale,
+    /// missed; in place of seeds, on one thread
+    #[arg(long, value_name = "KIND", value_parser = perturbation, conflicts_with_all = ["runs", "seed_base", "shard", "strategy", "exhaustive"])]
+    points: Option<Perturbation>,
     /// The first seed, or `random`, which prints what it drew [default: 0]
     #[arg(long, value_name = "SEED", value_parser = seed_base)]
     seed_base: Option<SeedBase>,
@@ -54,6 +58,10 @@ enum SeedBase {
 
 /// A strategy by name.
 pub(in crate::cli) fn strategy(name: &str) -> Result<StrategyKind, Error> {
+    name.parse()
+}
+
+fn perturbation(name: &str) -> Result<Perturbation, Error> {
     name.parse()
 }
 
@@ -101,6 +109,7 @@ impl Arguments {
         check.strategy = self.strategy.unwrap_or(check.strategy);
         check.shard = self.shard.unwrap_or(check.shard);
         check.exhaustive = self.exhaustive.or(check.exhaustive);
+        check.points = self.points.or(check.points);
         check.seed_base = match self.seed_base {
             Some(SeedBase::Given(seed) | SeedBase::Drawn(seed)) => seed,
             None => check.seed_base,

@@ -70,11 +70,14 @@ impl Arguments {
 
     fn sweep(&self, scenario: &Scenario, place: (usize, usize)) -> Result<Judgement, Error> {
         let check = &scenario.check;
-        let is_bounded = check.exhaustive.is_none() && check.wall_max.is_none();
+        let is_bounded = check.exhaustive.is_none() && check.points.is_none() && check.wall_max.is_none();
         let runs = is_bounded.then_some(check.runs / check.shard.1);
         let progress = Progress::begin(&scenario.name, place, runs);
         let judgement = scenario.sweep(&|done| progress.done(done))?;
         progress.end(&page::outcome(&judgement));
+        if let Some(points) = judgement.report.points {
+            output::say(&format!("{}: {points}", scenario.name));
+        }
         page::expected(scenario, &judgement, self.verbose).iter().for_each(|line| output::say(line));
         Ok(judgement)
     }

@@ -88,6 +88,13 @@ pub(super) fn choice_points((scenario, judgement): &Sweep, registry: &Registry) 
     }
     let mut lines = vec![format!("{}: choice points", scenario.name)];
     lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
+    let plan = &scenario.check.faults;
+    if plan.swarm && !plan.rules.is_empty() {
+        let count = plan.rules.len();
+        lines.push(format!(
+            "  swarm: each seed has a random half of the {count} fault rules on, at a strength of its own"
+        ));
+    }
     lines.push(String::new());
     lines
 }

@@ -22,15 +22,29 @@ impl World {
         arity: u64,
         weights: Weights,
     ) -> u64 {
+        let host = who.map_or(0, |slot| self.tasks.peek(slot).host);
+        self.choose_on(host, who, label, object, arity, weights)
+    }
+
+    /// Asks on behalf of a host, and of one of its tasks if it is one that asks.
+    #[inline]
+    pub(super) fn choose_on(
+        &mut self,
+        host: u16,
+        who: Option<u32>,
+        label: Label,
+        object: &str,
+        arity: u64,
+        weights: Weights,
+    ) -> u64 {
         let fault = matches!(weights, Weights::Fault(_));
-        if self.closing || self.frozen.is_some() || (fault && self.quiet) {
+        if self.is_deaf() || (fault && self.quiet) {
             return 0;
         }
         if self.names.is_some() {
-            return self.choose_named(who, label, object, arity, weights);
+            return self.choose_named(host, who, label, object, arity, weights);
         }
-        let host = who.map_or(0, |slot| self.tasks.peek(slot).host);
-        let host = self.hosts.get(usize::from(host)).map_or("", |name| &**name);
+        let host = self.hosts.get(usize::from(host)).map_or("", |host| &*host.name);
         let ask = Ask { label, object, arity, weights, host, task: "", occurrence: 0, now: self.now };
         let answer = self.source.choose(&ask);
         let value = if ask.exists(answer) { answer } else { 0 };
@@ -43,6 +57,7 @@ impl World {
     #[cold]
     fn choose_named(
         &mut self,
+        host: u16,
         who: Option<u32>,
         label: Label,
         object: &str,
@@ -51,9 +66,8 @@ impl World {
     ) -> u64 {
         let Some(names) = &mut self.names else { return 0 };
         let fault = matches!(weights, Weights::Fault(_));
-        let host = who.map_or(0, |slot| self.tasks.peek(slot).host);
-        let host = self.hosts.get(usize::from(host)).map_or("", |name| &**name);
-        let task = who.map_or_else(Arc::default, |slot| names.path(slot).clone());
+        let host = self.hosts.get(usize::from(host)).map_or("", |host| &*host.name);
+        let task = who.map_or_else(|| Arc::from(host), |slot| names.path(slot).clone());
         let owner = owner(object, host, &task);
         let occurrence = names.occurrence(label.hash(), &owner);
         let ask = Ask { label, object, arity, weights, host, task: &task, occurrence, now: self.now };
@@ -79,13 +93,12 @@ impl World {
 
     /// The options of a fault site for the running task, as a mask.
     pub(crate) fn fault_options(&self, site: &str, object: &str) -> u8 {
-        if self.quiet { 1 } else { self.plan.options(site, object, self.host_name()) }
+        if self.quiet || self.is_deaf() { 1 } else { self.plan.options(site, object, self.host_name()) }
     }
 
     /// The host of the running task.
     pub(crate) fn host_name(&self) -> &str {
-        let host = self.running.map_or(0, |slot| self.tasks.peek(slot).host);
-        self.hosts.get(usize::from(host)).map_or("", |name| &**name)
+        self.hosts.get(usize::from(self.running_host())).map_or("", |host| &*host.name)
     }
 
     /// Hears that the running task is about to touch a shared object.

@@ -15,11 +15,20 @@ impl World {
     /// Moves time to the next deadline, if it is within `limit`, and fires what is due.
     #[inline(never)]
     pub(super) fn advance(&mut self, limit: u64) -> Next {
-        match self.timers.next_deadline() {
+        match self.next_time() {
             Some(deadline) if deadline <= limit => self.jump(deadline),
             None if !self.held.is_empty() => self.release_held(),
             Some(_) | None => Next::Idle,
         }
+    }
+
+    /// When something happens next by itself: a timer is due, or a host is back.
+    fn next_time(&mut self) -> Option<u64> {
+        let timer = self.timers.next_deadline();
+        if self.hosts_out == 0 {
+            return timer;
+        }
+        [timer, self.next_return()].into_iter().flatten().min()
     }
 
     pub(super) fn jump(&mut self, deadline: u64) -> Next {
@@ -29,12 +38,15 @@ impl World {
         self.limit_steps();
         self.attention |= self.required_left > 0 && self.is_stale();
         let mut foreign = Vec::new();
-        if self.holds_timers || !self.held.is_empty() {
+        if self.holds_timers || self.harms_hosts || !self.held.is_empty() {
             self.fire_with_faults(deadline, &mut foreign);
         } else {
             while let Some(due) = self.timers.pop_due(deadline) {
                 self.fire(due, &mut foreign);
             }
+        }
+        if self.hosts_out > 0 {
+            self.return_hosts(deadline);
         }
         moved(foreign)
     }
@@ -43,11 +55,13 @@ impl World {
     #[cold]
     fn fire_with_faults(&mut self, deadline: u64, foreign: &mut Vec<Waker>) {
         let mut late = Vec::new();
+        if self.harms_hosts && !self.quiet {
+            let due: Vec<Due> = std::iter::from_fn(|| self.timers.pop_due(deadline)).collect();
+            self.harm_hosts(&due);
+            due.into_iter().for_each(|due| self.fire_or_hold(due, &mut late, foreign));
+        }
         while let Some(due) = self.timers.pop_due(deadline) {
-            match self.lateness(&due) {
-                0 => self.fire(due, foreign),
-                deadlines => late.push((deadlines, Held::Timer(due))),
-            }
+            self.fire_or_hold(due, &mut late, foreign);
         }
         let mut waiting = std::mem::take(&mut self.held);
         for (left, _) in &mut waiting {
@@ -57,6 +71,13 @@ impl World {
             if left == 0 { self.let_go(held, foreign) } else { self.held.push((left, held)) }
         }
         self.held.extend(late);
+    }
+
+    fn fire_or_hold(&mut self, due: Due, late: &mut Vec<(u8, Held)>, foreign: &mut Vec<Waker>) {
+        match self.lateness(&due) {
+            0 => self.fire(due, foreign),
+            deadlines => late.push((deadlines, Held::Timer(due))),
+        }
     }
 
     /// With no deadline left to wait for, what is held is late enough.
@@ -79,7 +100,7 @@ impl World {
     /// How many deadlines a task or its timer is held for; not asked where the plan leaves the host alone.
     pub(super) fn ask_hold(&mut self, slot: u32, label: Label) -> u8 {
         let host = usize::from(self.tasks.peek(slot).host);
-        let host = self.hosts.get(host).map_or("", |name| &**name);
+        let host = self.hosts.get(host).map_or("", |host| &*host.name);
         match self.plan.options(label.name(), "", host) & HOLD {
             1 => 0,
             mask => self.choose_for(Some(slot), label, "", 8, Weights::Fault(mask)) as u8,
@@ -106,16 +127,18 @@ impl World {
         })
     }
 
-    /// The running task waits for a timer from now on; gives back the waker to drop, or `waker` itself when the timer
-    /// is gone.
-    pub(crate) fn renew_timer(&mut self, key: TimerKey, waker: Waker) -> Waker {
+    /// The running task waits for a timer from now on; gives back the waker to drop.
+    ///
+    /// # Errors
+    /// `waker` itself, when the timer is gone.
+    pub(crate) fn renew_timer(&mut self, key: TimerKey, waker: Waker) -> Result<Waker, Waker> {
         let owner = self.owner();
         let late = if self.held.is_empty() { None } else { self.late_timer(key) };
         match late {
-            Some(due) => due.renew(owner, waker),
+            Some(due) => Ok(due.renew(owner, waker)),
             None => match self.timers.get_mut(key) {
-                Some(due) => due.renew(owner, waker),
-                None => waker,
+                Some(due) => Ok(due.renew(owner, waker)),
+                None => Err(waker),
             },
         }
     }
@@ -133,7 +156,8 @@ impl World {
         match held {
             Held::Task { slot, serial } => {
                 let task = self.tasks.at(slot);
-                if task.live && task.serial == serial {
+                let is_same = task.live && task.serial == serial;
+                if is_same && !(self.hosts_out > 0 && self.park(slot, serial)) {
                     self.push_ready(slot, serial);
                 }
             }
@@ -164,7 +188,7 @@ impl World {
 
     /// Whether nothing can ever happen any more.
     pub(crate) fn is_idle(&mut self) -> bool {
-        self.ready.is_empty() && self.held.is_empty() && self.timers.next_deadline().is_none()
+        self.ready.is_empty() && self.held.is_empty() && self.next_time().is_none()
     }
 
     /// Ends the fault phase.
@@ -173,6 +197,7 @@ impl World {
             self.quiet = true;
             self.digests.event(3 << 62 ^ self.now);
             self.record_by(None, Kind::Quiet);
+            self.heal_hosts();
         }
     }
 }

@@ -5,12 +5,14 @@
 
 mod asking;
 mod clock;
+mod hosts;
 mod tasks;
 mod turns;
 mod verdict;
 
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
+use super::hosts::{HostChange, Machine};
 use super::objects::Objects;
 use super::panics;
 use super::parts::Parts;
@@ -19,12 +21,12 @@ use super::tasks::{Boxed, TaskId, Tasks};
 use super::timers::{Due, Timers};
 use super::wait::Frozen;
 use super::waker::WakeId;
-use crate::choice::fault::{FaultPlan, SITE_LATE, SITE_STALL};
+use crate::choice::fault::{FaultPlan, SITE_CLOCK, SITE_CRASH, SITE_LATE, SITE_PAUSE, SITE_STALL};
 use crate::choice::tape::Tape;
 use crate::choice::{Label, Names, Ready, Source};
 use crate::trace::{Digests, Event, Labels};
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -45,6 +47,8 @@ pub enum Keep {
     /// Names, the tape and every event.
     Trace,
 }
+
+pub(crate) use hosts::HostStep;
 
 /// What a world is made of.
 pub(crate) struct Config {
@@ -126,7 +130,19 @@ pub(crate) struct World {
     /// Whether a predicate wants to know what was written.
     pub(crate) watches: bool,
     pub(crate) touched: Vec<u64>,
-    pub(crate) hosts: Vec<Arc<str>>,
+    pub(crate) hosts: Vec<Machine>,
+    /// What is to be done for hosts before the next turn.
+    host_moves: VecDeque<HostMove>,
+    /// What befell hosts and nobody was told yet.
+    pub(crate) host_news: Vec<(Arc<str>, HostChange)>,
+    /// Whether the plan harms hosts when timers are due.
+    harms_hosts: bool,
+    /// Hosts that are down or stand still.
+    hosts_out: u32,
+    /// Whether the clock of any host has ever run at a rate of its own.
+    drifts: bool,
+    /// Whether the running task is one of a host that crashed: it has no access to the world any more.
+    is_cut: bool,
     pub(crate) required_left: u32,
     pub(crate) progress_at: u64,
     pub(crate) unjoined_panics: Vec<(TaskId, String, String)>,
@@ -138,6 +154,15 @@ pub(crate) struct World {
     pub(crate) asking_at: Option<&'static Location<'static>>,
     /// Where to say who runs, for a watchdog on another thread.
     pub(crate) watch: Option<Arc<Mutex<String>>>,
+}
+
+/// What is to be done for a host before the next turn.
+#[derive(Clone, Copy)]
+enum HostMove {
+    /// Drop its tasks.
+    Fall(u16),
+    /// Run its mains.
+    Start(u16),
 }
 
 /// What the step loop does next.
@@ -183,7 +208,6 @@ impl World {
             events: (config.keep == Keep::Trace).then(Vec::new),
             holds_tasks: config.plan.speaks_of(SITE_STALL),
             holds_timers: config.plan.speaks_of(SITE_LATE),
-            plan: config.plan,
             quiet: false,
             closing: false,
             frozen: None,
@@ -196,6 +220,12 @@ impl World {
             watches: false,
             touched: Vec::new(),
             hosts: Vec::new(),
+            host_moves: VecDeque::new(),
+            host_news: Vec::new(),
+            harms_hosts: [SITE_CRASH, SITE_PAUSE, SITE_CLOCK].iter().any(|site| config.plan.speaks_of(site)),
+            hosts_out: 0,
+            drifts: false,
+            is_cut: false,
             required_left: 0,
             progress_at: 0,
             unjoined_panics: Vec::new(),
@@ -204,6 +234,7 @@ impl World {
             parts: Parts::default(),
             asking_at: None,
             watch: None,
+            plan: config.plan,
         })
     }
 }

@@ -14,7 +14,7 @@ impl World {
     /// Begins a task; the id of its slot. The box comes back when the world is closing or frozen.
     #[inline(always)]
     pub(crate) fn spawn(&mut self, new: NewTask) -> Result<TaskId, Boxed> {
-        if self.closing || self.frozen.is_some() {
+        if self.is_deaf() {
             return Err(new.boxed);
         }
         let (host, parent, required) = (new.host, new.parent, new.required);
@@ -41,7 +41,7 @@ impl World {
         let segment = self.tasks.at(slot).name.segment().to_owned();
         let segment = segment.as_str();
         let running = self.running;
-        let host = self.hosts[usize::from(host)].clone();
+        let host = self.hosts[usize::from(host)].name.clone();
         let Some(names) = &mut self.names else { return };
         let path = match running {
             Some(parent) => {
@@ -103,7 +103,9 @@ impl World {
 
     /// Makes a task ready, unless a fault holds it back.
     pub(super) fn enqueue(&mut self, slot: u32, serial: u32) {
-        if !self.holds_tasks || !self.hold_task(slot, serial) {
+        let kept = (self.hosts_out > 0 && self.park(slot, serial))
+            || (self.holds_tasks && self.hold_task(slot, serial));
+        if !kept {
             self.push_ready(slot, serial);
         }
     }

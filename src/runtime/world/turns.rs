@@ -115,12 +115,8 @@ impl World {
         let (serial, required, handle, joiner) =
             (task.serial, task.required, task.handle, task.joiner.take());
         self.digests.event(2 << 62 | (ending as u64) << 32 | u64::from(serial));
-        if required && ending == Ending::Cancelled {
-            self.undone(slot);
-        }
         if required {
-            self.required_left -= 1;
-            self.attention |= self.required_left == 0;
+            self.main_ended(slot, ending);
         }
         if self.listens {
             self.notice(Notice::Done { task: serial });
@@ -155,10 +151,23 @@ impl World {
         }
     }
 
+    /// A required task ended; one that a crash ended is still owed.
+    #[cold]
+    fn main_ended(&mut self, slot: u32, ending: Ending) {
+        if self.is_cut && self.owe(self.tasks.peek(slot).host) {
+            return;
+        }
+        if ending == Ending::Cancelled && !self.is_cut {
+            self.undone(slot);
+        }
+        self.required_left -= 1;
+        self.attention |= self.required_left == 0;
+    }
+
     /// A main was cancelled: its work is not done, so the run does not pass.
     #[cold]
     fn undone(&mut self, slot: u32) {
-        let host = self.hosts[usize::from(self.tasks.peek(slot).host)].to_string();
+        let host = self.hosts[usize::from(self.tasks.peek(slot).host)].name.to_string();
         let message = "it was cancelled before its end (a `cancel` fault drops the whole task)".to_owned();
         self.end_with(End::Failed { host, message });
     }

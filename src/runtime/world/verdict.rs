@@ -45,14 +45,14 @@ impl World {
 
     /// Sets how the run ends; the first cause counts.
     pub(crate) fn end_with(&mut self, end: End) {
-        if self.verdict.is_none() {
+        if self.verdict.is_none() && !self.is_cut {
             self.verdict = Some(end);
             self.attention = true;
         }
     }
 
     pub(crate) fn violate(&mut self, violation: Violation) {
-        if self.closing || self.frozen.is_some() {
+        if self.is_deaf() {
             return;
         }
         let Violation { property, detail } = violation;

@@ -32,6 +32,7 @@ pub mod model;
 mod queue;
 mod parallelize;
 mod publisher;
+mod store_publisher;
 mod supervision;
 mod error;
 mod guarded;
@@ -43,6 +44,7 @@ mod builder;
 mod controller;
 mod checked;
 pub mod properties;
+pub mod workload;
 
 pub use builder::{Begin, Builder, QueueFactory, QueueSettings, default_queue, transformer};
 pub use checked::Checked;
@@ -66,6 +68,7 @@ pub use publisher::{Change, Event, Payload, Publisher, Subscription, Subscriptio
 pub use queue::{Queue, QueueBuilder};
 pub use record::ControllerEvent;
 pub use request::{Item, Request, Tenancy};
+pub use store_publisher::StorePublisher;
 pub use subscription::Transformer;
 pub use supervision::{Supervision, Unhandled};
 pub use trigger::{Repeat, TriggerId};

@@ -38,6 +38,7 @@ mod outside;
 mod install;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::record::ControllerEvent;
 use crate::time::Duration;
@@ -111,6 +112,8 @@ struct Scope {
     run: RunRules,
     subscriptions: SubscriptionRules,
     triggers: TriggerRules,
+    /// The host that it runs on, where that is known.
+    host: Option<Arc<str>>,
 }
 
 impl ControllerProperties {
@@ -136,6 +139,19 @@ impl ControllerProperties {
         scope.subscriptions.observe(at_ns, event, settings)?;
         scope.triggers.observe(event)?;
         self.outside.observe(at_ns, event, settings)
+    }
+
+    /// Says which host the queue of an event runs on, the first time.
+    pub fn place(&mut self, event: &ControllerEvent, host: Option<Arc<str>>) {
+        let scope = self.scopes.entry(event.queue()).or_default();
+        if scope.host.is_none() {
+            scope.host = host;
+        }
+    }
+
+    /// A host crashed: its queues and runs are gone, and say no more how they ended.
+    pub fn crashed(&mut self, host: &str) {
+        self.scopes.retain(|_, scope| scope.host.as_deref() != Some(host));
     }
 
     /// Takes in what a workload says about the world outside.

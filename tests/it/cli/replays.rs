@@ -27,7 +27,7 @@ fn every_failure_file_of_a_sweep_is_repeated_by_a_new_process_in_any_order() {
         let name = path.file_name().unwrap().to_str().unwrap();
         place.write(&format!("scenarios/{name}"), fs::read(&path).unwrap());
     }
-    let said = place.fatum("check scenarios --runs 300");
+    let said = place.fatum("check scenarios --runs 600");
     assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
     let files = place.failure_files();
     assert!(files.len() >= 9, "{files:?}");

@@ -1,7 +1,8 @@
 //! A queue with much to do under every schedule and fault of time: its rules hold, nothing is lost, nothing stays.
 
-use super::{QueueRules, Work, ms, simulate_under, work};
+use super::{Work, ms, simulate_under, work};
 use fatum::fault::{FaultPlan, FaultRule};
+use fatum::systems::controller::properties::{Overrides, Punctuality, Settings};
 use fatum::systems::controller::{AddPolicy, ControllerEvent, Queue, Requeue, Shutdown, WorkQueue};
 use fatum::task::{JoinSet, yield_point};
 use fatum::time::sleep;
@@ -58,19 +59,20 @@ async fn busy(policy: AddPolicy, how: Shutdown) {
 #[test]
 fn a_busy_queue_obeys_its_rules() {
     let plans = [
-        (FaultPlan::none(), false),
-        (FaultPlan::none().with(FaultRule::stall(0.05)).with(FaultRule::late_timer(0.1)), true),
+        (FaultPlan::none(), Punctuality::Exact),
+        (FaultPlan::none().with(FaultRule::stall(0.05)).with(FaultRule::late_timer(0.1)), Punctuality::Late),
     ];
     let mut met = BTreeMap::new();
-    for (plan, is_late) in plans {
+    for (plan, punctuality) in plans {
         for seed in 0..SEEDS {
             let policy = if seed % 3 == 0 { AddPolicy::KeepDeferral } else { AddPolicy::SupersedeDeferral };
             let how = if seed % 2 == 0 { Shutdown::Drain } else { Shutdown::Drop };
             let seen = simulate_under(plan.clone(), seed, move || busy(policy, how));
-            // An override replaces an earlier time by a later one, which only those who know of it can judge.
-            if policy == AddPolicy::SupersedeDeferral {
-                seen.obeys(if is_late { QueueRules::with_late_timers() } else { QueueRules::default() });
-            }
+            let overrides = match policy {
+                AddPolicy::KeepDeferral => Overrides::Used,
+                AddPolicy::SupersedeDeferral => Overrides::Absent,
+            };
+            seen.obeys(Settings { punctuality, overrides, ..Settings::default() });
             for (_, event) in &seen.events {
                 let name = fatum::trace::Record::name(event);
                 *met.entry(name).or_insert(0_u64) += 1;

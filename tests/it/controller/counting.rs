@@ -86,6 +86,14 @@ impl<T: Item> WorkQueue<T> for Counting<T> {
         self.queue.num_requeues(key)
     }
 
+    fn number(&self) -> u64 {
+        self.queue.number()
+    }
+
+    fn ended(&self) -> BoxFuture<'_, ()> {
+        self.queue.ended()
+    }
+
     fn metrics(&self) -> Option<Metrics> {
         self.queue.metrics()
     }

@@ -1,7 +1,8 @@
 //! Table 2.2, its rows about deferrals; what an add does to one; and the queue of deferrals by itself.
 
-use super::{QueueRules, Work, ms, secs, simulate, simulate_seeded, work};
+use super::{Work, ms, secs, simulate, simulate_seeded, work};
 use fatum::sync::CancellationToken;
+use fatum::systems::controller::properties::Settings;
 use fatum::systems::controller::{AddPolicy, DeferQueue, Deferrals, Queue, Replace, Shutdown, WorkQueue};
 use fatum::task::spawn;
 use fatum::time::{Duration, Instant, sleep};
@@ -42,8 +43,7 @@ async fn follow(policy: AddPolicy, steps: &'static [Do]) -> String {
     queue.stop(Shutdown::Drain);
     worker.await.unwrap();
     queue.ended().await;
-    let came = came.lock().unwrap().join(" ");
-    came
+    came.lock().unwrap().join(" ")
 }
 
 fn check(policy: AddPolicy, steps: &'static [Do], expected: &str) {
@@ -130,7 +130,7 @@ fn a_deferral_that_fires_while_its_key_is_held_comes_when_that_is_done() {
             assert_eq!(again.item(), &work("a"));
         });
         assert_eq!(seen.took, ms(30), "seed {seed}");
-        seen.obeys(QueueRules::default());
+        seen.obeys(Settings::default());
     }
 }
 
@@ -162,8 +162,7 @@ async fn processed(queue: DeferQueue<Work>) -> String {
     token.cancel();
     task.await.unwrap();
     assert_eq!(queue.len(), 1);
-    let came = came.lock().unwrap().join(" ");
-    came
+    came.lock().unwrap().join(" ")
 }
 
 #[test]

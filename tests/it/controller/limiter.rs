@@ -1,9 +1,10 @@
 //! The limiters: rows `RateLimiter_*` of table 2.1 and the limiters of table 2.2, each delay by hand.
 
-use super::{QueueRules, ms, secs, simulate, simulate_seeded, work};
+use super::{ms, secs, simulate, simulate_seeded, work};
 use fatum::systems::controller::limiter::{
     Bucket, Exponential, FastSlow, Jittered, Limiter, LimiterError, MaxOf, MaxWait,
 };
+use fatum::systems::controller::properties::{Delays, Settings};
 use fatum::systems::controller::{Queue, WorkQueue};
 use fatum::time::{Duration, sleep};
 
@@ -204,5 +205,6 @@ fn a_queue_counts_failures_until_they_are_forgotten() {
         })
         .collect();
     assert_eq!(waited, millis([1, 2, 1, 2, 1]));
-    seen.obeys(QueueRules::with_backoff(ms(1), secs(1)));
+    let delays = Delays::Exponential { base: ms(1), max: secs(1) };
+    seen.obeys(Settings { delays, ..Settings::default() });
 }

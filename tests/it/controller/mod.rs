@@ -2,7 +2,6 @@
 //! and durations that they speak of.
 
 mod world;
-mod rules;
 mod counting;
 mod queue;
 mod feed;
@@ -27,7 +26,6 @@ mod threads;
 use fatum::systems::controller::Item;
 use fatum::time::Duration;
 
-pub(crate) use rules::QueueRules;
 pub(crate) use world::{simulate, simulate_seeded, simulate_under};
 
 /// A piece of work that is its name.

@@ -24,8 +24,7 @@ fn every_piece_is_done_once() {
                     sleep(ms(1))
                 };
                 parallelize(pieces, how(workers, chunk), &CancellationToken::new(), work).await;
-                let counts = counts.lock().unwrap().clone();
-                counts
+                counts.lock().unwrap().clone()
             });
             assert!(seen.value.iter().all(|count| *count == 1), "{pieces}/{workers}/{chunk}, seed {seed}");
             let expected = match (pieces, chunk) {
@@ -52,8 +51,7 @@ fn nothing_begins_after_a_cancel() {
             sleep(ms(1))
         };
         parallelize(100, how(2, 4), &token, work).await;
-        let begun = *begun.lock().unwrap();
-        begun
+        *begun.lock().unwrap()
     });
     // Worker one has the pieces 0 to 3, worker two 4 to 7; both are at their fourth.
     assert_eq!((seen.value, seen.took), (8, ms(4)));

@@ -1,11 +1,12 @@
 //! Planted bugs of the queue: each is found by its property, hides where it should, and the correct queue is silent
 //! on the same programs.
 
-use super::{QueueRules, Work, ms, work};
+use super::{Work, ms, work};
 use fatum::choice::tape::Tape;
 use fatum::runtime::End;
 use fatum::systems::controller::limiter::Exponential;
-use fatum::systems::controller::{ControllerEvent, Queue, Requeue, Shutdown, Variant, WorkQueue};
+use fatum::systems::controller::properties::{Delays, NAMES, Settings, install_with};
+use fatum::systems::controller::{Queue, Requeue, Shutdown, Variant, WorkQueue};
 use fatum::task::{JoinSet, spawn_named, yield_point};
 use fatum::time::{Duration, sleep};
 use fatum::{Check, Sim, property};
@@ -45,14 +46,10 @@ fn rows() -> Vec<Row> {
 const BASE: Duration = Duration::from_nanos(1024);
 const MAX: Duration = Duration::from_millis(1);
 
-/// A queue with the bug, judged by every rule.
+/// Judges the queue by every property.
 fn judged(sim: &mut Sim) {
-    sim.fold::<ControllerEvent, _>("queue", QueueRules::with_backoff(BASE, MAX), |rules, at, event| {
-        if let Err((property, words)) = rules.observe(at.since_start(), event) {
-            property::always(property, false, || words);
-        }
-        Ok(())
-    });
+    let delays = Delays::Exponential { base: BASE, max: MAX };
+    install_with(sim, Settings { delays, ..Settings::default() });
 }
 
 fn queue(variant: Variant) -> Queue<Work> {
@@ -285,6 +282,7 @@ fn every_variant_of_the_queue_is_planted_somewhere() {
     let planted: Vec<Variant> = rows().iter().map(|row| row.variant).collect();
     let queues = &Variant::ALL[1..];
     assert!(queues.starts_with(&planted), "{planted:?} of {queues:?}");
+    assert!(rows().iter().all(|row| row.found == "deadlock" || NAMES.contains(&row.found)));
 }
 
 #[test]
@@ -304,7 +302,7 @@ fn variants_are_read_by_name() {
 fn a_lost_wake_up_shrinks_to_the_two_turns_that_matter() {
     let check = Check { shrunk_max: 1, ..Check::new("lost wake-up").failures_dir(None).runs(RUNS) };
     let report =
-        check.sweep(&|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
+        check.sweep(|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
     let failure = &report.failures[0];
     assert!(failure.found_at <= RUNS);
     assert_eq!(found(&failure.end), "deadlock");
@@ -319,10 +317,10 @@ fn a_lost_wake_up_shrinks_to_the_two_turns_that_matter() {
 #[test]
 fn every_run_of_few_deviations_is_right_and_the_lost_wake_up_is_among_them() {
     let check = Check { failures_dir: None, ..Check::new("stop").exhaustive(2) };
-    let report = check.sweep(&|sim: &mut Sim| stopped_at_work(sim, Variant::Correct), &|_| ()).unwrap();
+    let report = check.sweep(|sim: &mut Sim| stopped_at_work(sim, Variant::Correct), &|_| ()).unwrap();
     assert!(report.is_passed(), "{:?}", report.verdict);
     assert!(report.runs > 50, "{} runs", report.runs);
     let report =
-        check.sweep(&|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
+        check.sweep(|sim: &mut Sim| stopped_at_work(sim, Variant::LostWakeUpAtStop), &|_| ()).unwrap();
     assert_eq!(report.failures[0].end.kind(), "deadlock");
 }

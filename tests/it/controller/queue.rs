@@ -1,6 +1,7 @@
 //! Table 2.2, its rows about the queue itself; and how a queue ends.
 
-use super::{QueueRules, Work, ms, simulate, simulate_seeded, work};
+use super::{Work, ms, simulate, simulate_seeded, work};
+use fatum::systems::controller::properties::Settings;
 use fatum::systems::controller::{NotHeld, Queue, Requeue, Shutdown, WorkQueue};
 use fatum::task::{JoinSet, spawn};
 use fatum::time::{sleep, timeout};
@@ -24,7 +25,7 @@ where
             queue.ended().await;
             (value, queue.check())
         });
-        seen.obeys(QueueRules::default());
+        seen.obeys(Settings::default());
         assert_eq!(seen.value.0, expected, "seed {seed}");
         assert_eq!(seen.value.1, Ok(()), "seed {seed}");
     }
@@ -153,7 +154,7 @@ fn producers_and_consumers_end_well() {
     for how in [Shutdown::Drain, Shutdown::Drop] {
         for seed in 0..5 {
             let seen = simulate_seeded(seed, move || basic(how));
-            seen.obeys(QueueRules::default());
+            seen.obeys(Settings::default());
             let (counts, len) = &seen.value;
             let ids: BTreeSet<String> = (0..50).map(|id: u32| id.to_string()).collect();
             assert_eq!(counts.keys().cloned().collect::<BTreeSet<_>>(), ids, "{how:?}, seed {seed}");
@@ -197,18 +198,18 @@ fn consumers_may_add_again_what_they_hold() {
             let takes = takes.lock().unwrap().clone();
             (takes, queue.len())
         });
-        seen.obeys(QueueRules::default());
+        seen.obeys(Settings::default());
         assert_eq!(seen.value.0.into_values().collect::<Vec<_>>(), [2; 50], "seed {seed}");
         assert_eq!(seen.value.1, 0);
     }
 }
 
 /// Two in hand, given back at 10 and 20 ms; when whoever drains from 5 ms on was released.
-async fn draining(how: Shutdown, second_stop: Option<Shutdown>) -> u128 {
+async fn draining(how: Shutdown, harder_stop: Option<Shutdown>) -> u128 {
     let queue = Queue::start();
     queue.add(work("foo")).await;
     queue.add(work("bar")).await;
-    let (foo, bar) = (queue.lease().await.unwrap(), queue.lease().await.unwrap());
+    let (first, second) = (queue.lease().await.unwrap(), queue.lease().await.unwrap());
     let started = fatum::time::Instant::now();
     let drainer = spawn({
         let queue = queue.clone();
@@ -220,13 +221,13 @@ async fn draining(how: Shutdown, second_stop: Option<Shutdown>) -> u128 {
         }
     });
     sleep(ms(10)).await;
-    foo.done();
-    if let Some(how) = second_stop {
+    first.done();
+    if let Some(how) = harder_stop {
         queue.stop(how);
         queue.stop(how);
     }
     sleep(ms(10)).await;
-    bar.done();
+    second.done();
     queue.ended().await;
     drainer.await.unwrap().duration_since(started).as_millis()
 }
@@ -244,7 +245,7 @@ fn draining_waits_for_what_is_in_hand_and_a_harder_stop_releases_it() {
         for seed in 0..SEEDS {
             let seen = simulate_seeded(seed, move || draining(how, second));
             assert_eq!(seen.value, released_ms, "{how:?}, then {second:?}, seed {seed}");
-            seen.obeys(QueueRules::default());
+            seen.obeys(Settings::default());
         }
     }
 }

@@ -1,12 +1,11 @@
 //! How these tests run a future in virtual time and see what its queue recorded.
 
-use super::QueueRules;
-use super::rules::Broken;
 use fatum::Sim;
 use fatum::choice::tape::Tape;
 use fatum::fault::FaultPlan;
 use fatum::runtime::{End, LeakPolicy};
-use fatum::systems::controller::ControllerEvent;
+use fatum::systems::controller::properties::Settings;
+use fatum::systems::controller::{ControllerEvent, ControllerProperties};
 use fatum::time::Duration;
 use std::cell::RefCell;
 use std::future::Future;
@@ -20,18 +19,14 @@ pub(crate) struct Observed<T> {
 }
 
 impl<T> Observed<T> {
-    /// Every rule of a queue holds.
-    pub(crate) fn judge(&self, mut rules: QueueRules) -> Result<(), Broken> {
-        self.events.iter().try_for_each(|(at, event)| rules.observe(*at, event))?;
-        rules.finish()
-    }
-
-    /// As [`Observed::judge`], or a panic with the events.
-    pub(crate) fn obeys(&self, rules: QueueRules) {
-        if let Err((property, words)) = self.judge(rules) {
-            let listing: String =
-                self.events.iter().map(|(at, event)| format!("{at:>12?} {event:?}\n")).collect();
-            panic!("{property}: {words}\n{listing}");
+    /// Every property of a queue holds.
+    pub(crate) fn obeys(&self, settings: Settings) {
+        let mut fold = ControllerProperties::new(settings);
+        let nanos = |at: &Duration| u64::try_from(at.as_nanos()).expect("a test is short");
+        let judged = self.events.iter().try_for_each(|(at, event)| fold.observe(nanos(at), event));
+        if let Err(violation) = judged {
+            let line = |(at, event): &(Duration, ControllerEvent)| format!("{at:>12?} {event:?}\n");
+            panic!("{violation}\n{}", self.events.iter().map(line).collect::<String>());
         }
     }
 }

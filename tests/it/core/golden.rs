@@ -33,6 +33,8 @@ const GOLDEN: [(Key, u64, u64); 10] = [
     ((1 << 63, OLDEST, 7, 3), 0x466bf120b209b51f, 0x8a755be52829f748),
 ];
 
+const SWARMS: [[u8; 6]; 4] = [[0, 2, 2, 0, 8, 1], [0, 0, 2, 4, 0, 0], [2, 0, 0, 0, 0, 8], [0, 2, 8, 0, 4, 1]];
+
 /// Something of everything that asks a source: schedule, yields, faults, latencies, draws, buggify, late timers.
 fn program(sim: &mut Sim) {
     let total = Arc::new(Mutex::new(0u64));
@@ -71,12 +73,13 @@ fn plan() -> FaultPlan {
 
 #[test]
 fn seeds_mean_what_they_meant() {
+    let plan = plan().without_swarm();
     let digests = |(seed, strategy, steps, tasks): Key| {
         let check = Check {
             strategy,
             calibration: Calibration { steps, tasks },
             leaks: LeakPolicy::Allow,
-            ..super::sweeps::quiet("golden").faults(plan())
+            ..super::sweeps::quiet("golden").faults(plan.clone())
         };
         check.run_seed(seed, program).digests
     };
@@ -84,4 +87,12 @@ fn seeds_mean_what_they_meant() {
     let found = GOLDEN.map(|(key, _, _)| line(key, digests(key).choice, digests(key).trace));
     let expected = GOLDEN.map(|(key, choice, trace)| line(key, choice, trace));
     assert_eq!(found, expected, "{found:#?}");
+}
+
+/// How strong the six rules of the plan are under the first seeds, in quarters: drawn, and so of the same worth as a
+/// digest.
+#[test]
+fn the_swarm_of_a_seed_is_what_it_was() {
+    let swarms: Vec<Vec<u8>> = (0..4).map(|seed| fatum::strategy::seed::swarm(seed, &plan())).collect();
+    assert_eq!(swarms, SWARMS, "{swarms:?}");
 }

@@ -375,7 +375,8 @@ fn faults_strike_the_actions_of_a_workload() {
         (FaultKind::Cancel, "aborted"),
     ];
     for (fault, error) in rows {
-        let plan = FaultPlan::none().with(FaultRule::new("action.run", fault, 1.0).on("link-1"));
+        let plan =
+            FaultPlan::none().without_swarm().with(FaultRule::new("action.run", fault, 1.0).on("link-1"));
         let workload = workload.clone();
         let seen = simulate_under(plan, 1, move || async move { run_workload(&workload).await });
         let (_, result) = &seen.value.steps[0];

@@ -6,9 +6,11 @@ use std::rc::Rc;
 
 use super::{ControllerProperties, Fact, Punctuality, Settings, Violation, nanos};
 use crate::fault::FaultKind;
+use crate::host::{HostChange, HostEvent};
 use crate::property;
 use crate::sim::Sim;
 use crate::systems::controller::record::ControllerEvent;
+use crate::time::Instant;
 
 /// What the fold of a simulation has seen so far.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,11 @@ impl Observed {
     /// The fold as it is now.
     pub fn properties(&self) -> ControllerProperties {
         self.fold.borrow().clone()
+    }
+
+    /// Tells the fold a fact that was not emitted.
+    pub(crate) fn hear(&self, at: Instant, fact: &Fact) {
+        tell(self.fold.borrow_mut().hear(nanos(at.since_start()), fact));
     }
 
     /// Demands that, when the faults are over, every entry comes to be reconciled at its latest version and stays so, as
@@ -56,7 +63,16 @@ pub fn install_with(sim: &mut Sim, settings: Settings) -> Observed {
     let observed = Observed { fold: Rc::new(RefCell::new(ControllerProperties::new(settings))) };
     let fold = Rc::clone(&observed.fold);
     sim.fold::<ControllerEvent, _>("controller", fold, move |fold, at, event| {
-        tell(fold.borrow_mut().observe(nanos(at.since_start()), event));
+        let mut fold = fold.borrow_mut();
+        tell(fold.observe(nanos(at.since_start()), event));
+        fold.place(event, crate::host::current());
+        Ok(())
+    });
+    let fold = Rc::clone(&observed.fold);
+    sim.fold::<HostEvent, _>("controller", fold, move |fold, _, event| {
+        if event.change == HostChange::Crashed {
+            fold.borrow_mut().crashed(&event.host);
+        }
         Ok(())
     });
     let fold = Rc::clone(&observed.fold);

@@ -1,0 +1,332 @@
+//! Hosts: crash, return, pause, clocks, and the faults that bring these about.
+//!
+//! A crash is cut, then drop: at once no task of the host gets a turn any more and the running one can do nothing; the
+//! tasks are dropped when no world is borrowed.
+
+use super::{Held, HostMove, World};
+use crate::choice::fault::{SITE_CLOCK, SITE_CRASH, SITE_CRASH_AFTER, SITE_PAUSE};
+use crate::choice::{Label, Weights};
+use crate::runtime::hosts::{HostChange, Machine, Main, State};
+use crate::runtime::tasks::{Boxed, NewTask, TaskName};
+use crate::runtime::timers::Due;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+const CRASH: Label = Label::new(SITE_CRASH);
+const CRASH_AFTER: Label = Label::new(SITE_CRASH_AFTER);
+const PAUSE: Label = Label::new(SITE_PAUSE);
+const CLOCK: Label = Label::new(SITE_CLOCK);
+
+impl World {
+    /// The number of the host of that name; a new one if there is none.
+    pub(crate) fn host(&mut self, name: &str) -> u16 {
+        let found = self.hosts.iter().position(|host| *host.name == *name);
+        let index = found.unwrap_or_else(|| {
+            self.hosts.push(Machine::new(name));
+            self.hosts.len() - 1
+        });
+        u16::try_from(index).expect("a simulation has at most 65,536 hosts")
+    }
+
+    /// The number of a host that exists.
+    pub(crate) fn find_host(&self, name: &str) -> Option<u16> {
+        self.hosts.iter().position(|host| *host.name == *name).map(|index| index as u16)
+    }
+
+    pub(crate) fn machine(&mut self, host: u16) -> &mut Machine {
+        &mut self.hosts[usize::from(host)]
+    }
+
+    /// The host of the running task, or the first one.
+    pub(crate) fn running_host(&self) -> u16 {
+        self.running.map_or(0, |slot| self.tasks.peek(slot).host)
+    }
+
+    /// Whether the running code has no access to the world: operations do nothing.
+    #[inline]
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.closing || self.is_cut || self.frozen.is_some()
+    }
+
+    // Crash and return.
+
+    /// The host crashes; back at `until`, if that is known.
+    pub(crate) fn crash(&mut self, host: u16, until: Option<u64>) {
+        match self.machine(host).state {
+            State::Up => self.hosts_out += 1,
+            State::Paused { .. } => {}
+            State::Down { .. } => return,
+        }
+        self.say(host, HostChange::Crashed);
+        let machine = self.machine(host);
+        machine.state = State::Down { until };
+        machine.parked.clear();
+        let tasks = &self.tasks;
+        self.ready.extract(|entry| tasks.peek(entry.slot).host == host);
+        self.held
+            .retain(|(_, held)| !matches!(held, Held::Task { slot, .. } if tasks.peek(*slot).host == host));
+        // A task that counts as queued hears no wake.
+        self.tasks.mark_queued(host);
+        self.is_cut |= self.running.is_some_and(|slot| self.tasks.peek(slot).host == host);
+        self.host_moves.push_back(HostMove::Fall(host));
+        self.attention = true;
+    }
+
+    /// A host that is down starts again.
+    pub(crate) fn restart(&mut self, host: u16) {
+        let machine = self.machine(host);
+        if !matches!(machine.state, State::Down { .. }) {
+            return;
+        }
+        machine.state = State::Up;
+        machine.incarnation += 1;
+        self.hosts_out -= 1;
+        self.say(host, HostChange::Started);
+        self.host_moves.push_back(HostMove::Start(host));
+        self.attention = true;
+    }
+
+    /// What befell hosts since the last call. Between two turns: nothing is cut off any more.
+    pub(crate) fn take_host_news(&mut self) -> Vec<(Arc<str>, HostChange)> {
+        self.is_cut = false;
+        std::mem::take(&mut self.host_news)
+    }
+
+    /// What is to be done for a host, with no world borrowed.
+    pub(crate) fn next_host_move(&mut self) -> Option<HostStep> {
+        self.is_cut = false;
+        match self.host_moves.front().copied()? {
+            HostMove::Fall(host) => match self.tasks.first_box_of(host) {
+                Some((slot, boxed)) => {
+                    self.running = Some(slot);
+                    self.is_cut = true;
+                    Some(HostStep::Drop { slot, boxed })
+                }
+                None => {
+                    self.host_moves.pop_front();
+                    self.next_host_move()
+                }
+            },
+            HostMove::Start(host) => {
+                self.host_moves.pop_front();
+                let machine = self.machine(host);
+                let owed = std::mem::take(&mut machine.owed);
+                let mains = machine.mains.clone();
+                self.required_left -= owed;
+                self.attention |= self.required_left == 0;
+                Some(HostStep::Start { host, mains })
+            }
+        }
+    }
+
+    /// A main of a host begins.
+    pub(crate) fn begin_main(&mut self, host: u16, boxed: Boxed, daemon: bool) -> Result<(), Boxed> {
+        let name = TaskName::Type(|| crate::runtime::hosts::MAIN);
+        let new = NewTask { host, parent: None, name, boxed, handle: false, required: !daemon, daemon };
+        self.spawn(new).map(|_| ())
+    }
+
+    /// A required task ended in a crash: its host owes the work, unless it can never do it again.
+    pub(super) fn owe(&mut self, host: u16) -> bool {
+        let machine = self.machine(host);
+        let returns = !machine.mains.is_empty();
+        machine.owed += u32::from(returns);
+        returns
+    }
+
+    // Pause.
+
+    /// The host stands still; until `until`, if that is known.
+    pub(crate) fn pause(&mut self, host: u16, until: Option<u64>) {
+        if self.machine(host).state != State::Up {
+            return;
+        }
+        self.say(host, HostChange::Paused);
+        let tasks = &self.tasks;
+        let waiting = self.ready.extract(|entry| tasks.peek(entry.slot).host == host);
+        let machine = self.machine(host);
+        machine.state = State::Paused { until };
+        machine.parked = waiting.into_iter().map(|entry| (entry.slot, entry.serial)).collect();
+        self.follows_ready = true;
+        self.hosts_out += 1;
+    }
+
+    /// A host that stands still goes on.
+    pub(crate) fn resume(&mut self, host: u16) {
+        let machine = self.machine(host);
+        if !matches!(machine.state, State::Paused { .. }) {
+            return;
+        }
+        machine.state = State::Up;
+        let parked = std::mem::take(&mut machine.parked);
+        self.hosts_out -= 1;
+        self.say(host, HostChange::Resumed);
+        for (slot, serial) in parked {
+            self.enqueue(slot, serial);
+        }
+    }
+
+    /// Keeps a task back whose host stands still; whether it does.
+    pub(super) fn park(&mut self, slot: u32, serial: u32) -> bool {
+        let host = self.tasks.peek(slot).host;
+        let machine = self.machine(host);
+        let stands = matches!(machine.state, State::Paused { .. });
+        if stands {
+            machine.parked.push((slot, serial));
+        }
+        stands
+    }
+
+    // Time.
+
+    /// When the next host is up again.
+    pub(super) fn next_return(&self) -> Option<u64> {
+        self.hosts.iter().filter_map(Machine::until).min()
+    }
+
+    /// Brings back the hosts whose time has come.
+    pub(super) fn return_hosts(&mut self, now: u64) {
+        for host in 0..self.hosts.len() as u16 {
+            if self.machine(host).until().is_some_and(|until| until <= now) {
+                self.restart(host);
+                self.resume(host);
+            }
+        }
+    }
+
+    /// Whether any host is down or stands still.
+    pub(crate) fn misses_hosts(&self) -> bool {
+        self.hosts_out > 0
+    }
+
+    /// The quiet phase begins: what is down returns, what stands still goes on, clocks run right.
+    pub(super) fn heal_hosts(&mut self) {
+        let now = self.now;
+        for host in 0..self.hosts.len() as u16 {
+            self.restart(host);
+            self.resume(host);
+            if !self.machine(host).clock.is_true() {
+                self.machine(host).clock.drift(now, 0);
+            }
+        }
+    }
+
+    /// What the monotonic clock of the running task's host shows.
+    #[inline]
+    pub(crate) fn local_now(&self) -> u64 {
+        if self.drifts {
+            self.hosts[usize::from(self.running_host())].clock.shows(self.now)
+        } else {
+            self.now
+        }
+    }
+
+    /// The virtual time at which the running task's host shows `local`.
+    #[inline]
+    pub(crate) fn global(&self, local: u64) -> u64 {
+        if self.drifts { self.hosts[usize::from(self.running_host())].clock.reaches(local) } else { local }
+    }
+
+    /// How far the wall clock of the running task's host is ahead.
+    pub(crate) fn wall_ahead(&self) -> i64 {
+        self.hosts.get(usize::from(self.running_host())).map_or(0, |host| host.clock.ahead)
+    }
+
+    /// The wall clock of a host jumps by so many nanoseconds.
+    pub(crate) fn jump_clock(&mut self, host: u16, by: i64) {
+        let clock = &mut self.machine(host).clock;
+        clock.ahead = clock.ahead.saturating_add(by);
+        self.say(host, HostChange::ClockJumped);
+    }
+
+    /// The clock of a host, and its timers, run this much too fast from now on.
+    pub(crate) fn drift_clock(&mut self, host: u16, ppm: i32) {
+        let now = self.now;
+        self.drifts = true;
+        self.machine(host).clock.drift(now, ppm);
+        self.say(host, HostChange::ClockDrifts);
+    }
+
+    // Faults.
+
+    /// Asks, for each host one of whose timers is due, whether it crashes, stands still or has its clock go wrong.
+    pub(super) fn harm_hosts(&mut self, due: &[Due]) {
+        let owners = due.iter().filter_map(|due| due.owner.task);
+        let live = owners.filter_map(|id| self.tasks.get(id).filter(|task| task.live).map(|task| task.host));
+        let hosts: BTreeSet<u16> = live.collect();
+        for host in hosts {
+            match self.ask_host(host, CLOCK, "") {
+                0 => {}
+                option => self.fail_clock(host, option),
+            }
+            match self.ask_host(host, PAUSE, "") {
+                0 => {}
+                option => self.pause(host, Some(self.now + self.outage(host, PAUSE, "", option))),
+            }
+            match self.ask_host(host, CRASH, "") {
+                0 => {}
+                option => self.crash(host, Some(self.now + self.outage(host, CRASH, "", option))),
+            }
+        }
+    }
+
+    /// Asks whether the running task's host crashes after an effect; whether it did.
+    pub(crate) fn crash_after(&mut self, effect: &str) -> bool {
+        let host = self.running_host();
+        let option = self.ask_host(host, CRASH_AFTER, effect);
+        if option > 0 {
+            self.crash(host, Some(self.now + self.outage(host, CRASH_AFTER, effect, option)));
+        }
+        option > 0
+    }
+
+    fn ask_host(&mut self, host: u16, label: Label, object: &str) -> u64 {
+        let Some(machine) = self.hosts.get(usize::from(host)) else { return 0 };
+        let can =
+            machine.state == State::Up && (label == PAUSE || label == CLOCK || !machine.mains.is_empty());
+        if !can || self.quiet || self.is_deaf() {
+            return 0;
+        }
+        match self.plan.options(label.name(), object, &machine.name) {
+            1 => 0,
+            mask => self.choose_on(host, None, label, object, 8, Weights::Fault(mask)),
+        }
+    }
+
+    fn outage(&self, host: u16, label: Label, object: &str, option: u64) -> u64 {
+        let name = &self.hosts[usize::from(host)].name;
+        nanos(self.plan.outage(label.name(), object, name, option))
+    }
+
+    fn fail_clock(&mut self, host: u16, option: u64) {
+        let (by, ppm) = self.plan.clock(&self.hosts[usize::from(host)].name);
+        let by = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
+        let ppm = i32::try_from(ppm).unwrap_or(i32::MAX);
+        match option {
+            1 => self.jump_clock(host, by),
+            2 => self.jump_clock(host, -by),
+            3 => self.drift_clock(host, ppm),
+            _ => self.drift_clock(host, -ppm),
+        }
+    }
+
+    fn say(&mut self, host: u16, what: HostChange) {
+        self.digests.event(5 << 61 ^ self.now.rotate_left(23) ^ u64::from(host) << 8 ^ what as u64);
+        let name = self.machine(host).name.clone();
+        self.host_news.push((name, what));
+        self.attention = true;
+    }
+}
+
+/// What has to be done for a host outside of any borrow.
+pub(crate) enum HostStep {
+    /// Drop this task, as the running one.
+    Drop { slot: u32, boxed: Boxed },
+    /// Begin these mains.
+    Start { host: u16, mains: Vec<Main> },
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

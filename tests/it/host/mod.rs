@@ -1,0 +1,6 @@
+//! Hosts: what a crash loses and what it leaves, restart, pause, clocks; as verbs and as faults.
+
+mod clocks;
+mod crash;
+mod faults;
+mod pause;
