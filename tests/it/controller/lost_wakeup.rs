@@ -129,7 +129,10 @@ fn a_lost_wake_up_at_shutdown_is_found_in_nineteen_of_twenty_ranges_and_told() {
         let story = failure.story.join("\n");
         assert_eq!(failure.end.kind(), "deadlock", "{story}");
         assert!(failure.tape.deviations() <= 3, "{story}");
-        assert!(story.contains("worker-") && story.contains("queue.stop-flag") && story.contains("1s"), "{story}");
+        assert!(
+            story.contains("worker-") && story.contains("queue.stop-flag") && story.contains("1s"),
+            "{story}"
+        );
         let page = fatum::check::report::render_failure(failure);
         assert!(page.contains("sync.notified at tests/it/controller/lost_wakeup.rs:"), "{page}");
     }

@@ -62,20 +62,20 @@ fn planned(plan: FaultPlan, script: Script) -> Sim {
 }
 
 /// Runs `main` on the host `a`, and to the end; the store after that.
-fn run<F>(mut sim: Sim, main: impl FnOnce(Client, Store) -> F) -> (Store, Duration)
+fn run<F>(mut sim: Sim, main: impl FnOnce(Client, Store) -> F + 'static) -> (Store, Duration)
 where
     F: Future<Output = ()> + 'static,
 {
     let store = sim.store();
     let server = store.clone();
-    sim.host("a").run(|host| main(host.store(), server));
+    sim.host("a").run(|host| async move { main(host.store(), server).await });
     let run = sim.finish();
     assert_eq!(run.end, End::Passed, "{:?}", run.blocked);
     (store, run.time)
 }
 
 /// A simulation without faults, to its end.
-fn plain<F>(main: impl FnOnce(Client, Store) -> F) -> Store
+fn plain<F>(main: impl FnOnce(Client, Store) -> F + 'static) -> Store
 where
     F: Future<Output = ()> + 'static,
 {
