@@ -1,18 +1,18 @@
 //! Tests of `systems::controller`: the acceptance tables of its specification, then what the port adds. Here: the items
 //! and durations that they speak of.
 
-mod world;
-mod counting;
-mod queue;
 mod busy;
+mod counting;
 mod delays;
 mod limiter;
 mod metrics;
-mod parallel;
 mod model;
+mod parallel;
 mod planted;
+mod queue;
 #[cfg(feature = "tokio")]
 mod threads;
+mod world;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;
