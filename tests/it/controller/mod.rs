@@ -15,17 +15,14 @@ mod engine_bugs;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod busy;
-mod counting;
 mod delays;
 mod limiter;
 mod metrics;
 mod model;
 mod parallel;
 mod planted;
-mod queue;
 #[cfg(feature = "tokio")]
 mod threads;
-mod world;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;

@@ -6,7 +6,7 @@ use fatum::fault::{FaultKind, FaultRule};
 use fatum::store::{Client, Store, WatchFrom};
 
 /// Numbers 1 to 10 were written to `x`, one by one; a client's stale reads are answered by the script.
-fn after_ten_writes<F>(stale: &[u64], main: impl FnOnce(Client, Store) -> F)
+fn after_ten_writes<F>(stale: &[u64], main: impl FnOnce(Client, Store) -> F + 'static)
 where
     F: Future<Output = ()> + 'static,
 {
