@@ -274,6 +274,27 @@ impl Record for ControllerEvent {
                 visit("queue", Value::U64(*queue));
                 visit("drain", Value::Bool(*drain));
             }
+            _ => self.fields_of_run(visit),
+        }
+    }
+}
+
+impl ControllerEvent {
+    /// The number of the queue that it is about.
+    pub fn queue(&self) -> u64 {
+        let mut number = 0;
+        self.fields(&mut |name, value| {
+            if let ("queue", Value::U64(queue)) = (name, value) {
+                number = queue;
+            }
+        });
+        number
+    }
+
+    /// The fields of what a controller did; those of its queue are not here.
+    fn fields_of_run(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
+        let mut text = |name, text: &str| visit(name, Value::Str(text));
+        match self {
             ControllerEvent::RunStarted { queue, workers, subscriptions, primed } => {
                 visit("workers", Value::U64(u64::from(*workers)));
                 visit("subscriptions", Value::U64(u64::from(*subscriptions)));
@@ -327,20 +348,8 @@ impl Record for ControllerEvent {
                 visit("generation", Value::U64(*generation));
                 visit("queue", Value::U64(*queue));
             }
+            _ => {}
         }
-    }
-}
-
-impl ControllerEvent {
-    /// The number of the queue that it is about.
-    pub fn queue(&self) -> u64 {
-        let mut number = 0;
-        self.fields(&mut |name, value| {
-            if let ("queue", Value::U64(queue)) = (name, value) {
-                number = queue;
-            }
-        });
-        number
     }
 }
 
