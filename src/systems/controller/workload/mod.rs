@@ -5,7 +5,9 @@
 
 mod ping_pong;
 mod stage;
+pub mod gateway;
 
+pub use gateway::Gateway;
 pub use stage::{Stage, USER, read};
 
 use crate::sim::{Differential, Sim};
