@@ -1,7 +1,10 @@
 //! The `fatum` binary: the systems of this crate, and the command line over them.
 
+use fatum::scenario::{Controller, Graph, Registry};
+use fatum::systems::controller::workload::Garbage;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fatum::cli::main(fatum::scenario::Registry::new().with(fatum::scenario::Graph))
+    let registry = Registry::new().with(Graph).with(Controller::<Garbage>::default());
+    fatum::cli::main(registry)
 }

@@ -3,9 +3,11 @@
 //! Each has a correct form and some with a planted bug. What all share stands in [`Stage`]; a workload says which kinds
 //! of entries it has, which hosts run what, and what the actual state must be. It must not know scenario files.
 
+mod garbage;
 mod ping_pong;
 mod stage;
 
+pub use garbage::{Act, Garbage};
 pub use stage::{Stage, USER, read};
 
 use crate::sim::{Differential, Sim};
