@@ -7,20 +7,21 @@
 //! | orphan | the references to the owner are removed from its dependents, then it goes |
 //! | cloud | the disk of an entry is released, then the entry goes |
 //!
-//! It decides on what it read, and writes only if that is still so: a dependent's owners are read as they are now, not
-//! as the cache has them, and what it writes names the version that it has read. Each entry is looked at again after a
-//! while, as events can be missed.
+//! It decides on what it read, and writes only if that is still so: whether an owner lives is read from the store as it
+//! is now and not from a cache, and what it writes names the version that it has read. Each entry is looked at again
+//! after a while, as events can be missed.
 
+use super::caches::Caches;
 use super::cloud::{Cloud, CloudError};
 use super::model::{CLOUD, DATABASE, DEPENDENTS, FOREGROUND, Held, OBJECTS, ORPHAN, Object, Owner, REPORT};
 use super::record::CollectorEvent;
 use super::variant::Variant;
 use crate::emit;
-use crate::store::{Client, Key};
+use crate::store::{Client, Key, Reads, Store};
 use crate::sync::CancellationToken;
 use crate::systems::controller::work_queue::{BoxFuture, Shutdown};
 use crate::systems::controller::{
-    Context, Controller, ReconcileError, Reconciler, Request, RunError, StorePublisher, Topic, requeue_after,
+    Context, Controller, ReconcileError, Reconciler, Request, RunError, Topic, requeue_after,
 };
 use crate::time::Duration;
 use std::collections::BTreeSet;
@@ -44,7 +45,9 @@ pub(super) struct Settings {
 /// One incarnation of the collector.
 pub(super) struct Collector {
     settings: Settings,
-    client: Client,
+    caches: Caches,
+    /// Sees the present, and writes.
+    direct: Client,
     /// The dependents that the deletion of an owner told of: all that matters to `Variant::DeleteEventOnly`.
     told: Mutex<BTreeSet<Key>>,
 }
@@ -52,14 +55,15 @@ pub(super) struct Collector {
 type Reconciled = Result<(), ReconcileError>;
 
 impl Collector {
-    pub(super) fn new(settings: Settings, client: Client) -> Collector {
-        Collector { settings, client, told: Mutex::default() }
+    /// A collector that has seen nothing yet, and writes under this name.
+    pub(super) fn new(settings: Settings, store: &Store, name: &'static str) -> Collector {
+        let (caches, direct) = (Caches::new(store, name), store.client(name).consistent());
+        Collector { settings, caches, direct, told: Mutex::default() }
     }
 
     /// Collects until its host crashes.
     pub(super) async fn run(self) -> Result<(), RunError> {
-        let publisher = Arc::new(StorePublisher::new(self.client.clone()));
-        let builder = Controller::builder(publisher, self).workers(WORKERS);
+        let builder = Controller::builder(Arc::new(self.caches.clone()), self).workers(WORKERS);
         let builder = builder.backoff(BACKOFF.0, BACKOFF.1).expect("the backoff grows");
         let builder = OBJECTS.into_iter().fold(builder, |builder, kind| builder.subscribe(Topic::all(kind)));
         let (controller, _) = builder.build();
@@ -67,7 +71,7 @@ impl Collector {
     }
 
     async fn look_after(&self, context: &Context, key: &Key) -> Reconciled {
-        let found = held(&self.client, key).await?;
+        let found = self.held(key, Reads::Cached).await?;
         if &*key.kind == DATABASE {
             self.wake_dependents(context, key, found.as_ref()).await?;
         }
@@ -89,7 +93,7 @@ impl Collector {
     async fn wake_dependents(&self, context: &Context, key: &Key, found: Option<&Held>) -> Reconciled {
         let uid = found.map(|found| &found.object.uid);
         let refers = |owner: &Owner| *owner.name == *key.name && Some(&owner.uid) != uid;
-        for held in dependents(&self.client, refers).await? {
+        for held in self.dependents(refers, Reads::Cached).await? {
             self.told().insert(held.key());
             let request = Request::new(held.entry.key.kind, held.entry.key.name);
             context.handle().enqueue([request]).await;
@@ -100,6 +104,7 @@ impl Collector {
     /// Collects a dependent whose owners are all gone; where some are left, removes the references to the others.
     async fn judge(&self, found: &Held) -> Reconciled {
         if self.has(Variant::DeleteEventOnly) && !self.told().contains(&found.entry.key) {
+            emit(CollectorEvent::NoNews { dependent: found.key() });
             return Ok(());
         }
         let mut living = Vec::new();
@@ -119,11 +124,8 @@ impl Collector {
     }
 
     async fn lives(&self, dependent: &Held, owner: &Owner) -> Result<bool, ReconcileError> {
-        let reader = match self.has(Variant::OwnerFromCache) {
-            true => self.client.clone(),
-            false => self.client.consistent(),
-        };
-        let found = held(&reader, &Key::new(DATABASE, owner.name.as_str())).await?;
+        let reads = if self.has(Variant::OwnerFromCache) { Reads::Cached } else { Reads::Consistent };
+        let found = self.held(&Key::new(DATABASE, owner.name.as_str()), reads).await?;
         let uid = found.map(|found| found.object.uid);
         let lives = match self.has(Variant::OwnerByName) {
             true => uid.is_some(),
@@ -132,6 +134,7 @@ impl Collector {
         if !lives || uid.as_ref() != Some(&owner.uid) {
             emit(CollectorEvent::Judged {
                 dependent: dependent.key(),
+                version: dependent.entry.version,
                 owner: owner.clone(),
                 found: uid.unwrap_or_else(|| "no database".to_owned()),
                 lives,
@@ -146,14 +149,14 @@ impl Collector {
             return self.update(found, Object { deleting: true, ..found.object.clone() }).await;
         }
         match self.has(Variant::BlindDelete) {
-            true => self.client.delete(found.key()).await?,
-            false => self.client.delete_at(found.key(), found.entry.version).await?,
+            true => self.direct.delete(found.key()).await?,
+            false => self.direct.delete_at(found.key(), found.entry.version).await?,
         };
         Ok(())
     }
 
     async fn update(&self, found: &Held, object: Object) -> Reconciled {
-        self.client.update(found.key(), found.entry.version, object).await?;
+        self.direct.update(found.key(), found.entry.version, object).await?;
         Ok(())
     }
 
@@ -182,11 +185,8 @@ impl Collector {
     /// Deletes what depends on an owner and on no other; an error as long as there is anything.
     async fn delete_dependents(&self, found: &Held) -> Reconciled {
         let owner = found.as_owner();
-        let reader = match self.has(Variant::ForegroundFromCache) {
-            true => self.client.clone(),
-            false => self.client.consistent(),
-        };
-        let dependents = dependents(&reader, |other| *other == owner).await?;
+        let reads = if self.has(Variant::ForegroundFromCache) { Reads::Cached } else { Reads::Consistent };
+        let dependents = self.dependents(|other| *other == owner, reads).await?;
         emit(CollectorEvent::Foreground { owner: found.key(), dependents: dependents.len() as u64 });
         for dependent in &dependents {
             match &dependent.object {
@@ -203,7 +203,7 @@ impl Collector {
     /// Removes the references to an owner from its dependents.
     async fn release_dependents(&self, found: &Held) -> Reconciled {
         let owner = found.as_owner();
-        for dependent in dependents(&self.client.consistent(), |other| *other == owner).await? {
+        for dependent in self.dependents(|other| *other == owner, Reads::Consistent).await? {
             let object = dependent.object.without_owner(&owner);
             self.update(&dependent, object).await?;
             emit(CollectorEvent::Orphaned { dependent: dependent.key(), owner: owner.clone() });
@@ -215,28 +215,70 @@ impl Collector {
     async fn release_disk(&self, found: &Held) -> Reconciled {
         let uid = &found.object.uid;
         if self.settings.reports {
-            self.client.put((REPORT, uid.as_str()), "its disk is released").await?;
+            self.direct.put((REPORT, uid.as_str()), "its disk is released").await?;
         }
         match self.settings.cloud.release(uid).await {
             Err(CloudError::NoDisk(_)) if !self.has(Variant::CleanupNotIdempotent) => {
                 crate::property::reachable("released-twice");
                 Ok(())
             }
-            released => Ok(released?),
+            Err(error) => {
+                emit(CollectorEvent::NotReleased { entry: found.key(), error: error.to_string() });
+                Err(error.into())
+            }
+            Ok(()) => Ok(()),
         }
     }
 
     /// Removes a finalizer from an entry as it was read; with the last one goes the entry.
     async fn remove_finalizer(&self, found: &Held, finalizer: &str) -> Reconciled {
         let rest = found.object.without_finalizer(finalizer);
+        emit(CollectorEvent::RemovesFinalizer {
+            entry: found.key(),
+            version: found.entry.version,
+            finalizer: finalizer.to_owned(),
+            left: rest.finalizers.join(", "),
+        });
         if rest.finalizers.is_empty() {
-            self.client.delete_at(found.key(), found.entry.version).await?;
+            self.direct.delete_at(found.key(), found.entry.version).await?;
         } else if self.has(Variant::BlindFinalizer) {
-            self.client.put(found.key(), rest).await?;
+            self.direct.put(found.key(), rest).await?;
         } else {
             self.update(found, rest).await?;
         }
         Ok(())
+    }
+
+    // Reading.
+
+    async fn held(&self, key: &Key, reads: Reads) -> Result<Option<Held>, ReconcileError> {
+        let found = self.reader(&key.kind, reads).entry(key.clone()).await?;
+        Ok(found.map(Held::of).transpose()?)
+    }
+
+    /// The dependents with such an owner.
+    async fn dependents(
+        &self,
+        owned: impl Fn(&Owner) -> bool,
+        reads: Reads,
+    ) -> Result<Vec<Held>, ReconcileError> {
+        let mut found = Vec::new();
+        for kind in DEPENDENTS {
+            for entry in self.reader(kind, reads).list(kind).await? {
+                let held = Held::of(entry)?;
+                if held.object.owners.iter().any(&owned) {
+                    found.push(held);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn reader(&self, kind: &str, reads: Reads) -> &Client {
+        match reads {
+            Reads::Cached => self.caches.of(kind),
+            Reads::Consistent => &self.direct,
+        }
     }
 
     fn told(&self) -> std::sync::MutexGuard<'_, BTreeSet<Key>> {
@@ -251,22 +293,4 @@ impl Reconciler for Collector {
             self.look_after(&context, &key).await
         })
     }
-}
-
-async fn held(reader: &Client, key: &Key) -> Result<Option<Held>, ReconcileError> {
-    Ok(reader.entry(key.clone()).await?.map(Held::of).transpose()?)
-}
-
-/// The dependents with such an owner.
-async fn dependents(reader: &Client, owned: impl Fn(&Owner) -> bool) -> Result<Vec<Held>, ReconcileError> {
-    let mut found = Vec::new();
-    for kind in DEPENDENTS {
-        for entry in reader.list(kind).await? {
-            let held = Held::of(entry)?;
-            if held.object.owners.iter().any(&owned) {
-                found.push(held);
-            }
-        }
-    }
-    Ok(found)
 }

@@ -3,6 +3,7 @@
 //! Entries have uids, references to their owners by name and uid, finalizers, and a mark that their deletion was asked
 //! for. The disk of a volume is in a cloud outside the store and must be released before its volume goes.
 
+mod caches;
 mod cloud;
 mod collector;
 mod model;
@@ -69,7 +70,8 @@ impl Workload for Garbage {
         rules::install(sim, &cloud, COLLECTOR);
         let (variant, resync, reports) = (self.variant, self.resync.0, self.reports);
         let settings = Settings { cloud: cloud.clone(), variant, resync, reports };
-        let collector = move |host: crate::sim::Host| Collector::new(settings.clone(), host.store()).run();
+        let store = stage.store().clone();
+        let collector = move |_| Collector::new(settings.clone(), &store, COLLECTOR).run();
         sim.host(COLLECTOR).daemon().serve(collector);
         let (user, acts) = (User { stage: stage.clone(), cloud }, self.acts.clone());
         sim.host(USER).run(|_| async move { user.play(&acts).await });
