@@ -6,6 +6,7 @@
 
 mod records;
 
+use crate::choice::fault::{SITE_CLOCK, SITE_CRASH, SITE_CRASH_AFTER, SITE_PAUSE};
 use crate::sim::Run;
 use crate::trace::{Event, Kind, text};
 
@@ -191,6 +192,9 @@ fn choice(index: usize, event: &Event, after: &[Event]) -> Option<Deviation> {
     let task = event.task.as_deref().unwrap_or("-");
     let nth = ordinal(*occurrence);
     let (what, which, detail) = match meaning {
+        Some(meaning) if event.task.is_none() || *site == SITE_CRASH_AFTER => {
+            (harm(site, owner, meaning), format!(", {nth} time"), String::new())
+        }
         Some(meaning) if owner == task => {
             (format!("fault: {meaning} at {site}, in {task}"), format!(", {nth} time"), String::new())
         }
@@ -207,6 +211,20 @@ fn choice(index: usize, event: &Event, after: &[Event]) -> Option<Deviation> {
         None => (format!("{task} drew {option} at {site}"), format!(" ({nth} time)"), String::new()),
     };
     Some(Deviation { index, at: event.at, what, which, detail, then: None })
+}
+
+/// Harm to a host, or to something on it, that no task asked about.
+fn harm(site: &str, owner: &str, meaning: &str) -> String {
+    match (site, owner.rsplit_once('@')) {
+        (SITE_CRASH_AFTER, Some((effect, host))) => {
+            format!("fault: {meaning} of host {host} at {site}, right after its effect on {effect}")
+        }
+        (SITE_CLOCK, _) => format!("fault: the clock of host {owner} {meaning} at {site}"),
+        (SITE_CRASH | SITE_PAUSE, _) => {
+            format!("fault: {meaning} of host {owner} at {site}, as a timer of its is due")
+        }
+        _ => format!("fault: {meaning} at {site} on {owner}"),
+    }
 }
 
 /// Who took turns before the task's next one.

@@ -47,6 +47,7 @@ impl Watch {
     ///
     /// # Errors
     /// The watch ended; the same error from then on.
+    #[expect(clippy::should_implement_trait, reason = "it is a future, as with streams")]
     #[track_caller]
     pub fn next(&mut self) -> impl Future<Output = Result<Event, WatchError>> {
         let point = point(NEXT, Access::Read);

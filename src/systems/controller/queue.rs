@@ -20,6 +20,25 @@ use std::task::Poll;
 const STATE: &str = "queue.state";
 
 /// A work queue; clones are the same queue. It is stopped when the last clone is dropped.
+///
+/// ```
+/// use fatum::systems::controller::{Queue, Request, Requeue, Shutdown, WorkQueue};
+/// use fatum::time::Duration;
+///
+/// fatum::check("a request comes again", |sim| {
+///     sim.run(async {
+///         let queue = Queue::start();
+///         queue.add(Request::new("route", "a")).await;
+///         queue.add(Request::new("route", "a")).await;
+///         let lease = queue.lease().await.expect("it is not stopped");
+///         lease.requeue(Requeue::After(Duration::from_secs(3600))).await;
+///         let again = queue.lease().await.expect("it is not stopped");
+///         assert_eq!(again.item().name.as_ref(), "a");
+///         queue.stop(Shutdown::Drain);
+///         assert!(queue.lease().await.is_none());
+///     });
+/// });
+/// ```
 pub struct Queue<T: Item> {
     shared: Arc<Shared<T>>,
     owner: Arc<Owner<T>>,
