@@ -6,6 +6,8 @@
 
 mod records;
 
+use crate::choice::fault::{SITE_CLOCK, SITE_CRASH, SITE_CRASH_AFTER, SITE_PAUSE};
+use crate::runtime::End;
 use crate::sim::Run;
 use crate::trace::{Event, Kind, text};
 
@@ -21,11 +23,19 @@ pub fn story(run: &Run) -> Vec<String> {
     let room = LINES_MAX - 1;
     let mut lines = tell(&deviations(events), room);
     let left = room.saturating_sub(lines.len());
-    lines.extend(records::telling(events, &run.end.sentence(), left));
+    lines.extend(records::telling(events, &subject(&run.end), left));
     lines.sort_by_key(|(index, _)| *index);
     let mut told: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
     told.push(clip(&verdict, WIDTH_MAX));
     told
+}
+
+/// The text that says what the verdict is about: not the property's name, which is of every run.
+fn subject(end: &End) -> String {
+    match end {
+        End::Violated { detail, .. } | End::NotConverged { detail, .. } => detail.clone(),
+        other => other.sentence(),
+    }
 }
 
 /// Lines, each with the place in the trace where it begins.
@@ -191,6 +201,9 @@ fn choice(index: usize, event: &Event, after: &[Event]) -> Option<Deviation> {
     let task = event.task.as_deref().unwrap_or("-");
     let nth = ordinal(*occurrence);
     let (what, which, detail) = match meaning {
+        Some(meaning) if event.task.is_none() || *site == SITE_CRASH_AFTER => {
+            (harm(site, owner, meaning), format!(", {nth} time"), String::new())
+        }
         Some(meaning) if owner == task => {
             (format!("fault: {meaning} at {site}, in {task}"), format!(", {nth} time"), String::new())
         }
@@ -207,6 +220,20 @@ fn choice(index: usize, event: &Event, after: &[Event]) -> Option<Deviation> {
         None => (format!("{task} drew {option} at {site}"), format!(" ({nth} time)"), String::new()),
     };
     Some(Deviation { index, at: event.at, what, which, detail, then: None })
+}
+
+/// Harm to a host, or to something on it, that no task asked about.
+fn harm(site: &str, owner: &str, meaning: &str) -> String {
+    match (site, owner.rsplit_once('@')) {
+        (SITE_CRASH_AFTER, Some((effect, host))) => {
+            format!("fault: {meaning} of host {host} at {site}, right after its effect on {effect}")
+        }
+        (SITE_CLOCK, _) => format!("fault: the clock of host {owner} {meaning} at {site}"),
+        (SITE_CRASH | SITE_PAUSE, _) => {
+            format!("fault: {meaning} of host {owner} at {site}, as a timer of its is due")
+        }
+        _ => format!("fault: {meaning} at {site} on {owner}"),
+    }
 }
 
 /// Who took turns before the task's next one.

@@ -384,8 +384,8 @@ pub fn option_name(site: &str, option: u64) -> &'static str {
         SITE_STALL | SITE_LATE => {
             &["on time", "1 deadline late", "2 deadlines late", "3 deadlines late", "4 deadlines late"]
         }
-        SITE_CRASH | SITE_CRASH_AFTER => &["up", "crash", "crash (1/2)", "crash (3/4)", "crash (longest)"],
-        SITE_PAUSE => &["running", "pause", "pause (1/2)", "pause (3/4)", "pause (longest)"],
+        SITE_CRASH | SITE_CRASH_AFTER => &["up", "crash (1/4)", "crash (1/2)", "crash (3/4)", "crash"],
+        SITE_PAUSE => &["running", "pause (1/4)", "pause (1/2)", "pause (3/4)", "pause"],
         SITE_CLOCK => &["right", "jumps forward", "jumps back", "runs fast", "runs slow"],
         SITE_ANSWER => &["answered", "answer lost"],
         SITE_CONFLICT => &["no conflict", "conflict"],

@@ -11,7 +11,7 @@ use crate::task::boxed;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A host that is being set up.
 pub struct HostBuilder<'a> {
@@ -25,7 +25,8 @@ pub struct HostBuilder<'a> {
 #[derive(Clone, Debug)]
 pub struct Host {
     name: Arc<str>,
-    store: Client,
+    /// Made at its first use: most worlds have no store.
+    store: OnceLock<Client>,
 }
 
 impl Host {
@@ -44,10 +45,22 @@ impl Host {
         Disk::new(self.name.clone())
     }
 
+    fn new(name: Arc<str>) -> Host {
+        Host { name, store: OnceLock::new() }
+    }
+
     /// The store of the simulation, called from this host: a client of the host's name. Each main, and each restart of
     /// it, has a client that has seen nothing yet.
+    ///
+    /// # Panics
+    /// Before the run: what [`HostBuilder::run`] is given has to call it in its future.
     pub fn store(&self) -> Client {
-        self.store.clone()
+        assert!(
+            current::is_simulated(),
+            "Host::store before the run: call it inside the main's `async` block"
+        );
+        let made = || current::with(Store::of).client(self.name.clone());
+        self.store.get_or_init(made).clone()
     }
 }
 
@@ -107,8 +120,8 @@ impl<'a> HostBuilder<'a> {
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let store = Store::of(self.world).client(self.name.clone());
-        let main = watched(self.name.clone(), main(Host { name: self.name.clone(), store }));
+        let main = main(Host::new(self.name.clone()));
+        let main = watched(self.name.clone(), main);
         self.begin(boxed(main))
     }
 
@@ -122,11 +135,10 @@ impl<'a> HostBuilder<'a> {
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let store = Store::of(self.world);
-        let name = self.name.clone();
+        let (name, main) = (self.name.clone(), Rc::new(main));
         let again: Again = Rc::new(move || {
-            let host = Host { name: name.clone(), store: store.client(name.clone()) };
-            boxed(watched(name.clone(), main(host)))
+            let (main, host) = (main.clone(), Host::new(name.clone()));
+            boxed(watched(name.clone(), async move { main(host).await }))
         });
         let first = again();
         self.world.machine(self.host).mains.push(Main { again, daemon: self.daemon });

@@ -7,7 +7,7 @@
 //! | `store.read`, `store.write`, `store.watch` on `kind/name` | an error, a delay, a hang, before the effect |
 //! | `store.latency` | the call takes some time, on its way there or back |
 //! | `store.conflict` | a write that expects a version is refused |
-//! | `host.crash` | the host crashes after the effect |
+//! | `host.crash-after` | the host crashes after the effect |
 //! | `store.answer` | the write took effect, and the answer is lost |
 //! | `store.stale` | a read or a watch's snapshot is of an older state |
 //! | `store.missed` | a watch does not hear of intermediate events |
@@ -16,7 +16,7 @@ use super::entry::{Entry, Key};
 use super::error::StoreError;
 use super::event::{Topic, WatchFrom};
 use super::latency::pass;
-use super::server::{Listing, Store};
+use super::server::{Listing, OBJECT, Store, View};
 use super::state::State;
 use super::transaction::{Op, Transaction};
 use super::watch::Watch;
@@ -37,8 +37,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const READ: Label = Label::new("sync.store_read");
 const WRITE: Label = Label::new("sync.store_write");
 const WATCH: Label = Label::new("sync.store_watch");
-/// The shared object that every call declares to access: `"store"` in what a property says it reads.
-const OBJECT: Label = Label::new("store");
 /// How many changes old a view is, by option of the site.
 const AGES: [u64; 5] = [0, 1, 2, 4, u64::MAX];
 
@@ -222,11 +220,14 @@ impl Client {
             let object = self.call(point, "store.watch", &topic).await?;
             let legs = self.store.latency().draw();
             pass(legs.there).await;
-            let at = match from {
-                WatchFrom::Index(_) => None,
-                WatchFrom::Snapshot | WatchFrom::Resume(_) => Some(self.view(&object, |_, _| Ok(()))?.1),
+            let view = match from {
+                WatchFrom::Index(_) => View::default(),
+                WatchFrom::Snapshot | WatchFrom::Resume(_) => self.view(&object),
             };
-            let (id, bell) = self.store.open(&topic, from, at, &self.name)?;
+            let (id, bell, index) = self.store.open(&topic, from, view, &self.name)?;
+            if from == WatchFrom::Snapshot {
+                self.seen.store(index, Ordering::Relaxed);
+            }
             let watch = Watch::new(self.clone(), topic, id, bell, true);
             pass(legs.back).await;
             Ok(watch)
@@ -257,25 +258,22 @@ impl Client {
         let object = self.call(point, "store.read", object).await?;
         let legs = self.store.latency().draw();
         pass(legs.there).await;
-        let found = self.view(&object, look);
+        let found = self.store.look(self.view(&object), look);
+        if let Ok((_, index)) = &found {
+            // No older than before, unless the store itself went back.
+            self.seen.store(*index, Ordering::Relaxed);
+        }
         pass(legs.back).await;
         found
     }
 
-    /// Looks at the store as it is, or as a fault has it.
-    fn view<R>(
-        &self,
-        object: &str,
-        look: impl FnOnce(&State, u64) -> Result<R, StoreError>,
-    ) -> Result<(R, u64), StoreError> {
+    /// What it sees: the store as it is, or as a fault has it.
+    fn view(&self, object: &str) -> View {
         let age = match self.reads {
             Reads::Cached => AGES[ask(SITE_STALE, object) as usize % AGES.len()],
             Reads::Consistent => 0,
         };
-        let found = self.store.look(age, self.seen.load(Ordering::Relaxed), look)?;
-        // No older than before, unless the store itself went back.
-        self.seen.store(found.1, Ordering::Relaxed);
-        Ok(found)
+        View { age, seen: self.seen.load(Ordering::Relaxed) }
     }
 
     /// A watch has delivered what happened at this index: the cache holds it.
@@ -299,6 +297,10 @@ impl Client {
         let object = self.call(point, "store.write", key).await?;
         let legs = self.store.latency().draw();
         pass(legs.there).await;
+        if !legs.there.is_zero() {
+            // The access that the call declared lies in an earlier turn.
+            current::try_with(|world| world.access(OBJECT.hash(), Access::Write));
+        }
         let result = match refused(ops, &object) {
             Some(conflict) => Err(conflict),
             None => self.store.commit(ops, &self.name),

@@ -13,6 +13,7 @@ use super::record::StoreEvent;
 use super::state::{Pen, Snapshot, State, Write};
 use super::transaction::{Op, Transaction};
 use super::watch::Watch;
+use crate::choice::Label;
 use crate::runtime::current;
 use crate::runtime::world::World;
 use crate::sync::Notify;
@@ -26,6 +27,8 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The shared object that every call declares to access: `"store"` in what a property says it reads.
+pub(super) const OBJECT: Label = Label::new("store");
 /// Who writes when the store itself is asked to.
 const SERVER: &str = "server";
 
@@ -52,10 +55,23 @@ struct Server {
     latency: Latency,
     /// How far the clients of a name have seen, for those whose views never go back.
     views: BTreeMap<Arc<str>, Arc<AtomicU64>>,
-    name: Arc<str>,
     /// It is part of a simulation: outside of that, time stands where it was there.
     is_simulated: bool,
     last: Instant,
+}
+
+/// Which state a client sees: one so many changes old, or the oldest there is; at least of the index that it has seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct View {
+    pub(super) age: u64,
+    pub(super) seen: u64,
+}
+
+impl View {
+    fn index(self, state: &State) -> u64 {
+        let wanted = state.index().saturating_sub(self.age).max(state.oldest()).max(self.seen);
+        wanted.min(state.index())
+    }
 }
 
 /// The store of a world.
@@ -98,7 +114,6 @@ impl Store {
             kinds: None,
             latency: Latency::default(),
             views: BTreeMap::new(),
-            name: Arc::from(SERVER),
             is_simulated,
             last: Instant::from_nanos(0),
         })))
@@ -181,8 +196,7 @@ impl Store {
         if let Some(error) = transaction.invalid {
             return Err(error);
         }
-        let name = self.lock().name.clone();
-        self.commit(&transaction.ops, &name)
+        self.commit(&transaction.ops, &Arc::from(SERVER))
     }
 
     /// Forgets the past before index `to`; watches that have yet to hear of it are closed.
@@ -214,6 +228,7 @@ impl Store {
             server.state.restore(snapshot, &pen);
             (from, server.channels.force_close(None))
         };
+        touch();
         emit(StoreEvent::Restored { from, index: snapshot.index() });
         tell_closed(closed);
     }
@@ -317,7 +332,7 @@ impl Store {
     pub fn watch(&self, topic: impl Into<Topic>, from: WatchFrom) -> Result<Watch, StoreError> {
         let client = self.client(SERVER);
         let topic = topic.into();
-        let (id, bell) = self.open(&topic, from, None, client.name())?;
+        let (id, bell, _) = self.open(&topic, from, View::default(), client.name())?;
         Ok(Watch::new(client, topic, id, bell, false))
     }
 }
@@ -339,22 +354,20 @@ impl Store {
             server.state.forget_oldest();
             (server.state.index(), events)
         };
+        touch();
         events.into_iter().for_each(emit);
         woken.into_iter().for_each(|(_, bell)| bell.notify_one());
         Ok(index)
     }
 
-    /// Reads the state at an index that is `age` changes old, or the oldest there is, and at least `seen`; answers the
-    /// index too. Age 0 is the present.
+    /// Reads the state as a view has it; answers the index too.
     pub(super) fn look<R>(
         &self,
-        age: u64,
-        seen: u64,
+        view: View,
         look: impl FnOnce(&State, u64) -> Result<R, StoreError>,
     ) -> Result<(R, u64), StoreError> {
         let server = self.lock();
-        let index = server.state.index().saturating_sub(age).max(server.state.oldest()).max(seen);
-        let index = index.min(server.state.index());
+        let index = view.index(&server.state);
         Ok((look(&server.state, index)?, index))
     }
 
@@ -367,15 +380,16 @@ impl Store {
         self.lock().views.entry(name.clone()).or_default().clone()
     }
 
-    /// Opens a watch, at the state of index `at` if it begins with a snapshot.
+    /// Opens a watch; its snapshot, if it begins with one, is of the state as the view has it. Answers the index that
+    /// it begins at, too.
     #[track_caller]
     pub(super) fn open(
         &self,
         topic: &Topic,
         from: WatchFrom,
-        at: Option<u64>,
+        view: View,
         client: &Arc<str>,
-    ) -> Result<(u64, Arc<Notify>), StoreError> {
+    ) -> Result<(u64, Arc<Notify>, u64), StoreError> {
         let bell = Arc::new(Notify::new());
         let (watch, index) = {
             let mut server = self.lock();
@@ -383,11 +397,11 @@ impl Store {
                 return Err(StoreError::UnknownTopic(topic.to_string()));
             }
             let mut channel = Channel::new(topic.clone(), bell.clone());
-            let index = server.fill(&mut channel, from, at)?;
+            let index = server.fill(&mut channel, from, view)?;
             (server.channels.open(channel), index)
         };
         emit(StoreEvent::WatchOpened { watch, topic: topic.clone(), index, client: client.clone() });
-        Ok((watch, bell))
+        Ok((watch, bell, index))
     }
 
     pub(super) fn head(&self, watch: u64) -> Result<Head, WatchError> {
@@ -439,13 +453,13 @@ impl Server {
     }
 
     /// Gives a new watch what it is to hear first; the index that it begins at.
-    fn fill(&self, channel: &mut Channel, from: WatchFrom, at: Option<u64>) -> Result<u64, StoreError> {
+    fn fill(&self, channel: &mut Channel, from: WatchFrom, view: View) -> Result<u64, StoreError> {
         let index = match from {
-            WatchFrom::Snapshot => self.frame(channel, at.unwrap_or(self.state.index()))?,
+            WatchFrom::Snapshot => self.frame(channel, view.index(&self.state))?,
             WatchFrom::Index(index) => index,
             WatchFrom::Resume(index) if self.state.since(index).is_ok() => index,
             WatchFrom::Resume(_) => {
-                let index = at.unwrap_or(self.state.index());
+                let index = view.index(&self.state);
                 channel.frame(index, Payload::NewSnapshotToFollow);
                 self.frame(channel, index)?
             }
@@ -483,6 +497,15 @@ impl Server {
             other => other,
         })
     }
+}
+
+/// Says to properties that read the store that it has changed.
+fn touch() {
+    current::try_with(|world| {
+        if world.watches && !world.touched.contains(&OBJECT.hash()) {
+            world.touched.push(OBJECT.hash());
+        }
+    });
 }
 
 /// Says which watches were closed, and wakes them to hear it.

@@ -9,7 +9,7 @@ use crate::choice::fault::SITE_MISSED;
 use crate::choice::{Access, Label};
 use crate::fault::{ask, failpoint_on};
 use crate::sync::Notify;
-use crate::task::Point;
+use crate::task::{Point, waiting_for};
 use crate::time::{Instant, sleep_until};
 use std::fmt;
 use std::future::Future;
@@ -47,6 +47,7 @@ impl Watch {
     ///
     /// # Errors
     /// The watch ended; the same error from then on.
+    #[expect(clippy::should_implement_trait, reason = "it is a future, as with streams")]
     #[track_caller]
     pub fn next(&mut self) -> impl Future<Output = Result<Event, WatchError>> {
         let point = point(NEXT, Access::Read);
@@ -58,7 +59,7 @@ impl Watch {
         let store = self.client.store().clone();
         loop {
             while store.head(self.id)? == Head::Empty {
-                self.bell.notified().await;
+                waiting_for("the next event of a watch", self.bell.notified()).await;
             }
             let coalesced = self.is_faulty && self.travel().await?;
             // While it travelled the watch may have been closed, which the answer tells.

@@ -159,5 +159,10 @@ pub fn transformer(map: impl Fn(&Change) -> Vec<Request> + Send + Sync + 'static
 
 /// The shipped queue.
 pub fn default_queue(settings: QueueSettings) -> Arc<dyn WorkQueue<Request>> {
-    Arc::new(Queue::builder().limiter(settings.limiter).variant(settings.variant).start())
+    let QueueSettings { limiter, backoff_base, backoff_max, variant } = settings;
+    let limiter = match variant {
+        Variant::NegativeBackoff => Exponential::planted(backoff_base, backoff_max, variant),
+        _ => limiter,
+    };
+    Arc::new(Queue::builder().limiter(limiter).variant(variant).start())
 }

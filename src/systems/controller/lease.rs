@@ -65,6 +65,7 @@ impl<T: Item> Lease<T> {
             Requeue::After(delay) => self.queue.add_after(item, delay, false).await,
             Requeue::RateLimited => self.queue.add_rate_limited(item).await,
         }
+        yield_point("queue.requeue").await;
     }
 
     fn give_back(&mut self) {

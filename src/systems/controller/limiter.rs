@@ -1,6 +1,7 @@
 //! Rate limiters: how long to wait before a key is tried again. Each counts for itself and is asked under the lock
 //! of its queue; it must not know queues.
 
+use super::Variant;
 use crate::time::{Duration, Instant};
 use std::collections::BTreeMap;
 
@@ -133,6 +134,15 @@ impl<K: Ord + Clone> Exponential<K> {
     /// exactly 2⁶³ ns passes the guard, turns negative, and the retry is immediate.
     pub fn float_parity(base: Duration, max: Duration) -> Self {
         Exponential { base, max, arithmetic: Arithmetic::Float, failures: Failures::new() }
+    }
+
+    /// As [`Exponential::unchecked`], with a planted bug.
+    #[doc(hidden)]
+    pub fn planted(base: Duration, max: Duration, variant: Variant) -> Self {
+        match variant {
+            Variant::NegativeBackoff => Exponential::float_parity(base, max),
+            _ => Exponential::unchecked(base, max),
+        }
     }
 
     /// Consul's defaults: 5 ms to 1000 s.

@@ -17,7 +17,8 @@ use super::{Item, Shutdown, Variant};
 use crate::time::{Duration, Instant};
 use std::collections::{BTreeMap, VecDeque};
 
-/// What an add does to a pending deferral of the same key.
+/// What an add does to a deferral of the same key that is pending when the add is made. A deferral that is made later
+/// stands, and so does one that meets its key queued, dirty or processed when its time comes: its add is one like any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddPolicy {
     /// It is dropped: what it was to bring about happens now.

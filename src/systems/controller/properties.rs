@@ -189,10 +189,6 @@ impl ControllerProperties {
     /// # Errors
     /// A property that the end shows broken.
     pub fn finish(&self) -> Result<(), Violation> {
-        match self.lost().first() {
-            Some(lost) => return broken("lost-key", format!("{lost}, and nothing will")),
-            None => {}
-        }
         match self.behind().first() {
             Some(behind) => broken("eventual-consistency", behind.clone()),
             None => Ok(()),

@@ -9,7 +9,7 @@ use super::model::{AddPolicy, Added, Deferred, Model, Phase};
 use super::{BoxFuture, ControllerEvent, Item, Lease, Metrics, NotHeld, Shutdown, Variant, WorkQueue};
 use crate::sync::Notify;
 use crate::sync::futures::Notified;
-use crate::task::{spawn_named, yield_point};
+use crate::task::{spawn_named, waiting_for, yield_point};
 use crate::time::{Duration, Instant, sleep_until};
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -20,6 +20,25 @@ use std::task::Poll;
 const STATE: &str = "queue.state";
 
 /// A work queue; clones are the same queue. It is stopped when the last clone is dropped.
+///
+/// ```
+/// use fatum::systems::controller::{Queue, Request, Requeue, Shutdown, WorkQueue};
+/// use fatum::time::Duration;
+///
+/// fatum::check("a request comes again", |sim| {
+///     sim.run(async {
+///         let queue = Queue::start();
+///         queue.add(Request::new("route", "a")).await;
+///         queue.add(Request::new("route", "a")).await;
+///         let lease = queue.lease().await.expect("it is not stopped");
+///         lease.requeue(Requeue::After(Duration::from_secs(3600))).await;
+///         let again = queue.lease().await.expect("it is not stopped");
+///         assert_eq!(again.item().name.as_ref(), "a");
+///         queue.stop(Shutdown::Drain);
+///         assert!(queue.lease().await.is_none());
+///     });
+/// });
+/// ```
 pub struct Queue<T: Item> {
     shared: Arc<Shared<T>>,
     owner: Arc<Owner<T>>,
@@ -252,7 +271,7 @@ impl<T: Item> Shared<T> {
                     continue;
                 }
             }
-            parked.as_mut().await;
+            waiting_for("the next item of the work queue", parked.as_mut()).await;
             // Nothing is awaited from here to the look: a wake-up that a dropped future had used would be lost.
             parked.set(self.queued.notified());
         }
@@ -467,7 +486,7 @@ async fn deliver<T: Item>(shared: Arc<Shared<T>>) {
             state.model.deferred().next()
         };
         match next {
-            None => shared.deferred.notified().await,
+            None => waiting_for("the next deferral", shared.deferred.notified()).await,
             Some(next) => crate::select! {
                 biased;
                 () = shared.deferred.notified() => {}

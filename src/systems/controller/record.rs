@@ -237,111 +237,123 @@ impl Record for ControllerEvent {
     }
 
     fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
-        let mut text = |name, text: &str| visit(name, Value::Str(text));
-        match self {
-            ControllerEvent::Coalesced { queue, key }
-            | ControllerEvent::Rejected { queue, key }
-            | ControllerEvent::Taken { queue, key }
-            | ControllerEvent::Fired { queue, key }
-            | ControllerEvent::DeferralDropped { queue, key }
-            | ControllerEvent::Forgot { queue, key } => {
-                text("key", key);
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::Added { queue, key, dirty } => {
-                text("key", key);
-                visit("queue", Value::U64(*queue));
-                visit("dirty", Value::Bool(*dirty));
-            }
-            ControllerEvent::Done { queue, key, requeued } => {
-                text("key", key);
-                visit("queue", Value::U64(*queue));
-                visit("requeued", Value::Bool(*requeued));
-            }
-            ControllerEvent::Deferred { queue, key, delay, kept } => {
-                text("key", key);
-                visit("queue", Value::U64(*queue));
-                visit("delay_ns", nanos(*delay));
-                visit("kept", Value::Bool(*kept));
-            }
-            ControllerEvent::Backoff { queue, key, failures, delay } => {
-                text("key", key);
-                visit("queue", Value::U64(*queue));
-                visit("failures", Value::U64(u64::from(*failures)));
-                visit("delay_ns", nanos(*delay));
-            }
-            ControllerEvent::QueueStopped { queue, drain } => {
-                visit("queue", Value::U64(*queue));
-                visit("drain", Value::Bool(*drain));
-            }
-            ControllerEvent::RunStarted { queue, workers, subscriptions, primed } => {
-                visit("workers", Value::U64(u64::from(*workers)));
-                visit("subscriptions", Value::U64(u64::from(*subscriptions)));
-                visit("primed", Value::Bool(*primed));
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::RunEnded { queue, error } => {
-                text("error", error.as_deref().unwrap_or(""));
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::Reconcile { queue, key, worker } => {
-                text("key", key);
-                visit("worker", Value::U64(u64::from(*worker)));
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::Reconciled { queue, key, worker, outcome } => {
-                text("key", key);
-                text("outcome", outcome);
-                visit("worker", Value::U64(u64::from(*worker)));
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::SubscriptionOpened { queue, topic }
-            | ControllerEvent::SubscriptionEnded { queue, topic } => {
-                text("topic", topic);
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::SubscriptionSnapshot { queue, topic, index } => {
-                text("topic", topic);
-                visit("index", Value::U64(*index));
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::SubscriptionClosed { queue, topic, error } => {
-                text("topic", topic);
-                text("error", error);
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::SubscriptionWaits { queue, topic, delay } => {
-                text("topic", topic);
-                visit("delay_ns", nanos(*delay));
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::TriggerSet { queue, key, generation }
-            | ControllerEvent::TriggerDropped { queue, key, generation } => {
-                text("key", key);
-                visit("generation", Value::U64(*generation));
-                visit("queue", Value::U64(*queue));
-            }
-            ControllerEvent::TriggerFired { queue, key, generation, error } => {
-                text("key", key);
-                text("error", error.as_deref().unwrap_or(""));
-                visit("generation", Value::U64(*generation));
-                visit("queue", Value::U64(*queue));
-            }
+        if let Some((name, text)) = self.subject() {
+            visit(name, Value::Str(text));
         }
+        self.details(visit);
+        visit("queue", Value::U64(self.queue()));
     }
 }
 
 impl ControllerEvent {
     /// The number of the queue that it is about.
     pub fn queue(&self) -> u64 {
-        let mut number = 0;
-        self.fields(&mut |name, value| {
-            if let ("queue", Value::U64(queue)) = (name, value) {
-                number = queue;
-            }
-        });
-        number
+        match self {
+            ControllerEvent::Added { queue, .. }
+            | ControllerEvent::Coalesced { queue, .. }
+            | ControllerEvent::Rejected { queue, .. }
+            | ControllerEvent::Taken { queue, .. }
+            | ControllerEvent::Done { queue, .. }
+            | ControllerEvent::Deferred { queue, .. }
+            | ControllerEvent::Fired { queue, .. }
+            | ControllerEvent::DeferralDropped { queue, .. }
+            | ControllerEvent::Forgot { queue, .. }
+            | ControllerEvent::Backoff { queue, .. }
+            | ControllerEvent::QueueStopped { queue, .. }
+            | ControllerEvent::RunStarted { queue, .. }
+            | ControllerEvent::RunEnded { queue, .. }
+            | ControllerEvent::Reconcile { queue, .. }
+            | ControllerEvent::Reconciled { queue, .. }
+            | ControllerEvent::SubscriptionOpened { queue, .. }
+            | ControllerEvent::SubscriptionSnapshot { queue, .. }
+            | ControllerEvent::SubscriptionClosed { queue, .. }
+            | ControllerEvent::SubscriptionWaits { queue, .. }
+            | ControllerEvent::SubscriptionEnded { queue, .. }
+            | ControllerEvent::TriggerSet { queue, .. }
+            | ControllerEvent::TriggerFired { queue, .. }
+            | ControllerEvent::TriggerDropped { queue, .. } => *queue,
+        }
     }
+
+    /// What it is about beside its queue: a key or a topic.
+    fn subject(&self) -> Option<(&'static str, &str)> {
+        match self {
+            ControllerEvent::Added { key, .. }
+            | ControllerEvent::Coalesced { key, .. }
+            | ControllerEvent::Rejected { key, .. }
+            | ControllerEvent::Taken { key, .. }
+            | ControllerEvent::Done { key, .. }
+            | ControllerEvent::Deferred { key, .. }
+            | ControllerEvent::Fired { key, .. }
+            | ControllerEvent::DeferralDropped { key, .. }
+            | ControllerEvent::Forgot { key, .. }
+            | ControllerEvent::Backoff { key, .. }
+            | ControllerEvent::Reconcile { key, .. }
+            | ControllerEvent::Reconciled { key, .. }
+            | ControllerEvent::TriggerSet { key, .. }
+            | ControllerEvent::TriggerFired { key, .. }
+            | ControllerEvent::TriggerDropped { key, .. } => Some(("key", key)),
+            ControllerEvent::SubscriptionOpened { topic, .. }
+            | ControllerEvent::SubscriptionSnapshot { topic, .. }
+            | ControllerEvent::SubscriptionClosed { topic, .. }
+            | ControllerEvent::SubscriptionWaits { topic, .. }
+            | ControllerEvent::SubscriptionEnded { topic, .. } => Some(("topic", topic)),
+            ControllerEvent::QueueStopped { .. }
+            | ControllerEvent::RunStarted { .. }
+            | ControllerEvent::RunEnded { .. } => None,
+        }
+    }
+
+    fn details(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
+        match self {
+            ControllerEvent::Coalesced { .. }
+            | ControllerEvent::Rejected { .. }
+            | ControllerEvent::Taken { .. }
+            | ControllerEvent::Fired { .. }
+            | ControllerEvent::DeferralDropped { .. }
+            | ControllerEvent::Forgot { .. }
+            | ControllerEvent::SubscriptionOpened { .. }
+            | ControllerEvent::SubscriptionEnded { .. } => {}
+            ControllerEvent::Added { dirty, .. } => visit("dirty", Value::Bool(*dirty)),
+            ControllerEvent::Done { requeued, .. } => visit("requeued", Value::Bool(*requeued)),
+            ControllerEvent::Deferred { delay, kept, .. } => {
+                visit("delay_ns", nanos(*delay));
+                visit("kept", Value::Bool(*kept));
+            }
+            ControllerEvent::Backoff { failures, delay, .. } => {
+                visit("failures", Value::U64(u64::from(*failures)));
+                visit("delay_ns", nanos(*delay));
+            }
+            ControllerEvent::QueueStopped { drain, .. } => visit("drain", Value::Bool(*drain)),
+            ControllerEvent::RunStarted { workers, subscriptions, primed, .. } => {
+                visit("workers", Value::U64(u64::from(*workers)));
+                visit("subscriptions", Value::U64(u64::from(*subscriptions)));
+                visit("primed", Value::Bool(*primed));
+            }
+            ControllerEvent::RunEnded { error, .. } => visit("error", optional(error)),
+            ControllerEvent::Reconcile { worker, .. } => visit("worker", Value::U64(u64::from(*worker))),
+            ControllerEvent::Reconciled { worker, outcome, .. } => {
+                visit("outcome", Value::Str(outcome));
+                visit("worker", Value::U64(u64::from(*worker)));
+            }
+            ControllerEvent::SubscriptionSnapshot { index, .. } => visit("index", Value::U64(*index)),
+            ControllerEvent::SubscriptionClosed { error, .. } => visit("error", Value::Str(error)),
+            ControllerEvent::SubscriptionWaits { delay, .. } => visit("delay_ns", nanos(*delay)),
+            ControllerEvent::TriggerSet { generation, .. }
+            | ControllerEvent::TriggerDropped { generation, .. } => {
+                visit("generation", Value::U64(*generation));
+            }
+            ControllerEvent::TriggerFired { generation, error, .. } => {
+                visit("error", optional(error));
+                visit("generation", Value::U64(*generation));
+            }
+        }
+    }
+}
+
+/// A text that may be missing.
+fn optional(text: &Option<Arc<str>>) -> Value<'_> {
+    Value::Str(text.as_deref().unwrap_or(""))
 }
 
 fn nanos(duration: Duration) -> Value<'static> {

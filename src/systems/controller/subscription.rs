@@ -143,6 +143,7 @@ impl Supervised {
                     self.unprimed.send_modify(|unprimed| *unprimed -= 1);
                 }
             }
+            Payload::NewSnapshotToFollow if self.variant == Variant::IndexKept => {}
             // What follows may have lower indexes.
             Payload::NewSnapshotToFollow => position.index = 0,
             Payload::Change(_) | Payload::Batch(_) | Payload::Unknown(_) => return false,

@@ -114,7 +114,7 @@ mod tests {
     fn failures_count_anew_after_a_long_calm_and_a_close_is_none() {
         let policy = Supervision { failures_max: Some(2), ..Supervision::default() };
         let (mut failures, broken) = (Failures::default(), SubscriptionError::other("broken"));
-        let at = |secs| Instant::from_nanos(secs * 1_000_000_000);
+        let at = |secs: u64| Instant::from_nanos(secs * 1_000_000_000);
         let second = Verdict::Reopen(Duration::from_secs(1));
         assert_eq!(failures.judge(&policy, &broken, at(0)), second);
         assert_eq!(

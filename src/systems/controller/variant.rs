@@ -19,7 +19,7 @@ pub enum Variant {
     LostWakeUpAtStop,
     /// `stop`: the stop wakes one getter, not all.
     WakeOneAtStop,
-    /// `exclusive`: done is not checked, so that an item that is only queued is queued twice.
+    /// `pairing`: done is not checked, so that an item that is only queued is queued twice.
     SpuriousDone,
     /// `at-least-once`: taking an item leaves it marked as wanted, so that an add while it is processed is lost.
     GetKeepsDirty,

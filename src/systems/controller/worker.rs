@@ -88,34 +88,19 @@ impl Worker {
                 lease.done();
             }
             Outcome::RequeueAfter(_) if self.variant == Variant::RequeueAfterAsFailure => {
-                self.requeue(lease, Requeue::RateLimited).await;
+                lease.requeue(Requeue::RateLimited).await;
             }
             Outcome::RequeueAfter(delay) => {
                 if self.variant != Variant::RequeueAfterKeepsFailures {
                     lease.forget();
                 }
-                self.requeue(lease, Requeue::After(delay)).await;
+                yield_point("worker.state").await;
+                lease.requeue(Requeue::After(delay)).await;
             }
             // Never given back, and therefore never handed out again.
             Outcome::Panicked(_) if self.variant == Variant::PanicSkipsDone => std::mem::forget(lease),
-            Outcome::Failed(_) | Outcome::Panicked(_) => self.requeue(lease, Requeue::RateLimited).await,
+            Outcome::Failed(_) | Outcome::Panicked(_) => lease.requeue(Requeue::RateLimited).await,
         }
-    }
-
-    /// Wants the item again, then gives it back; its deferral may be over in between.
-    async fn requeue(&self, lease: Lease<Request>, when: Requeue) {
-        if self.variant == Variant::DoneBeforeRequeue {
-            return lease.requeue(when).await;
-        }
-        let item = lease.item().clone();
-        yield_point("worker.state").await;
-        match when {
-            Requeue::Now => self.queue.add(item).await,
-            Requeue::After(delay) => self.queue.add_after(item, delay, false).await,
-            Requeue::RateLimited => self.queue.add_rate_limited(item).await,
-        }
-        yield_point("worker.state").await;
-        lease.done();
     }
 
     /// Calls the reconciler; its panic is an outcome like others.

@@ -2,14 +2,33 @@
 //! and durations that they speak of.
 
 mod world;
-mod rules;
+mod counting;
+mod lost_wakeup;
+mod stuck;
 mod queue;
+mod feed;
+mod stage;
+mod engine;
+mod subscriptions;
+mod triggers;
+mod properties;
+mod engine_bugs;
+#[cfg(feature = "tokio")]
+mod tokio;
+mod busy;
+mod delays;
+mod limiter;
+mod metrics;
+mod model;
+mod parallel;
+mod planted;
+#[cfg(feature = "tokio")]
+mod threads;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;
 
-pub(crate) use rules::QueueRules;
-pub(crate) use world::{Observed, simulate, simulate_seeded};
+pub(crate) use world::{simulate, simulate_seeded, simulate_under};
 
 /// A piece of work that is its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

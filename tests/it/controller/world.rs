@@ -1,10 +1,11 @@
 //! How these tests run a future in virtual time and see what its queue recorded.
 
-use super::QueueRules;
 use fatum::Sim;
 use fatum::choice::tape::Tape;
+use fatum::fault::FaultPlan;
 use fatum::runtime::{End, LeakPolicy};
-use fatum::systems::controller::ControllerEvent;
+use fatum::systems::controller::properties::Settings;
+use fatum::systems::controller::{ControllerEvent, ControllerProperties};
 use fatum::time::Duration;
 use std::cell::RefCell;
 use std::future::Future;
@@ -18,18 +19,14 @@ pub(crate) struct Observed<T> {
 }
 
 impl<T> Observed<T> {
-    /// Every rule of a queue holds.
-    pub(crate) fn judge(&self, mut rules: QueueRules) -> Result<(), String> {
-        self.events.iter().try_for_each(|(at, event)| rules.observe(*at, event))?;
-        rules.finish()
-    }
-
-    /// As [`Observed::judge`], or a panic with the events.
-    pub(crate) fn obeys(&self, rules: QueueRules) {
-        if let Err(words) = self.judge(rules) {
-            let listing: String =
-                self.events.iter().map(|(at, event)| format!("{at:>12?} {event:?}\n")).collect();
-            panic!("{words}\n{listing}");
+    /// Every property of a queue holds.
+    pub(crate) fn obeys(&self, settings: Settings) {
+        let mut fold = ControllerProperties::new(settings);
+        let nanos = |at: &Duration| u64::try_from(at.as_nanos()).expect("a test is short");
+        let judged = self.events.iter().try_for_each(|(at, event)| fold.observe(nanos(at), event));
+        if let Err(violation) = judged {
+            let line = |(at, event): &(Duration, ControllerEvent)| format!("{at:>12?} {event:?}\n");
+            panic!("{violation}\n{}", self.events.iter().map(line).collect::<String>());
         }
     }
 }
@@ -51,7 +48,17 @@ where
     Fut: Future + 'static,
     Fut::Output: 'static,
 {
-    let builder = Sim::builder().leaks(LeakPolicy::Fail);
+    simulate_under(FaultPlan::none(), seed, body)
+}
+
+/// As `simulate_seeded`, with faults.
+pub(crate) fn simulate_under<F, Fut>(plan: FaultPlan, seed: u64, body: F) -> Observed<Fut::Output>
+where
+    F: FnOnce() -> Fut + 'static,
+    Fut: Future + 'static,
+    Fut::Output: 'static,
+{
+    let builder = Sim::builder().leaks(LeakPolicy::Fail).faults(plan);
     let builder = if seed == 0 { builder.tape(&Tape::default()) } else { builder.seed(seed) };
     let mut sim = builder.build();
     let (events, value) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(None)));

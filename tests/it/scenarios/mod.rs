@@ -4,7 +4,7 @@ mod failures;
 mod own_system;
 mod planted;
 
-use fatum::scenario::{Document, Graph, Registry, Scenario};
+use fatum::scenario::{Document, Registry, Scenario};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ fn files(dir: &str) -> Vec<PathBuf> {
 }
 
 fn registry() -> Registry {
-    Registry::new().with(Graph)
+    Registry::shipped()
 }
 
 fn parse(text: &str) -> Result<Scenario, fatum::Error> {

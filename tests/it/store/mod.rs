@@ -11,6 +11,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 mod calls;
+mod crashes;
 mod faults;
 mod lost_update;
 mod model;
@@ -53,25 +54,28 @@ impl Source for Script {
 
 /// A simulation in which these faults may happen and those of the script do.
 fn scripted(rules: &[FaultRule], script: Script) -> Sim {
-    let plan = rules.iter().cloned().fold(FaultPlan::none(), FaultPlan::with);
+    planned(rules.iter().cloned().fold(FaultPlan::none(), FaultPlan::with), script)
+}
+
+fn planned(plan: FaultPlan, script: Script) -> Sim {
     Sim::builder().faults(plan).keep(Keep::Trace).source(Box::new(script)).build()
 }
 
 /// Runs `main` on the host `a`, and to the end; the store after that.
-fn run<F>(mut sim: Sim, main: impl FnOnce(Client, Store) -> F) -> (Store, Duration)
+fn run<F>(mut sim: Sim, main: impl FnOnce(Client, Store) -> F + 'static) -> (Store, Duration)
 where
     F: Future<Output = ()> + 'static,
 {
     let store = sim.store();
     let server = store.clone();
-    sim.host("a").run(|host| main(host.store(), server));
+    sim.host("a").run(|host| async move { main(host.store(), server).await });
     let run = sim.finish();
     assert_eq!(run.end, End::Passed, "{:?}", run.blocked);
     (store, run.time)
 }
 
 /// A simulation without faults, to its end.
-fn plain<F>(main: impl FnOnce(Client, Store) -> F) -> Store
+fn plain<F>(main: impl FnOnce(Client, Store) -> F + 'static) -> Store
 where
     F: Future<Output = ()> + 'static,
 {

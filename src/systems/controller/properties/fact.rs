@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::trace::{Record, Value};
 
-/// Something that is true of an entry. `key` is the text of the request that it makes; versions grow, and a deletion is
-/// a version too.
+/// Something that is true of an entry. `key` is the text of the request that it makes. A version is told apart from the
+/// one before it; 0 is that of an entry that is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// Somebody outside wrote the entry: it is to be reconciled at this version.

@@ -121,7 +121,7 @@ impl Outside {
         self.latest.iter().filter_map(|(key, (latest, since_ns))| {
             let seen = self.seen.get(key).copied();
             let behind = Behind { key: Arc::clone(key), latest: *latest, seen, since_ns: *since_ns };
-            (seen.is_none_or(|seen| seen < *latest)).then_some((key, behind))
+            (seen != Some(*latest)).then_some((key, behind))
         })
     }
 

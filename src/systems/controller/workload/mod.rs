@@ -3,10 +3,12 @@
 //! Each has a correct form and some with a planted bug. What all share stands in [`Stage`]; a workload says which kinds
 //! of entries it has, which hosts run what, and what the actual state must be. It must not know scenario files.
 
+mod garbage;
 mod ping_pong;
 mod stage;
 pub mod gateway;
 
+pub use garbage::{Act, Garbage};
 pub use gateway::Gateway;
 pub use stage::{Stage, USER, read};
 
