@@ -34,7 +34,7 @@ mod oracle;
 mod script;
 mod triggers;
 
-use super::super::{Begin, Change, Controller, Shutdown, StorePublisher, Topic, transformer};
+use super::super::{Change, Controller, Shutdown, StorePublisher, Topic, transformer};
 use super::{Stage, USER, Workload};
 use crate::sim::{Differential, Host, Sim};
 use crate::span::Span;
@@ -159,7 +159,7 @@ impl Gateway {
         let mut builder = Controller::builder(Arc::new(publisher), reconciler)
             .backoff(BACKOFF.0, BACKOFF.1)?
             .workers(self.workers)
-            .begin(if self.variant == Variant::CacheUnprimed { Begin::AtOnce } else { Begin::Primed })
+            .begin(self.variant.begin())
             .variant(self.variant.engine())
             .subscribe_with(Topic::all(RESOLVER), [hear]);
         for kind in self.subscribed() {

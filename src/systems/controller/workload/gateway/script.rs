@@ -35,9 +35,9 @@ impl User<'_> {
         self.go_back().await?;
         self.close_watches().await?;
         self.recreate_gateway().await?;
+        self.delete().await?;
         self.change_second_backend().await?;
-        self.change_certificate().await?;
-        self.delete_route().await
+        self.change_certificate().await
     }
 
     async fn create(&self) -> Result<(), StoreError> {
@@ -102,7 +102,7 @@ impl User<'_> {
     }
 
     async fn recreate_gateway(&self) -> Result<(), StoreError> {
-        self.delete((GATEWAY, "inner"))?;
+        self.store().delete((GATEWAY, "inner"))?;
         self.settled().await;
         self.put((GATEWAY, "inner"), inner("inner")).await?;
         self.settled().await;
@@ -125,9 +125,12 @@ impl User<'_> {
         Ok(())
     }
 
-    async fn delete_route(&self) -> Result<(), StoreError> {
-        self.delete((TCP_ROUTE, "alpha"))?;
-        self.settled().await;
+    /// A route, and later its gateway, are deleted for good.
+    async fn delete(&self) -> Result<(), StoreError> {
+        for key in [(TCP_ROUTE, "alpha"), (GATEWAY, "edge")] {
+            self.store().delete(key)?;
+            self.settled().await;
+        }
         Ok(())
     }
 
@@ -142,10 +145,6 @@ impl User<'_> {
         self.store().put(key, value)?;
         pause().await;
         Ok(())
-    }
-
-    fn delete(&self, key: impl Into<Key>) -> Result<(), StoreError> {
-        self.store().delete(key).map(drop)
     }
 
     /// Writes a route anew, with the status that it has.

@@ -1,7 +1,7 @@
 //! The planted bugs of this workload, as data. Separate so that the list is read in one place; each is one branch in the
 //! reconciler at the place where it was, or could have been, made.
 
-use crate::systems::controller::Variant as Engine;
+use crate::systems::controller::{Begin, Variant as Engine};
 
 /// The controller as it should be, or with one bug planted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +86,20 @@ impl Variant {
             | Variant::BoundExpected
             | Variant::CacheUnprimed
             | Variant::StatusOverwrites => Engine::Correct,
+        }
+    }
+
+    /// When work begins: these bugs speak of a controller that does not wait until its caches are filled.
+    pub(super) fn begin(self) -> Begin {
+        match self {
+            Variant::CacheUnprimed | Variant::SubscriptionEndsRun => Begin::AtOnce,
+            Variant::Correct
+            | Variant::TriggerAfterFirstChain
+            | Variant::AskewConflicts
+            | Variant::CertificateUnheard
+            | Variant::TriggerOutlivesRoute
+            | Variant::BoundExpected
+            | Variant::StatusOverwrites => Begin::Primed,
         }
     }
 }
