@@ -38,7 +38,8 @@ impl Record for CloudEvent {
     }
 
     fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
-        let (CloudEvent::Created { disk } | CloudEvent::Released { disk } | CloudEvent::Missing { disk }) = self;
+        let (CloudEvent::Created { disk } | CloudEvent::Released { disk } | CloudEvent::Missing { disk }) =
+            self;
         visit("disk", Value::Str(disk));
     }
 }

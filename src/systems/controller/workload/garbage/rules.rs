@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 pub(super) const NAMES: &[&str] = &["no-live-collected", "foreground-last", "no-leak"];
 
 /// The records after which the disks and the entries may not fit any more.
-const READS: [&str; 5] = ["cloud.created", "cloud.released", "store.created", "store.updated", "store.deleted"];
+const READS: [&str; 5] =
+    ["cloud.created", "cloud.released", "store.created", "store.updated", "store.deleted"];
 
 /// Installs them; `collector` is the client whose writes are judged.
 pub(super) fn install(sim: &mut Sim, cloud: &Cloud, collector: &'static str) {
