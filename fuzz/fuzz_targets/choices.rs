@@ -6,7 +6,7 @@
 
 use fatum::check::Check;
 use fatum::choice::bytes::BytesSource;
-use fatum::scenario::{Document, Graph, Registry, Scenario};
+use fatum::scenario::{Document, Registry, Scenario};
 use fatum::sim::Keep;
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         include_str!("../../scenarios/graph/orphans.toml"),
         include_str!("../../scenarios/graph/random-dag.toml"),
     ];
-    let registry = Registry::new().with(Graph);
+    let registry = Registry::shipped();
     let parse = |text: &str| Scenario::parse(&Document::new("scenario.toml", text), &registry);
     texts.iter().map(|text| parse(text).expect("the scenario can be read")).collect()
 });

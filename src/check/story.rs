@@ -7,6 +7,7 @@
 mod records;
 
 use crate::choice::fault::{SITE_CLOCK, SITE_CRASH, SITE_CRASH_AFTER, SITE_PAUSE};
+use crate::runtime::End;
 use crate::sim::Run;
 use crate::trace::{Event, Kind, text};
 
@@ -22,11 +23,19 @@ pub fn story(run: &Run) -> Vec<String> {
     let room = LINES_MAX - 1;
     let mut lines = tell(&deviations(events), room);
     let left = room.saturating_sub(lines.len());
-    lines.extend(records::telling(events, &run.end.sentence(), left));
+    lines.extend(records::telling(events, &subject(&run.end), left));
     lines.sort_by_key(|(index, _)| *index);
     let mut told: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
     told.push(clip(&verdict, WIDTH_MAX));
     told
+}
+
+/// The text that says what the verdict is about: not the property's name, which is of every run.
+fn subject(end: &End) -> String {
+    match end {
+        End::Violated { detail, .. } | End::NotConverged { detail, .. } => detail.clone(),
+        other => other.sentence(),
+    }
 }
 
 /// Lines, each with the place in the trace where it begins.

@@ -10,6 +10,7 @@ mod expect;
 mod file;
 mod graph;
 mod judge;
+mod shipped;
 mod system;
 
 pub use controller::Controller;

@@ -9,7 +9,7 @@ use crate::choice::fault::SITE_MISSED;
 use crate::choice::{Access, Label};
 use crate::fault::{ask, failpoint_on};
 use crate::sync::Notify;
-use crate::task::Point;
+use crate::task::{Point, waiting_for};
 use crate::time::{Instant, sleep_until};
 use std::fmt;
 use std::future::Future;
@@ -59,7 +59,7 @@ impl Watch {
         let store = self.client.store().clone();
         loop {
             while store.head(self.id)? == Head::Empty {
-                self.bell.notified().await;
+                waiting_for("the next event of a watch", self.bell.notified()).await;
             }
             let coalesced = self.is_faulty && self.travel().await?;
             // While it travelled the watch may have been closed, which the answer tells.

@@ -8,6 +8,7 @@ mod handle;
 mod point;
 mod set;
 mod spawn;
+mod waiting;
 
 pub use blocking::spawn_blocking;
 pub use handle::{AbortHandle, JoinError, JoinHandle};
@@ -16,3 +17,4 @@ pub use point::{yield_now, yield_point, yield_read};
 pub use set::JoinSet;
 pub(crate) use spawn::boxed;
 pub use spawn::{spawn, spawn_local, spawn_named};
+pub use waiting::{WaitingFor, waiting_for};

@@ -4,7 +4,7 @@ use fatum::Sim;
 use fatum::check::{Check, Failure};
 use fatum::fault::{FaultKind, FaultPlan, FaultRule};
 use fatum::runtime::LeakPolicy;
-use fatum::scenario::{Graph, Registry, Scenario};
+use fatum::scenario::{Registry, Scenario};
 use fatum::systems::graph::workload::{Workload, run};
 use fatum::systems::graph::{Punctuality, Variant, install};
 use fatum::trace;
@@ -65,7 +65,7 @@ fn planted() -> Vec<(String, Failure)> {
     files.sort();
     let mut all = Vec::new();
     for file in files {
-        let mut scenario = Scenario::read(&file, &Registry::new().with(Graph)).unwrap();
+        let mut scenario = Scenario::read(&file, &Registry::shipped()).unwrap();
         (scenario.check.failures_dir, scenario.check.runs) = (None, 300);
         let report = scenario.check.sweep(scenario.program(), &|_| {}).unwrap();
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -45,7 +45,8 @@ mod reconciler {
     }
 
     pub(super) fn every_site_gets_its_pod() {
-        let faults = FaultPlan::none().with(FaultRule::own(FaultKind::Crash(Duration::from_secs(9)), 0.1));
+        let faults =
+            FaultPlan::none().with(FaultRule::own(FaultKind::Crash(Duration::from_secs(9)), 0.1).on("pod/*"));
         Check::new("every_site_gets_its_pod").faults(faults).assert_passes(|sim| {
             sim.host("controller").daemon().serve(|host| {
                 let (store, watched) = (host.store(), Arc::new(StorePublisher::new(host.store())));

@@ -68,8 +68,8 @@ fn chosen(events: &[Event], weighed: &[(Weight, usize)], room: usize) -> Lines {
 }
 
 fn line(event: &Event) -> String {
-    let task = event.task.as_deref().unwrap_or("-");
-    clip(&format!("{}  {task}: {}", text::time(event.at), words(&event.kind)), WIDTH_MAX)
+    let who = event.task.as_ref().map_or(String::new(), |task| format!("{task}: "));
+    clip(&format!("{}  {who}{}", text::time(event.at), words(&event.kind)), WIDTH_MAX)
 }
 
 /// What happened, without lists of which only the beginning is telling.

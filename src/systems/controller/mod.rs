@@ -41,6 +41,7 @@ mod subscription;
 mod context;
 mod worker;
 mod builder;
+#[expect(clippy::module_inception, reason = "the folder is the system, the file its controller")]
 mod controller;
 mod checked;
 pub mod properties;

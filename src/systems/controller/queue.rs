@@ -9,7 +9,7 @@ use super::model::{AddPolicy, Added, Deferred, Model, Phase};
 use super::{BoxFuture, ControllerEvent, Item, Lease, Metrics, NotHeld, Shutdown, Variant, WorkQueue};
 use crate::sync::Notify;
 use crate::sync::futures::Notified;
-use crate::task::{spawn_named, yield_point};
+use crate::task::{spawn_named, waiting_for, yield_point};
 use crate::time::{Duration, Instant, sleep_until};
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -271,7 +271,7 @@ impl<T: Item> Shared<T> {
                     continue;
                 }
             }
-            parked.as_mut().await;
+            waiting_for("the next item of the work queue", parked.as_mut()).await;
             // Nothing is awaited from here to the look: a wake-up that a dropped future had used would be lost.
             parked.set(self.queued.notified());
         }
@@ -486,7 +486,7 @@ async fn deliver<T: Item>(shared: Arc<Shared<T>>) {
             state.model.deferred().next()
         };
         match next {
-            None => shared.deferred.notified().await,
+            None => waiting_for("the next deferral", shared.deferred.notified()).await,
             Some(next) => crate::select! {
                 biased;
                 () = shared.deferred.notified() => {}

@@ -278,3 +278,12 @@ fn what_cannot_be_done_with_a_good_failure_file_is_told() {
     check("promote-broken-there", &place, "promote failure.toml");
     check("check-broken-regression", &place, "check bug.toml");
 }
+
+#[test]
+fn mistakes_about_points_are_told() {
+    let place = Place::new("mistake-points");
+    place.write("scenario.toml", scenario("correct", "\"passed\""));
+    check("points-unknown", &place, "check scenario.toml --points crsh");
+    check("points-none", &place, "check scenario.toml --points crash");
+    check("points-and-runs", &place, "check scenario.toml --points crash --runs 5");
+}

@@ -4,6 +4,7 @@
 mod world;
 mod counting;
 mod lost_wakeup;
+mod stuck;
 mod queue;
 mod feed;
 mod stage;

@@ -195,11 +195,20 @@ fn a_good_history_breaks_nothing() {
     assert_eq!(broken(&two), None, "queues are judged each by itself");
 }
 
+fn running(steps: Vec<Step>) -> History {
+    now([vec![run(false)], steps].concat())
+}
+
+fn begun(steps: Vec<Step>) -> History {
+    running([vec![added("x"), taken("x"), begins("x")], steps].concat())
+}
+
 /// Histories that break a property, by its name.
 fn bad() -> Vec<(&'static str, History)> {
-    let running = |steps: Vec<Step>| now([vec![run(false)], steps].concat());
-    let begun = |steps: Vec<Step>| running([vec![added("x"), taken("x"), begins("x")], steps].concat());
-    let failed = |steps: Vec<Step>| begun([vec![ends("x", "failed")], steps].concat());
+    [bad_queues(), bad_runs()].concat()
+}
+
+fn bad_queues() -> Vec<(&'static str, History)> {
     vec![
         ("exclusive", now([added("x"), taken("x"), added("x")])),
         ("exclusive", begun(vec![done("x", false)])),
@@ -227,6 +236,11 @@ fn bad() -> Vec<(&'static str, History)> {
         ("backoff", begun(vec![ends("x", "done"), done("x", false)])),
         ("backoff", begun(vec![ends("x", "requeue-after"), deferred("x", ms(5), false), done("x", false)])),
         ("backoff", begun(vec![ends("x", "requeue-after"), backoff("x", 0, ms(5))])),
+    ]
+}
+
+fn bad_runs() -> Vec<(&'static str, History)> {
+    vec![
         ("stop", now([stopped(true), added("x")])),
         ("stop", now([stopped(true), deferred("x", ms(5), false)])),
         ("stop", now([added("x"), stopped(false), taken("x")])),
@@ -259,7 +273,7 @@ fn bad() -> Vec<(&'static str, History)> {
         ("subscription", running(vec![opened(), waits(secs(1))])),
         ("subscription", [running(vec![opened(), closed()]), at(secs(301), [added("x")])].concat()),
         ("subscription", [running(vec![opened(), closed(), given_up()]), at(ms(1), [added("x")])].concat()),
-        ("requeue-first", failed(vec![done("x", false)])),
+        ("requeue-first", begun(vec![ends("x", "failed"), done("x", false)])),
         ("requeue-first", begun(vec![ends("x", "requeue-after"), forgot("x"), done("x", false)])),
         ("primed", now([run(true), added("x"), taken("x"), begins("x")])),
         ("requeue-storm", storm(501, ms(10))),

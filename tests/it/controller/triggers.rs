@@ -169,7 +169,8 @@ fn a_trigger_of_the_time_before_the_run_starts_with_it() {
             let (_, dropped) = add(&handle, request("a", "removed"), Repeat::Once).await;
             let (_, kept) = add(&handle, request("a", "kept"), Repeat::Once).await;
             handle.remove_trigger(&request("a", "removed")).await;
-            (dropped.notify_one(), kept.notify_one());
+            dropped.notify_one();
+            kept.notify_one();
             settle().await;
             let token = CancellationToken::new();
             let run = spawn_named("controller", controller.run(token.clone(), Shutdown::Drain));

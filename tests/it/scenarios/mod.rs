@@ -4,8 +4,7 @@ mod failures;
 mod own_system;
 mod planted;
 
-use fatum::scenario::{Controller, Document, Graph, Registry, Scenario};
-use fatum::systems::controller::workload::Garbage;
+use fatum::scenario::{Document, Registry, Scenario};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +19,7 @@ fn files(dir: &str) -> Vec<PathBuf> {
 }
 
 fn registry() -> Registry {
-    Registry::new().with(Graph).with(Controller::<Garbage>::default())
+    Registry::shipped()
 }
 
 fn parse(text: &str) -> Result<Scenario, fatum::Error> {

@@ -277,6 +277,6 @@ fn a_watch_that_hears_nothing_is_in_the_report_of_a_deadlock() {
     let run = sim.finish();
     assert!(matches!(run.end, End::Deadlock { .. }), "{:?}", run.end);
     let wait = &run.blocked[0].waits[0];
-    assert_eq!(wait.operation, "sync.notified");
+    assert_eq!(wait.operation, "the next event of a watch");
     assert!(wait.place.as_ref().is_some_and(|place| place.contains("src/store/watch.rs")), "{wait:?}");
 }

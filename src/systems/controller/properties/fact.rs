@@ -23,6 +23,13 @@ pub enum Fact {
         /// Its version now.
         version: u64,
     },
+    /// The entry was deleted: a controller that starts later need not hear of it.
+    Gone {
+        /// The entry.
+        key: Arc<str>,
+    },
+    /// All that was said before is void: the store went back. What it holds now is said again.
+    Restored,
     /// A reconcile of the entry read this version; it counts when that reconcile ends well.
     Read {
         /// The entry.
@@ -37,14 +44,20 @@ impl Record for Fact {
         match self {
             Fact::Changed { .. } => "fact.changed",
             Fact::Written { .. } => "fact.written",
+            Fact::Gone { .. } => "fact.gone",
+            Fact::Restored => "fact.restored",
             Fact::Read { .. } => "fact.read",
         }
     }
 
     fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
-        let (Fact::Changed { key, version } | Fact::Written { key, version } | Fact::Read { key, version }) =
-            self;
-        visit("key", Value::Str(key));
-        visit("version", Value::U64(*version));
+        match self {
+            Fact::Changed { key, version } | Fact::Written { key, version } | Fact::Read { key, version } => {
+                visit("key", Value::Str(key));
+                visit("version", Value::U64(*version));
+            }
+            Fact::Gone { key } => visit("key", Value::Str(key)),
+            Fact::Restored => {}
+        }
     }
 }

@@ -41,14 +41,14 @@ impl Observed {
 }
 
 /// Judges every controller and every queue of this simulation; a broken property ends it under its own name. If the plan
-/// may hold back tasks, timers or hosts, nothing is said about lateness.
+/// may hold back tasks, timers, hosts or calls, nothing is said about lateness.
 pub fn install(sim: &mut Sim) -> Observed {
     let holds_back = sim.faults().rules.iter().any(|rule| {
         matches!(
             rule.kind,
             FaultKind::Stall
                 | FaultKind::LateTimer
-                | FaultKind::Crash(_)
+                | FaultKind::Hang
                 | FaultKind::Pause(_)
                 | FaultKind::ClockJump(_)
                 | FaultKind::ClockDrift(_)

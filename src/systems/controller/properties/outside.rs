@@ -16,6 +16,8 @@ type Key = Arc<str>;
 pub(super) struct Outside {
     /// The latest version of each entry, and since when.
     latest: BTreeMap<Key, (u64, u64)>,
+    /// The entries of these that are deleted.
+    gone: BTreeSet<Key>,
     /// What the last successful reconcile of each entry read.
     seen: BTreeMap<Key, u64>,
     /// What a reconcile under way has read.
@@ -57,9 +59,16 @@ impl Outside {
         settings: &Settings,
     ) -> Result<(), Violation> {
         match event {
-            ControllerEvent::RunStarted { .. }
-            | ControllerEvent::SubscriptionOpened { .. }
-            | ControllerEvent::TriggerFired { .. } => self.changed(at_ns, settings),
+            ControllerEvent::RunStarted { .. } => {
+                // Nothing in the store leads it to what is gone.
+                for key in std::mem::take(&mut self.gone) {
+                    self.latest.remove(&key);
+                }
+                self.changed(at_ns, settings);
+            }
+            ControllerEvent::SubscriptionOpened { .. } | ControllerEvent::TriggerFired { .. } => {
+                self.changed(at_ns, settings)
+            }
             ControllerEvent::Fired { key, .. } => {
                 self.deferred.insert(Arc::clone(key));
             }
@@ -83,12 +92,23 @@ impl Outside {
         self.has_facts = true;
         match fact {
             Fact::Changed { key, version } => {
+                self.gone.remove(key);
                 self.latest.insert(Arc::clone(key), (*version, at_ns));
                 self.changes.push_back(at_ns);
                 self.settling = 0;
             }
             Fact::Written { key, version } => {
+                self.gone.remove(key);
                 self.latest.insert(Arc::clone(key), (*version, at_ns));
+            }
+            Fact::Gone { key } => {
+                self.gone.insert(Arc::clone(key));
+            }
+            Fact::Restored => {
+                self.latest.clear();
+                self.seen.clear();
+                self.reading.clear();
+                self.gone.clear();
             }
             Fact::Read { key, version } => {
                 self.reading.insert(Arc::clone(key), *version);

@@ -49,10 +49,10 @@ impl SubscriptionRules {
                 let by_ns = at_ns.saturating_add(nanos(*delay)).saturating_add(opening_ns);
                 self.topics.insert(Arc::clone(topic), State::Shut { by_ns });
             }
-            ControllerEvent::SubscriptionSnapshot { topic, .. } => {
-                if self.topics.get(topic) != Some(&State::Open) {
-                    return broken("subscription", format!("{topic} has a snapshot, and is not open"));
-                }
+            ControllerEvent::SubscriptionSnapshot { topic, .. }
+                if self.topics.get(topic) != Some(&State::Open) =>
+            {
+                return broken("subscription", format!("{topic} has a snapshot, and is not open"));
             }
             ControllerEvent::SubscriptionEnded { topic, .. } => {
                 self.topics.remove(topic);

@@ -6,8 +6,10 @@
 mod garbage;
 mod ping_pong;
 mod stage;
+pub mod gateway;
 
 pub use garbage::{Act, Garbage};
+pub use gateway::Gateway;
 pub use stage::{Stage, USER, read};
 
 use crate::sim::{Differential, Sim};

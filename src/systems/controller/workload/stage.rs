@@ -5,7 +5,7 @@ use super::Workload;
 use super::ping_pong::PingPong;
 use crate::emit;
 use crate::sim::Sim;
-use crate::store::{Entry, Store, StoreEvent};
+use crate::store::{Entry, Key, Store, StoreEvent};
 use crate::systems::controller::properties::{Fact, Observed, install};
 use crate::systems::controller::request::Request;
 use crate::time::{Duration, sleep};
@@ -27,8 +27,9 @@ impl Stage {
     pub fn new<W: Workload>(sim: &mut Sim) -> Stage {
         let stage = Stage { store: sim.store(), observed: install(sim) };
         let observed = stage.observed.clone();
+        let store = stage.store.clone();
         sim.fold::<StoreEvent, _>("facts", (), move |(), at, event| {
-            if let Some(fact) = fact::<W>(event) {
+            for fact in facts::<W>(event, &store) {
                 observed.hear(at, &fact);
             }
             Ok(())
@@ -67,22 +68,41 @@ impl Stage {
     }
 }
 
-/// What a write means for controllers: the server's own writes are the user's.
-fn fact<W: Workload>(event: &StoreEvent) -> Option<Fact> {
-    let (StoreEvent::Created { key, index, writer }
-    | StoreEvent::Updated { key, index, writer }
-    | StoreEvent::Deleted { key, index, writer }) = event
-    else {
-        return None;
-    };
-    if !W::RECONCILED.contains(&&*key.kind) {
-        return None;
+/// What an event means for controllers: the server's own writes are the user's.
+fn facts<W: Workload>(event: &StoreEvent, store: &Store) -> Vec<Fact> {
+    match event {
+        StoreEvent::Created { key, index, writer }
+        | StoreEvent::Updated { key, index, writer }
+        | StoreEvent::Deleted { key, index, writer } => {
+            if !W::RECONCILED.contains(&&*key.kind) {
+                return Vec::new();
+            }
+            let is_gone = matches!(event, StoreEvent::Deleted { .. });
+            let (key, version) = (name(key), *index);
+            let gone = is_gone.then(|| Fact::Gone { key: key.clone() });
+            let written = match &**writer {
+                "server" | USER => Fact::Changed { key, version },
+                _ => Fact::Written { key, version },
+            };
+            [written].into_iter().chain(gone).collect()
+        }
+        StoreEvent::Restored { .. } => restored::<W>(store),
+        StoreEvent::Compacted { .. } | StoreEvent::WatchOpened { .. } | StoreEvent::WatchClosed { .. } => {
+            Vec::new()
+        }
     }
-    let (name, version) = (text(&Request::new(key.kind.clone(), key.name.clone())), *index);
-    Some(match &**writer {
-        "server" | USER => Fact::Changed { key: name, version },
-        _ => Fact::Written { key: name, version },
-    })
+}
+
+/// What there is after a restore.
+fn restored<W: Workload>(store: &Store) -> Vec<Fact> {
+    let entries = W::RECONCILED.iter().flat_map(|kind| store.list(kind));
+    let present = entries.map(|entry| Fact::Changed { key: name(&entry.key), version: entry.version });
+    if W::RECONCILED.is_empty() { Vec::new() } else { [Fact::Restored].into_iter().chain(present).collect() }
+}
+
+/// The request that an entry makes, in words.
+fn name(key: &Key) -> Arc<str> {
+    text(&Request::new(key.kind.clone(), key.name.clone()))
 }
 
 /// Says which version of its entry a reconcile has read; `None` is that there was none.

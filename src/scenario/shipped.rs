@@ -1,0 +1,14 @@
+//! The systems that this crate ships: the one place that names them all.
+
+use super::{Controller, Graph, Registry};
+use crate::systems::controller::workload::{Garbage, Gateway};
+
+impl Registry {
+    /// The systems of this crate; users add their own.
+    pub fn shipped() -> Registry {
+        Registry::new()
+            .with(Graph)
+            .with(Controller::<Gateway>::default())
+            .with(Controller::<Garbage>::default())
+    }
+}
