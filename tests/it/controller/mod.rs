@@ -24,6 +24,7 @@ mod parallel;
 mod planted;
 #[cfg(feature = "tokio")]
 mod threads;
+mod workloads;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;

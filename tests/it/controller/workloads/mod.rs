@@ -1,0 +1,3 @@
+//! Tests of the workloads of controllers, one file each.
+
+mod garbage;
