@@ -22,6 +22,7 @@ mod metrics;
 mod model;
 mod parallel;
 mod planted;
+mod workloads;
 #[cfg(feature = "tokio")]
 mod threads;
 

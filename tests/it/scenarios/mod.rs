@@ -4,7 +4,8 @@ mod failures;
 mod own_system;
 mod planted;
 
-use fatum::scenario::{Document, Graph, Registry, Scenario};
+use fatum::scenario::{Controller, Document, Graph, Registry, Scenario};
+use fatum::systems::controller::workload::Replicas;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ fn files(dir: &str) -> Vec<PathBuf> {
 }
 
 fn registry() -> Registry {
-    Registry::new().with(Graph)
+    Registry::new().with(Graph).with(Controller::<Replicas>::default())
 }
 
 fn parse(text: &str) -> Result<Scenario, fatum::Error> {

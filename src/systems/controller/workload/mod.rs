@@ -5,7 +5,9 @@
 
 mod ping_pong;
 mod stage;
+mod replicas;
 
+pub use replicas::{Replicas, ReplicasEvent};
 pub use stage::{Stage, USER, read};
 
 use crate::sim::{Differential, Sim};
