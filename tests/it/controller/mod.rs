@@ -22,9 +22,9 @@ mod metrics;
 mod model;
 mod parallel;
 mod planted;
+mod workloads;
 #[cfg(feature = "tokio")]
 mod threads;
-mod workloads;
 
 use fatum::systems::controller::Item;
 use fatum::time::Duration;

@@ -1,3 +1,4 @@
 //! Tests of the workloads of controllers, one file each.
 
 mod garbage;
+mod replicas;
