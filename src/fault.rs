@@ -34,6 +34,7 @@ pub async fn failpoint(site: &'static str) -> Result<(), Injected> {
 /// [`Injected`], when the plan says so.
 pub async fn failpoint_on(site: &'static str, object: &str) -> Result<(), Injected> {
     match ask(site, object) {
+        _ if current::is_cut() => pending().await,
         0 => Ok(()),
         1 => Err(Injected { site, object: object.to_owned() }),
         2 => pending().await,
@@ -52,7 +53,7 @@ pub async fn failpoint_on(site: &'static str, object: &str) -> Result<(), Inject
 /// A place between two effects of a host on the world outside it, such as two writes to a store: the host may crash
 /// here, as the plan says, and then nothing of its tasks goes on. `effect` names the effect that just happened.
 pub async fn crash_point(effect: &str) {
-    if current::try_with(|world| world.crash_after(effect)) == Some(true) {
+    if current::is_cut() || current::try_with(|world| world.crash_after(effect)) == Some(true) {
         pending().await
     }
 }

@@ -50,6 +50,9 @@ impl Check {
         let verdict = match () {
             () if !failures.is_empty() => Verdict::Failed,
             () if tally.inconclusive > 0 || tally.runs == 0 => Verdict::Inconclusive,
+            () if tally.points.is_some_and(|points| points.found == 0 || points.covered < points.found) => {
+                Verdict::Inconclusive
+            }
             () if !uncovered.is_empty() => Verdict::Uncovered(uncovered),
             () => Verdict::Passed,
         };

@@ -84,7 +84,7 @@ impl FromStr for Perturbation {
 pub struct Points {
     /// What was done at each.
     pub kind: Perturbation,
-    /// How many the fault-free run has.
+    /// How many the fault-free run has, up to the quiet phase.
     pub found: u64,
     /// At how many of them the harm was done, in every way that exists there.
     pub covered: u64,

@@ -171,6 +171,10 @@ impl Report {
         if self.runs == 0 {
             warnings.push("no run was made, and nothing is proved".to_owned());
         }
+        if let Some(points) = self.points.filter(|points| points.found == 0 || points.covered < points.found)
+        {
+            warnings.push(format!("{points}: what was not harmed is not proved"));
+        }
         if let Verdict::Uncovered(names) = &self.verdict {
             warnings.push(format!("never met in {} runs: {}", self.runs, names.join(", ")));
         }

@@ -244,6 +244,8 @@ impl Check {
         let clock = Stopwatch::start();
         while let Some(next) = enumerator.advance() {
             if self.wall_max.is_some_and(|max| clock.elapsed() > max) {
+                // The last point may have options left.
+                covered.pop_last();
                 break;
             }
             let index = tally.runs;

@@ -327,13 +327,13 @@ impl FaultPlan {
     pub fn delay(&self, site: &str, object: &str, host: &str, option: u64) -> Option<Duration> {
         let quarters = u32::try_from(option).ok().filter(|option| (4..8).contains(option))? - 3;
         let rule = self.covering(site, object, host).find(|rule| matches!(rule.kind, FaultKind::Slow(_)))?;
-        rule.kind.extent().map(|by| by * quarters / 4)
+        rule.kind.extent().map(|by| by.checked_mul(quarters).map_or(by, |by| by / 4))
     }
 
     /// How long `option` keeps a host down or still: quarters of what the rule says.
     pub fn outage(&self, site: &str, object: &str, host: &str, option: u64) -> Duration {
         let by = self.covering(site, object, host).find_map(|rule| rule.kind.extent());
-        by.unwrap_or_default() * u32::try_from(option.min(4)).unwrap_or(4) / 4
+        by.unwrap_or_default() / 4 * u32::try_from(option.min(4)).unwrap_or(4)
     }
 
     /// How far the clock of a host jumps, and how many parts in a million it drifts.

@@ -59,11 +59,11 @@ impl Ready {
         self.settled = self.entries.len();
     }
 
-    /// Forgets a fresh entry.
-    pub fn forget_fresh(&mut self, slot: u32) {
-        let found = self.fresh().iter().position(|entry| entry.slot == slot);
-        if let Some(index) = found {
-            self.entries.remove(self.settled + index);
+    /// Forgets the entry of a task.
+    pub fn forget(&mut self, slot: u32) {
+        if let Some(index) = self.entries.iter().position(|entry| entry.slot == slot) {
+            self.entries.remove(index);
+            self.settled -= usize::from(index < self.settled);
         }
     }
 
@@ -78,20 +78,18 @@ impl Ready {
         entry
     }
 
-    /// Takes out the entries that `wanted` names, the oldest first.
+    /// Takes out the entries that `wanted` names: the oldest first, and then the fresh ones in spawn order.
     pub fn extract(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let fresh = self.entries.split_off(self.settled);
-        let mut taken: Vec<Entry> = Vec::new();
-        let mut keep = |entries: Vec<Entry>| -> Vec<Entry> {
-            let (out, rest) = entries.into_iter().partition(|entry| wanted(entry));
-            let out: Vec<Entry> = out;
-            taken.extend(out);
-            rest
-        };
-        self.entries = keep(std::mem::take(&mut self.entries));
-        self.settled = self.entries.len();
-        self.entries.extend(keep(fresh));
+        let settled = std::mem::take(&mut self.entries);
+        let (mut taken, kept): (Vec<Entry>, Vec<Entry>) = settled.into_iter().partition(&wanted);
+        let (mut taken_fresh, kept_fresh): (Vec<Entry>, Vec<Entry>) = fresh.into_iter().partition(&wanted);
         taken.sort_unstable_by_key(|entry| entry.seq);
+        taken_fresh.sort_unstable_by_key(|entry| entry.serial);
+        taken.append(&mut taken_fresh);
+        self.settled = kept.len();
+        self.entries = kept;
+        self.entries.extend(kept_fresh);
         taken
     }
 

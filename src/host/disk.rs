@@ -75,17 +75,19 @@ impl Disk {
     async fn effect(&self, name: &str, value: Option<Value>) -> Result<(), DiskError> {
         failpoint_on("disk.write", name).await?;
         yield_point("disk.write").await;
-        current::with(|world| {
-            if world.is_deaf() {
-                return;
-            }
+        let is_effect = current::with(|world| {
             let disks = &mut world.parts.get::<Disks>().0;
             match value {
-                Some(value) => drop(disks.insert(self.key(name), value)),
-                None => drop(disks.remove(&self.key(name))),
+                Some(value) => {
+                    disks.insert(self.key(name), value);
+                    true
+                }
+                None => disks.remove(&self.key(name)).is_some(),
             }
         });
-        crash_point(name).await;
+        if is_effect {
+            crash_point(name).await;
+        }
         Ok(())
     }
 

@@ -51,8 +51,8 @@ pub(crate) fn tell_news() {
 /// The name of the host that the running task is on; none outside a simulation.
 pub fn current() -> Option<Arc<str>> {
     current::try_with(|world| {
-        let host = world.running_host();
-        world.hosts.get(usize::from(host)).map(|host| host.name.clone())
+        let host = usize::from(world.tasks.peek(world.running?).host);
+        world.hosts.get(host).map(|host| host.name.clone())
     })
     .flatten()
 }

@@ -166,6 +166,11 @@ pub fn is_simulated() -> bool {
     CURRENT.with(|current| current.borrow().is_some())
 }
 
+/// Whether the running task is one of a host that crashed: it has no access to the world any more.
+pub(crate) fn is_cut() -> bool {
+    try_with(|world| world.is_cut()) == Some(true)
+}
+
 /// Tells a world something, now or when it is next entered. A world that is gone hears nothing.
 #[inline]
 pub(crate) fn send(epoch: u32, message: Message) {

@@ -158,7 +158,7 @@ pub(crate) fn settle_hosts() {
 
 fn start(host: u16, main: &Main) {
     match panics::catch(|| (main.again)()) {
-        Ok(boxed) => drop(current::with(|world| world.begin_main(host, boxed, main.daemon))),
+        Ok(boxed) => drop(current::with(|world| world.begin_main(host, boxed, main.daemon, true))),
         Err(payload) => {
             let message = panics::said(&*payload);
             current::with(|world| {

@@ -95,9 +95,8 @@ struct Loaded<W> {
 
 impl<W: Workload> Subject for Loaded<W> {
     fn set_up(&self, sim: &mut Sim) {
-        let budget = sim.budget();
         let reference = self.reference.get_or_init(|| {
-            Reference::of(W::ACTUAL, budget, |sim| {
+            Reference::of(sim, W::ACTUAL, |sim| {
                 let stage = Stage::new::<W>(sim);
                 self.workload.set_up(sim, &stage);
             })

@@ -1,7 +1,7 @@
 //! The systems that this crate ships: the one place that names them all.
 
 use super::{Controller, Graph, Registry};
-use crate::systems::controller::workload::{Garbage, Gateway};
+use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
 
 impl Registry {
     /// The systems of this crate; users add their own.
@@ -9,6 +9,7 @@ impl Registry {
         Registry::new()
             .with(Graph)
             .with(Controller::<Gateway>::default())
+            .with(Controller::<Replicas>::default())
             .with(Controller::<Garbage>::default())
     }
 }

@@ -4,7 +4,7 @@
 use super::Sim;
 use crate::choice::tape::Tape;
 use crate::property::{Predicate, When};
-use crate::runtime::{Budget, End};
+use crate::runtime::End;
 use crate::store::{Key, Ledger, Store};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,9 +38,17 @@ pub enum Differential {
 }
 
 impl Reference {
-    /// Runs `program` once without faults, as the baseline, and notes what becomes of the entries of these kinds.
-    pub fn of(kinds: &[&'static str], budget: Budget, program: impl FnOnce(&mut Sim)) -> Reference {
-        let mut sim = Sim::builder().tape(&Tape::default()).budget(budget).build();
+    /// Runs `program` once without faults, as the baseline and under the rules of `like`, and notes what becomes of the
+    /// entries of these kinds. What the program draws itself is drawn as in the baseline: runs can be compared with it
+    /// only if they write the same whatever they draw.
+    pub fn of(like: &Sim, kinds: &[&'static str], program: impl FnOnce(&mut Sim)) -> Reference {
+        let world = like.world_ref();
+        let mut sim = Sim::builder()
+            .tape(&Tape::default())
+            .budget(world.budget)
+            .panics(world.panics)
+            .leaks(world.leaks)
+            .build();
         program(&mut sim);
         let store = sim.store();
         let end = sim.finish().end;

@@ -38,7 +38,7 @@ impl Sim {
             let stepped = self.step_or_run(until, &limit);
             match stepped {
                 Stepped::Turn | Stepped::Time => self.judge_step(),
-                Stepped::Attention => self.attend(),
+                Stepped::Attention => self.attend(&limit),
                 Stepped::Idle if self.idle(until, &limit) => return false,
                 Stepped::Idle => {}
             }
@@ -95,7 +95,7 @@ impl Sim {
     }
 
     /// A verdict stands, the workload is over, nothing happened for long, or a budget of steps is spent.
-    fn attend(&mut self) {
+    fn attend(&mut self, limit: &Limit<'_>) {
         crate::host::tell_news();
         settle_hosts();
         if let Some(end) = current::with(|world| world.verdict.clone()) {
@@ -104,6 +104,10 @@ impl Sim {
             self.conclude_unless_panicked(end);
         } else if self.over_since.is_none() && current::with(|world| world.required_left == 0) {
             self.workload_over();
+        } else if matches!(limit, Limit::End)
+            && current::with(|world| !world.quiet && world.waits_for_lost_hosts())
+        {
+            self.begin_quiet();
         }
     }
 
@@ -113,7 +117,8 @@ impl Sim {
     }
 
     fn begin_quiet(&mut self) {
-        current::with(|world| world.begin_quiet());
+        let foreign = current::with(|world| world.begin_quiet());
+        foreign.into_iter().for_each(std::task::Waker::wake);
         let broken = self.predicates.iter_mut().find_map(|predicate| predicate.evaluate(true));
         if let Some(violation) = broken {
             current::with(|world| world.violate(violation));

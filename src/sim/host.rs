@@ -122,7 +122,7 @@ impl<'a> HostBuilder<'a> {
     {
         let main = main(Host::new(self.name.clone()));
         let main = watched(self.name.clone(), main);
-        self.begin(boxed(main))
+        self.begin(boxed(main), false)
     }
 
     /// Runs a main on the host, and again each time that the host starts after a crash. What the main needs to live on
@@ -142,11 +142,16 @@ impl<'a> HostBuilder<'a> {
         });
         let first = again();
         self.world.machine(self.host).mains.push(Main { again, daemon: self.daemon });
-        self.begin(first)
+        self.begin(first, true)
     }
 
-    fn begin(self, main: Boxed) -> HostBuilder<'a> {
-        let begun = self.world.begin_main(self.host, main, self.daemon);
+    fn begin(self, main: Boxed, serves: bool) -> HostBuilder<'a> {
+        assert!(
+            !self.world.is_down(self.host),
+            "host {} is down: restart it before it is given a main",
+            self.name
+        );
+        let begun = self.world.begin_main(self.host, main, self.daemon, serves);
         assert!(begun.is_ok(), "a simulation that is being set up takes tasks");
         self
     }

@@ -301,11 +301,12 @@ impl Client {
             // The access that the call declared lies in an earlier turn.
             current::try_with(|world| world.access(OBJECT.hash(), Access::Write));
         }
+        let before = self.store.index();
         let result = match refused(ops, &object) {
             Some(conflict) => Err(conflict),
             None => self.store.commit(ops, &self.name),
         };
-        if result.is_ok() {
+        if result.as_ref().is_ok_and(|index| *index > before) {
             crash_point(&object).await;
             if ask(SITE_ANSWER, &object) != 0 {
                 return Err(StoreError::Unanswered { key: key.clone() });

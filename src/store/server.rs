@@ -337,11 +337,19 @@ impl Store {
     }
 }
 
+/// Whether the caller has no access to the world any more: it is of a host that crashed, or the run is over.
+fn is_deaf() -> bool {
+    crate::runtime::current::try_with(|world| world.is_deaf()) == Some(true)
+}
+
 /// What clients and watches do here.
 impl Store {
     /// Commits, under a writer's name; the index after that.
     pub(super) fn commit(&self, ops: &[Op], writer: &Arc<str>) -> Result<u64, StoreError> {
         let mut woken = Vec::new();
+        if let Some(op) = ops.first().filter(|_| is_deaf()) {
+            return Err(StoreError::Unanswered { key: op.key().clone() });
+        }
         let (index, events) = {
             let mut server = self.lock();
             let pen = Pen { writer: writer.clone(), at: server.now() };

@@ -2,6 +2,7 @@
 
 use super::site::Site;
 use crate::choice::Label;
+use crate::runtime::current::is_cut;
 use std::fmt;
 use std::future::Future;
 use tokio::sync::broadcast as inner;
@@ -46,6 +47,10 @@ impl<T> Sender<T> {
     /// # Errors
     /// With the value, when there is none.
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
+        if is_cut() {
+            // A host that crashed says nothing to others any more.
+            return Err(SendError(value));
+        }
         self.site.mark(&SEND);
         self.inner.send(value)
     }

@@ -3,6 +3,7 @@
 use super::operation::Wait;
 use super::site::Site;
 use crate::choice::{Access, Label};
+use crate::runtime::current::is_cut;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -39,6 +40,10 @@ impl<T> Sender<T> {
     /// # Errors
     /// With the value, when the receiver is gone.
     pub fn send(self, value: T) -> Result<(), T> {
+        if is_cut() {
+            // A host that crashed says nothing to others any more.
+            return Err(value);
+        }
         self.site.mark(&SEND);
         self.inner.send(value)
     }

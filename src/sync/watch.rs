@@ -7,6 +7,7 @@
 use super::site::Site;
 use crate::choice::Label;
 use crate::runtime::current;
+use crate::runtime::current::is_cut;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -69,6 +70,10 @@ impl<T> Sender<T> {
     /// # Errors
     /// With the value, when there is no receiver.
     pub fn send(&self, value: T) -> Result<(), error::SendError<T>> {
+        if is_cut() {
+            // A host that crashed says nothing to others any more.
+            return Err(error::SendError(value));
+        }
         self.site.mark(&SEND);
         let sent = self.inner.send(value);
         if sent.is_ok() {
@@ -87,6 +92,9 @@ impl<T> Sender<T> {
 
     /// Changes the value; receivers see a change if `modify` says so. Whether it did.
     pub fn send_if_modified<F: FnOnce(&mut T) -> bool>(&self, modify: F) -> bool {
+        if is_cut() {
+            return false;
+        }
         self.site.mark(&SEND);
         let modified = self.inner.send_if_modified(modify);
         if modified {

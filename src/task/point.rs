@@ -22,7 +22,7 @@ impl Future for YieldNow {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if std::mem::replace(&mut self.yielded, true) {
+        if std::mem::replace(&mut self.yielded, true) && !current::is_cut() {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
@@ -56,6 +56,14 @@ pub(crate) fn mark_in(world: &mut World, label: Label, object: u64) {
     if world.choose(label, "", 2, YIELD) == 1 {
         world.tasks.at(slot).owes_yield = true;
     }
+}
+
+/// What a scheduling point does.
+#[derive(Clone, Copy)]
+enum Yields {
+    Not,
+    Once,
+    Stops,
 }
 
 /// The scheduling point before an operation: asked once, when first polled.
@@ -93,17 +101,23 @@ impl Future for Point {
         }
         let yields = current::try_with(|world| {
             let slot = world.running?;
+            if world.is_cut() {
+                // Of a host that crashed: it goes no further, and is dropped at the end of its turn.
+                self.asked = false;
+                return Some(Yields::Stops);
+            }
             world.access(self.object, self.access);
             let owed = std::mem::take(&mut world.tasks.at(slot).owes_yield);
             world.asking_at = Some(self.place);
             let chosen = world.choose(self.label, "", 2, YIELD) == 1;
             world.asking_at = None;
-            Some(chosen || owed)
+            Some(if chosen || owed { Yields::Once } else { Yields::Not })
         });
-        if yields.flatten() != Some(true) {
-            return Poll::Ready(());
+        match yields.flatten() {
+            Some(Yields::Not) | None => return Poll::Ready(()),
+            Some(Yields::Once) => context.waker().wake_by_ref(),
+            Some(Yields::Stops) => {}
         }
-        context.waker().wake_by_ref();
         Poll::Pending
     }
 }

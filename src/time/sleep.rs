@@ -139,6 +139,10 @@ impl Sleep {
 
     fn register(&mut self, epoch: u32, deadline: u64, context: &Context<'_>) {
         let waker = context.waker().clone();
+        if current::with(|world| world.drifts()) {
+            // The clock may have changed its rate: the deadline is somewhere else now.
+            self.cancel();
+        }
         let waker = match self.timer {
             Timer::Registered { key, .. } => match current::with(|world| world.renew_timer(key, waker)) {
                 Ok(before) => return drop(before),

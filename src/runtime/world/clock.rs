@@ -2,7 +2,7 @@
 
 use super::{HOLD, Held, LATE, Next, World};
 use crate::choice::{Label, Weights};
-use crate::runtime::tasks::TaskId;
+use crate::runtime::tasks::{Slot, TaskId};
 use crate::runtime::timers::{Due, TimerKey};
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
@@ -32,10 +32,12 @@ impl World {
     }
 
     pub(super) fn jump(&mut self, deadline: u64) -> Next {
+        if deadline > self.now {
+            self.steps_at_jump = self.steps;
+            self.limit_steps();
+        }
         self.now = deadline;
         self.digests.event(JUMP ^ deadline);
-        self.steps_at_jump = self.steps;
-        self.limit_steps();
         self.attention |= self.required_left > 0 && self.is_stale();
         let mut foreign = Vec::new();
         if self.holds_timers || self.harms_hosts || !self.held.is_empty() {
@@ -55,6 +57,8 @@ impl World {
     #[cold]
     fn fire_with_faults(&mut self, deadline: u64, foreign: &mut Vec<Waker>) {
         let mut late = Vec::new();
+        // What is held by what is due now counts the deadlines after this one.
+        let waiting = std::mem::take(&mut self.held);
         if self.harms_hosts && !self.quiet {
             let due: Vec<Due> = std::iter::from_fn(|| self.timers.pop_due(deadline)).collect();
             self.harm_hosts(&due);
@@ -63,13 +67,14 @@ impl World {
         while let Some(due) = self.timers.pop_due(deadline) {
             self.fire_or_hold(due, &mut late, foreign);
         }
-        let mut waiting = std::mem::take(&mut self.held);
-        for (left, _) in &mut waiting {
-            *left -= 1;
-        }
+        let fresh = std::mem::take(&mut self.held);
         for (left, held) in waiting {
-            if left == 0 { self.let_go(held, foreign) } else { self.held.push((left, held)) }
+            match left - 1 {
+                0 => self.let_go(held, foreign),
+                left => self.held.push((left, held)),
+            }
         }
+        self.held.extend(fresh);
         self.held.extend(late);
     }
 
@@ -93,7 +98,8 @@ impl World {
         if !self.holds_timers || self.quiet {
             return 0;
         }
-        let owner = due.owner.task.filter(|id| self.tasks.get(*id).is_some_and(|task| task.live));
+        let can_hold = |task: &Slot| task.live && !self.is_down(task.host);
+        let owner = due.owner.task.filter(|id| self.tasks.get(*id).is_some_and(can_hold));
         owner.map_or(0, |id| self.ask_hold(id.slot, LATE))
     }
 
@@ -191,14 +197,19 @@ impl World {
         self.ready.is_empty() && self.held.is_empty() && self.next_time().is_none()
     }
 
-    /// Ends the fault phase.
-    pub(crate) fn begin_quiet(&mut self) {
+    /// Ends the fault phase: nothing is held back any more. Wakers that are not ours are for the caller to wake.
+    pub(crate) fn begin_quiet(&mut self) -> Vec<Waker> {
+        let mut foreign = Vec::new();
         if !self.quiet {
             self.quiet = true;
             self.digests.event(3 << 62 ^ self.now);
             self.record_by(None, Kind::Quiet);
             self.heal_hosts();
+            for (_, held) in std::mem::take(&mut self.held) {
+                self.let_go(held, &mut foreign);
+            }
         }
+        foreign
     }
 }
 

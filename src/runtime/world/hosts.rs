@@ -6,9 +6,11 @@
 use super::{Held, HostMove, World};
 use crate::choice::fault::{SITE_CLOCK, SITE_CRASH, SITE_CRASH_AFTER, SITE_PAUSE};
 use crate::choice::{Label, Weights};
-use crate::runtime::hosts::{HostChange, Machine, Main, State};
-use crate::runtime::tasks::{Boxed, NewTask, TaskName};
+use crate::runtime::end::End;
+use crate::runtime::hosts::{Clock, HostChange, Machine, Main, State};
+use crate::runtime::tasks::{Boxed, NewTask, Slot, TaskId, TaskName};
 use crate::runtime::timers::Due;
+use crate::runtime::waker::WakeId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +51,12 @@ impl World {
         self.closing || self.is_cut || self.frozen.is_some()
     }
 
+    /// Whether the running task is one of a host that crashed.
+    #[inline]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     // Crash and return.
 
     /// The host crashes; back at `until`, if that is known.
@@ -60,7 +68,8 @@ impl World {
         }
         self.say(host, HostChange::Crashed);
         let machine = self.machine(host);
-        machine.state = State::Down { until };
+        // A deadline at the maximum is none.
+        machine.state = State::Down { until: until.filter(|until| *until != u64::MAX) };
         machine.parked.clear();
         let tasks = &self.tasks;
         self.ready.extract(|entry| tasks.peek(entry.slot).host == host);
@@ -112,7 +121,11 @@ impl World {
                 self.host_moves.pop_front();
                 let machine = self.machine(host);
                 let owed = std::mem::take(&mut machine.owed);
-                let mains = machine.mains.clone();
+                let mut mains = machine.mains.clone();
+                if owed == 0 {
+                    // What was required of it was done before the crash.
+                    mains.iter_mut().for_each(|main| main.daemon = true);
+                }
                 self.required_left -= owed;
                 self.attention |= self.required_left == 0;
                 Some(HostStep::Start { host, mains })
@@ -121,18 +134,50 @@ impl World {
     }
 
     /// A main of a host begins.
-    pub(crate) fn begin_main(&mut self, host: u16, boxed: Boxed, daemon: bool) -> Result<(), Boxed> {
+    /// One that does not serve is not begun again after a crash.
+    pub(crate) fn begin_main(
+        &mut self,
+        host: u16,
+        boxed: Boxed,
+        daemon: bool,
+        serves: bool,
+    ) -> Result<(), Boxed> {
         let name = TaskName::Type(|| crate::runtime::hosts::MAIN);
         let new = NewTask { host, parent: None, name, boxed, handle: false, required: !daemon, daemon };
-        self.spawn(new).map(|_| ())
+        let id = self.spawn(new)?;
+        if !daemon && !serves {
+            self.machine(host).once.push(id.slot);
+        }
+        Ok(())
     }
 
-    /// A required task ended in a crash: its host owes the work, unless it can never do it again.
-    pub(super) fn owe(&mut self, host: u16) -> bool {
+    /// A required main ended; whether a crash ended it and it is begun again, so that its work is still owed.
+    pub(super) fn owes(&mut self, slot: u32) -> bool {
+        let (host, is_cut) = (self.tasks.peek(slot).host, self.is_cut);
         let machine = self.machine(host);
-        let returns = !machine.mains.is_empty();
-        machine.owed += u32::from(returns);
-        returns
+        let found = machine.once.iter().position(|once| *once == slot);
+        if let Some(index) = found {
+            machine.once.swap_remove(index);
+            if is_cut {
+                let message =
+                    "its host crashed, and a main of `run` does not come again: use `serve`".to_owned();
+                let host = machine.name.to_string();
+                self.verdict.get_or_insert(End::Failed { host, message });
+            }
+            return false;
+        }
+        machine.owed += u32::from(is_cut);
+        is_cut
+    }
+
+    /// Whether all that the run waits for is owed by hosts, or stands still on hosts, that nothing brings back.
+    pub(crate) fn waits_for_lost_hosts(&self) -> bool {
+        let is_lost = |host: &Machine| host.state != State::Up && host.until().is_none();
+        let owed: u32 = self.hosts.iter().filter(|host| is_lost(host)).map(|host| host.owed).sum();
+        let paused = |host: &Machine| matches!(host.state, State::Paused { until: None });
+        let stands = |task: &Slot| task.required && paused(&self.hosts[usize::from(task.host)]);
+        let still = self.tasks.live().filter(|(_, task)| stands(task)).count();
+        self.required_left > 0 && u64::from(self.required_left) == u64::from(owed) + still as u64
     }
 
     // Pause.
@@ -146,7 +191,7 @@ impl World {
         let tasks = &self.tasks;
         let waiting = self.ready.extract(|entry| tasks.peek(entry.slot).host == host);
         let machine = self.machine(host);
-        machine.state = State::Paused { until };
+        machine.state = State::Paused { until: until.filter(|until| *until != u64::MAX) };
         machine.parked = waiting.into_iter().map(|entry| (entry.slot, entry.serial)).collect();
         self.follows_ready = true;
         self.hosts_out += 1;
@@ -162,8 +207,11 @@ impl World {
         let parked = std::mem::take(&mut machine.parked);
         self.hosts_out -= 1;
         self.say(host, HostChange::Resumed);
+        // As if they were woken now: what is ready at one time is put in spawn order before the next turn.
         for (slot, serial) in parked {
-            self.enqueue(slot, serial);
+            if self.tasks.peek(slot).live && self.tasks.peek(slot).serial == serial {
+                self.ready.push(slot, serial);
+            }
         }
     }
 
@@ -176,6 +224,14 @@ impl World {
             machine.parked.push((slot, serial));
         }
         stands
+    }
+
+    /// Takes an ended task out of those that wait for their host.
+    pub(super) fn unpark(&mut self, slot: u32) {
+        let host = self.tasks.peek(slot).host;
+        if let Some(machine) = self.hosts.get_mut(usize::from(host)) {
+            machine.parked.retain(|(parked, _)| *parked != slot);
+        }
     }
 
     // Time.
@@ -195,6 +251,11 @@ impl World {
         }
     }
 
+    /// Whether a host is down.
+    pub(crate) fn is_down(&self, host: u16) -> bool {
+        self.hosts.get(usize::from(host)).is_some_and(|host| matches!(host.state, State::Down { .. }))
+    }
+
     /// Whether any host is down or stands still.
     pub(crate) fn misses_hosts(&self) -> bool {
         self.hosts_out > 0
@@ -202,12 +263,11 @@ impl World {
 
     /// The quiet phase begins: what is down returns, what stands still goes on, clocks run right.
     pub(super) fn heal_hosts(&mut self) {
-        let now = self.now;
         for host in 0..self.hosts.len() as u16 {
             self.restart(host);
             self.resume(host);
             if !self.machine(host).clock.is_true() {
-                self.machine(host).clock.drift(now, 0);
+                self.set_rate(host, 0);
             }
         }
     }
@@ -215,22 +275,47 @@ impl World {
     /// What the monotonic clock of the running task's host shows.
     #[inline]
     pub(crate) fn local_now(&self) -> u64 {
-        if self.drifts {
-            self.hosts[usize::from(self.running_host())].clock.shows(self.now)
-        } else {
-            self.now
-        }
+        self.clock().map_or(self.now, |clock| clock.shows(self.now))
     }
 
     /// The virtual time at which the running task's host shows `local`.
     #[inline]
     pub(crate) fn global(&self, local: u64) -> u64 {
-        if self.drifts { self.hosts[usize::from(self.running_host())].clock.reaches(local) } else { local }
+        self.clock().map_or(local, |clock| clock.reaches(local))
     }
 
     /// How far the wall clock of the running task's host is ahead.
     pub(crate) fn wall_ahead(&self) -> i64 {
-        self.hosts.get(usize::from(self.running_host())).map_or(0, |host| host.clock.ahead)
+        let host = self.running.map(|slot| usize::from(self.tasks.peek(slot).host));
+        host.and_then(|host| self.hosts.get(host)).map_or(0, |host| host.clock.ahead)
+    }
+
+    /// The clock of the running task's host, where it may not show virtual time. Who is no task has true time.
+    #[inline]
+    fn clock(&self) -> Option<&Clock> {
+        if !self.drifts {
+            return None;
+        }
+        let host = usize::from(self.tasks.peek(self.running?).host);
+        self.hosts.get(host).map(|host| &host.clock)
+    }
+
+    /// Whether the clock of any host has ever run at a rate of its own: timers may have to be set anew.
+    pub(crate) fn drifts(&self) -> bool {
+        self.drifts
+    }
+
+    /// The clock of a host runs at another rate: who waits for a timer there has to set it anew.
+    fn set_rate(&mut self, host: u16, ppm: i32) {
+        let now = self.now;
+        self.drifts = true;
+        self.machine(host).clock.drift(now, ppm);
+        let owners: BTreeSet<TaskId> = self.timers.waiting().filter_map(|(owner, _, _)| owner.task).collect();
+        for id in owners {
+            if self.tasks.get(id).is_some_and(|task| task.host == host) {
+                self.wake(WakeId::new(self.epoch, id.generation, id.slot));
+            }
+        }
     }
 
     /// The wall clock of a host jumps by so many nanoseconds.
@@ -242,9 +327,7 @@ impl World {
 
     /// The clock of a host, and its timers, run this much too fast from now on.
     pub(crate) fn drift_clock(&mut self, host: u16, ppm: i32) {
-        let now = self.now;
-        self.drifts = true;
-        self.machine(host).clock.drift(now, ppm);
+        self.set_rate(host, ppm);
         self.say(host, HostChange::ClockDrifts);
     }
 
@@ -262,11 +345,15 @@ impl World {
             }
             match self.ask_host(host, PAUSE, "") {
                 0 => {}
-                option => self.pause(host, Some(self.now + self.outage(host, PAUSE, "", option))),
+                option => {
+                    self.pause(host, Some(self.now.saturating_add(self.outage(host, PAUSE, "", option))))
+                }
             }
             match self.ask_host(host, CRASH, "") {
                 0 => {}
-                option => self.crash(host, Some(self.now + self.outage(host, CRASH, "", option))),
+                option => {
+                    self.crash(host, Some(self.now.saturating_add(self.outage(host, CRASH, "", option))))
+                }
             }
         }
     }
@@ -276,15 +363,15 @@ impl World {
         let host = self.running_host();
         let option = self.ask_host(host, CRASH_AFTER, effect);
         if option > 0 {
-            self.crash(host, Some(self.now + self.outage(host, CRASH_AFTER, effect, option)));
+            self.crash(host, Some(self.now.saturating_add(self.outage(host, CRASH_AFTER, effect, option))));
         }
         option > 0
     }
 
     fn ask_host(&mut self, host: u16, label: Label, object: &str) -> u64 {
         let Some(machine) = self.hosts.get(usize::from(host)) else { return 0 };
-        let can =
-            machine.state == State::Up && (label == PAUSE || label == CLOCK || !machine.mains.is_empty());
+        let returns = !machine.mains.is_empty() && machine.once.is_empty();
+        let can = machine.state == State::Up && (label == PAUSE || label == CLOCK || returns);
         if !can || self.quiet || self.is_deaf() {
             return 0;
         }

@@ -169,7 +169,9 @@ impl World {
         let found = self.unjoined_panics.iter().position(|(task, _, _)| *task == id);
         if let Some(index) = found {
             let (_, task, message) = self.unjoined_panics.remove(index);
-            self.end_with(End::Panicked { task, message });
+            // It panicked before its host crashed, if that is what drops its handle.
+            self.verdict.get_or_insert(End::Panicked { task, message });
+            self.attention = true;
         }
     }
 

@@ -142,6 +142,9 @@ impl World {
     /// The task in `slot` is about to end in a panic that said `message`.
     #[cold]
     pub(crate) fn note_panic(&mut self, slot: u32, message: String) {
+        if self.is_cut {
+            return;
+        }
         let (id, handle) = (self.tasks.id(slot), self.tasks.at(slot).handle);
         let path = self.task_label(slot);
         if handle && self.panics == PanicPolicy::FailUnlessJoined {
@@ -154,7 +157,7 @@ impl World {
     /// A required task ended; one that a crash ended is still owed.
     #[cold]
     fn main_ended(&mut self, slot: u32, ending: Ending) {
-        if self.is_cut && self.owe(self.tasks.peek(slot).host) {
+        if self.owes(slot) {
             return;
         }
         if ending == Ending::Cancelled && !self.is_cut {
@@ -181,7 +184,10 @@ impl World {
     /// Takes an ended task out of the queues that its last poll may have put it in.
     #[cold]
     pub(super) fn forget(&mut self, slot: u32) {
-        self.ready.forget_fresh(slot);
+        self.ready.forget(slot);
+        if self.hosts_out > 0 {
+            self.unpark(slot);
+        }
         self.tasks.at(slot).queued = false;
     }
 }

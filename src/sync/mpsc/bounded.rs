@@ -3,6 +3,7 @@
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::{OwnedPermit, Permit, PermitIterator, Receiver};
 use crate::choice::Label;
+use crate::runtime::current::is_cut;
 use crate::sync::site::Site;
 use crate::time::{Duration, timeout};
 use std::fmt;
@@ -69,6 +70,10 @@ impl<T> Sender<T> {
     /// # Errors
     /// With the value, when there is none, or the receiver is gone or closed.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        if is_cut() {
+            // A host that crashed says nothing to others any more.
+            return Err(TrySendError::Closed(message));
+        }
         self.site.mark(&TRY_SEND);
         self.inner.try_send(message)
     }

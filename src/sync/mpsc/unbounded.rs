@@ -3,6 +3,7 @@
 use super::UnboundedReceiver;
 use super::error::SendError;
 use crate::choice::Label;
+use crate::runtime::current::is_cut;
 use crate::sync::site::Site;
 use std::fmt;
 use std::future::Future;
@@ -31,6 +32,10 @@ impl<T> UnboundedSender<T> {
     /// # Errors
     /// With the value, when the receiver is gone or closed.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        if is_cut() {
+            // A host that crashed says nothing to others any more.
+            return Err(SendError(message));
+        }
         self.site.mark(&SEND);
         self.inner.send(message)
     }

@@ -238,11 +238,11 @@ impl Run {
         }
         self.stop.cancel();
         self.handle.triggers.close();
+        join(&mut self.subscriptions).await;
+        self.handle.triggers.join().await;
         if self.settings.variant == Variant::RunEndsUnjoined {
             return;
         }
-        join(&mut self.subscriptions).await;
-        self.handle.triggers.join().await;
         match self.settings.drain_max {
             Some(limit) if shutdown == Shutdown::Drain => {
                 if timeout(limit, join(&mut self.workers)).await.is_err() {

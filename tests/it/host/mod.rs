@@ -2,5 +2,6 @@
 
 mod clocks;
 mod crash;
+mod edges;
 mod faults;
 mod pause;

@@ -41,7 +41,7 @@ impl Observed {
 }
 
 /// Judges every controller and every queue of this simulation; a broken property ends it under its own name. If the plan
-/// may hold back tasks, timers, hosts or calls, nothing is said about lateness.
+/// may hold back tasks, timers, hosts or calls, nothing is said about lateness; if clocks may drift, nothing about times.
 pub fn install(sim: &mut Sim) -> Observed {
     let holds_back = sim.faults().rules.iter().any(|rule| {
         matches!(
@@ -51,10 +51,14 @@ pub fn install(sim: &mut Sim) -> Observed {
                 | FaultKind::Hang
                 | FaultKind::Pause(_)
                 | FaultKind::ClockJump(_)
-                | FaultKind::ClockDrift(_)
         )
     });
-    let punctuality = if holds_back { Punctuality::Late } else { Punctuality::Exact };
+    let drifts = sim.faults().rules.iter().any(|rule| matches!(rule.kind, FaultKind::ClockDrift(_)));
+    let punctuality = match (drifts, holds_back) {
+        (true, _) => Punctuality::Drifting,
+        (false, true) => Punctuality::Late,
+        (false, false) => Punctuality::Exact,
+    };
     install_with(sim, Settings { punctuality, ..Settings::default() })
 }
 

@@ -52,9 +52,9 @@ impl QueueRules {
             ControllerEvent::Done { key, requeued, .. } => self.done(at_ns, key, *requeued),
             ControllerEvent::Deferred { key, delay, kept, .. } => {
                 let due_ns = at_ns.saturating_add(nanos(*delay));
-                if *kept { self.kept(key, due_ns) } else { self.deferred(key, due_ns, settings) }
+                if *kept { self.kept(key, due_ns, settings) } else { self.deferred(key, due_ns, settings) }
             }
-            ControllerEvent::Fired { key, .. } => self.fired(at_ns, key),
+            ControllerEvent::Fired { key, .. } => self.fired(at_ns, key, settings),
             ControllerEvent::DeferralDropped { key, .. } => self.deferral_dropped(key),
             ControllerEvent::Forgot { key, .. } => {
                 self.forget(key);
@@ -194,9 +194,9 @@ impl QueueRules {
         }
     }
 
-    fn kept(&self, key: &Key, due_ns: u64) -> Result<(), Violation> {
+    fn kept(&self, key: &Key, due_ns: u64, settings: &Settings) -> Result<(), Violation> {
         match self.deferred.get(key) {
-            Some(stands_ns) if *stands_ns <= due_ns => Ok(()),
+            Some(stands_ns) if *stands_ns <= due_ns || settings.drifts() => Ok(()),
             Some(stands_ns) => {
                 let (stands, asked) = (time(*stands_ns), time(due_ns));
                 broken("deferral", format!("{key} stays deferred to {stands}, and was asked for at {asked}"))
@@ -210,7 +210,8 @@ impl QueueRules {
             return broken("stop", format!("{key} was deferred after the stop"));
         }
         let before = self.deferred.insert(Arc::clone(key), due_ns);
-        match before.filter(|before| *before < due_ns && settings.overrides == Overrides::Absent) {
+        let is_put_off = |before: &u64| *before < due_ns && !settings.drifts();
+        match before.filter(|before| is_put_off(before) && settings.overrides == Overrides::Absent) {
             None => Ok(()),
             Some(before_ns) => {
                 let (before, later) = (time(before_ns), time(due_ns));
@@ -219,10 +220,10 @@ impl QueueRules {
         }
     }
 
-    fn fired(&mut self, at_ns: u64, key: &Key) -> Result<(), Violation> {
+    fn fired(&mut self, at_ns: u64, key: &Key, settings: &Settings) -> Result<(), Violation> {
         match self.deferred.remove(key) {
             None => broken("deferral", format!("{key} was delivered, and not deferred")),
-            Some(due_ns) if at_ns < due_ns => {
+            Some(due_ns) if at_ns < due_ns && !settings.drifts() => {
                 broken("deferral", format!("{key} was delivered at {}, due at {}", time(at_ns), time(due_ns)))
             }
             Some(_) => {

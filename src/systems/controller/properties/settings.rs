@@ -11,6 +11,8 @@ pub enum Punctuality {
     Exact,
     /// They may be held back, or their host may crash.
     Late,
+    /// As late, and timers may also fire early in true time, as the clock of their host is wrong.
+    Drifting,
 }
 
 /// What is known of the delays of the limiter.
@@ -93,4 +95,11 @@ pub struct Settings {
     pub overrides: Overrides,
     /// When the detectors speak.
     pub thresholds: Thresholds,
+}
+
+impl Settings {
+    /// Whether a host's time is not that of the events, so that nothing is said about when deferrals are due.
+    pub(super) fn drifts(&self) -> bool {
+        self.punctuality == Punctuality::Drifting
+    }
 }

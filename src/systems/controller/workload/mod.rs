@@ -3,13 +3,15 @@
 //! Each has a correct form and some with a planted bug. What all share stands in [`Stage`]; a workload says which kinds
 //! of entries it has, which hosts run what, and what the actual state must be. It must not know scenario files.
 
-mod garbage;
 mod ping_pong;
 mod stage;
+mod garbage;
+mod replicas;
 pub mod gateway;
 
 pub use garbage::{Act, Garbage};
 pub use gateway::Gateway;
+pub use replicas::{Replicas, ReplicasEvent};
 pub use stage::{Stage, USER, read};
 
 use crate::sim::{Differential, Sim};

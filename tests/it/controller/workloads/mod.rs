@@ -1,3 +1,5 @@
-//! Tests of the workloads that the crate ships: each against its oracle, its planted bugs and the points of its run.
+//! Tests of the workloads of controllers, one file each.
 
+mod garbage;
 mod gateway;
+mod replicas;

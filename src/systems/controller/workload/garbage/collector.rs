@@ -72,11 +72,13 @@ impl Collector {
 
     async fn look_after(&self, context: &Context, key: &Key) -> Reconciled {
         let found = self.held(key, Reads::Cached).await?;
-        if &*key.kind == DATABASE {
+        // What is about to go tells its dependents when it has gone.
+        let is_going = found.as_ref().is_some_and(|found| found.object.deleting);
+        if &*key.kind == DATABASE && !is_going {
             self.wake_dependents(context, key, found.as_ref()).await?;
         }
         let Some(found) = found else { return Ok(()) };
-        match found.object.deleting {
+        match is_going {
             true => self.finalize(&found).await?,
             false => self.judge(&found).await?,
         }

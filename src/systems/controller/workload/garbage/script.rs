@@ -30,6 +30,8 @@ pub enum Act {
     Share,
     /// A database goes in the foreground: after its dependents.
     Foreground,
+    /// A volume is attached to a database, which goes in the foreground at once.
+    Attach,
     /// A database goes and leaves its backup behind.
     Orphan,
     /// A volume without owner is deleted while somebody else holds it, who lets go soon after.
@@ -59,6 +61,7 @@ impl User {
                 Act::Recreate => self.recreate().await?,
                 Act::Share => self.share().await?,
                 Act::Foreground => self.foreground().await?,
+                Act::Attach => self.attach().await?,
                 Act::Orphan => self.orphan().await?,
                 Act::Hold => self.hold().await?,
             }
@@ -106,6 +109,16 @@ impl User {
         self.create("ledger", "ledger-1", vec![disk, nightly])?;
         sleep(MOMENT).await;
         self.delete("ledger-1", Policy::Foreground)
+    }
+
+    async fn attach(&self) -> Result<(), StoreError> {
+        self.create("journal", "journal-1", Vec::new())?;
+        self.rest().await;
+        let disk = Part::new("volume", "journal-1-disk", &[CLOUD]);
+        let owner = Owner { name: "journal".to_owned(), uid: "journal-1".to_owned() };
+        self.cloud.create(&disk.name);
+        self.store().create(disk.key(), Object { owners: vec![owner], ..disk.object() })?;
+        self.delete("journal-1", Policy::Foreground)
     }
 
     async fn orphan(&self) -> Result<(), StoreError> {
