@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs that one enumeration may take.
 const RUNS_MAX: u64 = 20_000;
-/// Polls that one enumeration may take.
+/// Polls that all enumerations for one failure may take.
 const STEPS_MAX: u64 = 4_000_000;
 /// Deviations that an enumeration goes up to.
 const DEPTH_MAX: u64 = 3;
@@ -32,6 +32,9 @@ pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical:
     }
     let yields = yields(shrinker, &tape);
     for shape in shapes(&tape, &yields) {
+        if shrinker.steps >= STEPS_MAX {
+            break;
+        }
         let key = (format!("{:?}", shrinker.end.signature()), shape.clone());
         let found = match canonical.found.get(&key) {
             Some(found) => found.clone(),
@@ -109,7 +112,6 @@ impl Source for YieldSites {
 fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64) -> Option<Tape> {
     let mut enumerator = Enumerator::new(depth as usize);
     let runs_max = shrinker.runs + RUNS_MAX;
-    let mut steps = 0;
     while let Some(next) = enumerator.advance() {
         shrinker.runs += 1;
         let source = StepsSource::shaped(next.steps.clone(), shape.clone());
@@ -117,8 +119,8 @@ fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64) -> Option<T
         if !next.seen && shrinker.fails(&run) {
             return Some(shrinker.check.record_steps(&next.steps, shrinker.program).tape);
         }
-        steps += run.steps;
-        if shrinker.runs >= runs_max || steps >= STEPS_MAX {
+        shrinker.steps += run.steps;
+        if shrinker.runs >= runs_max || shrinker.steps >= STEPS_MAX {
             return None;
         }
         enumerator.ran(asked);

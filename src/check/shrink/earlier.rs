@@ -9,6 +9,8 @@ use crate::sim::Keep;
 
 /// Runs that moving the deviations of one tape may take.
 const RUNS_MAX: u64 = 4_000;
+/// Polls that it may take.
+const STEPS_MAX: u64 = 3_000_000;
 
 /// A tape and the positions at which its run deviates.
 struct Placed {
@@ -19,9 +21,10 @@ struct Placed {
 /// The tape after each deviation was moved to the earliest place of its sort, again until none moves.
 pub(super) fn earlier(shrinker: &mut Shrinker<'_>, tape: Tape) -> Tape {
     let limit = shrinker.runs + RUNS_MAX;
+    shrinker.steps = 0;
     let taken = play(shrinker, Replaying::new(&tape, None)).1.taken;
     let mut best = Placed { tape, taken };
-    while shrinker.runs < limit {
+    while shrinker.runs < limit && shrinker.steps < STEPS_MAX {
         let Some(next) = swapped(shrinker, &best).or_else(|| one_moved(shrinker, &best, limit)) else {
             break;
         };
@@ -65,7 +68,7 @@ fn moved(shrinker: &mut Shrinker<'_>, best: &Placed, index: usize, limit: u64) -
     let sort = play(shrinker, Replaying::new(&best.tape, None)).1.sort_at(bound.position)?;
     let mut earlier = asked.open.into_iter().filter(|(step, of)| *step < bound && *of == sort);
     earlier.find_map(|(step, _)| {
-        let allowed = shrinker.runs < limit;
+        let allowed = shrinker.runs < limit && shrinker.steps < STEPS_MAX;
         allowed.then(|| accepted(shrinker, best, &rest, Some(step))).flatten()
     })
 }
@@ -74,6 +77,7 @@ fn moved(shrinker: &mut Shrinker<'_>, best: &Placed, index: usize, limit: u64) -
 fn play(shrinker: &mut Shrinker<'_>, source: Replaying) -> (bool, Replaying) {
     shrinker.runs += 1;
     let (run, source) = shrinker.check.run_with(source, shrinker.program);
+    shrinker.steps += run.steps;
     (shrinker.fails(&run), source)
 }
 

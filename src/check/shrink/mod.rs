@@ -43,7 +43,7 @@ pub(super) fn shrink_watched(
     failing: &Run,
     canonical: &mut Canonical,
 ) -> Shrunk {
-    let mut shrinker = Shrinker { check, program, end: failing.end.clone(), runs: 0 };
+    let mut shrinker = Shrinker { check, program, end: failing.end.clone(), runs: 0, steps: 0 };
     let tape = shrinker.shrink(failing, canonical);
     let run = check.replay_tape(&tape, Keep::Trace, program);
     Shrunk { tape, run, runs: shrinker.runs + 1 }
@@ -55,6 +55,8 @@ pub(super) struct Shrinker<'a> {
     program: &'a dyn Program,
     end: End,
     runs: u64,
+    /// Polls of the runs that enumerate or move, which are bounded.
+    steps: u64,
 }
 
 impl Shrinker<'_> {
