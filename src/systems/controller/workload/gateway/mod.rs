@@ -19,7 +19,7 @@
 //! | `certificate-unheard` | certificates are reconciled and not subscribed to | `converges` |
 //! | `subscription-ends-run` | an error of a subscription ends the controller, which tells nobody | `subscription` |
 //! | `trigger-outlives-route` | a route that is bound nowhere is gone, and its trigger stays | `trigger-removed` |
-//! | `bound-expected` | the clean-up after a gateway takes for granted that something is bound to it | `converges` |
+//! | `bound-expected` | the clean-up after a gateway takes for granted that something is bound to it | `eventual-consistency` |
 //! | `cache-unprimed` | what is bound to a gateway is deleted while the cache lacks the gateway | `same-as-fault-free` |
 //! | `status-overwrites` | statuses are written over what the user wrote meanwhile | `same-as-fault-free` |
 
