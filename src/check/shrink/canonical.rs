@@ -31,6 +31,7 @@ pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical:
         return tape;
     }
     let yields = yields(shrinker, &tape);
+    shrinker.steps = 0;
     for shape in shapes(&tape, &yields) {
         if shrinker.steps >= STEPS_MAX {
             break;

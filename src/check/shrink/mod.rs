@@ -93,6 +93,7 @@ impl Shrinker<'_> {
     fn attempt_source(&mut self, source: Box<dyn Source>) -> Option<Tape> {
         self.runs += 1;
         let run = self.check.record_source(source, Keep::Tape, self.program);
+        self.steps += run.steps;
         self.fails(&run).then_some(run.tape)
     }
 

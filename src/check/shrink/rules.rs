@@ -11,6 +11,8 @@ use crate::trace::Kind;
 
 /// Runs that the search for pairs may take.
 const PAIRS_MAX: usize = 2_000;
+/// Polls that the runs of pairs may take.
+const PAIRS_STEPS_MAX: u64 = 1_500_000;
 /// Rules of one failing run that are tried.
 const RULES_MAX: usize = 1_000;
 
@@ -29,8 +31,12 @@ pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Tape {
     let rules = read(failing);
     let single = least(shrinker, rules.iter().map(|rule| vec![rule.clone()]));
     let found = single.or_else(|| {
-        let pairs = pairs(&rules).take(PAIRS_MAX);
-        pairs.into_iter().find_map(|pair| shrinker.attempt_source(Box::new(RuleSource::new(pair))))
+        shrinker.steps = 0;
+        let mut pairs = pairs(&rules).take(PAIRS_MAX);
+        pairs.find_map(|pair| {
+            let allowed = shrinker.steps < PAIRS_STEPS_MAX;
+            allowed.then(|| shrinker.attempt_source(Box::new(RuleSource::new(pair)))).flatten()
+        })
     });
     let own = &failing.tape;
     found.filter(|tape| tape.deviations() < own.deviations()).unwrap_or_else(|| own.clone())

@@ -7,6 +7,7 @@ use crate::time::Duration;
 use super::context::Reconciler;
 use super::controller::{Controller, Handle};
 use super::limiter::{Exponential, LimiterError};
+use super::model::AddPolicy;
 use super::publisher::{Change, Publisher, Topic};
 use super::queue::Queue;
 use super::request::Request;
@@ -24,6 +25,8 @@ pub struct QueueSettings {
     pub backoff_base: Duration,
     /// The longest delay.
     pub backoff_max: Duration,
+    /// What an add does to a pending deferral of its key.
+    pub policy: AddPolicy,
     /// The planted bug.
     #[doc(hidden)]
     pub variant: Variant,
@@ -64,7 +67,13 @@ impl Builder {
             reconciler: Arc::new(reconciler),
             wanted: Vec::new(),
             workers: 1,
-            queue: QueueSettings { limiter, backoff_base, backoff_max, variant: Variant::Correct },
+            queue: QueueSettings {
+                limiter,
+                backoff_base,
+                backoff_max,
+                policy: AddPolicy::default(),
+                variant: Variant::Correct,
+            },
             factory: Box::new(default_queue),
             supervision: Supervision::default(),
             begin: Begin::AtOnce,
@@ -104,6 +113,13 @@ impl Builder {
     #[must_use]
     pub fn workers(mut self, workers: u32) -> Builder {
         self.workers = workers.max(1);
+        self
+    }
+
+    /// What an add does to a pending deferral of its request; it drops it unless told otherwise.
+    #[must_use]
+    pub fn add_policy(mut self, policy: AddPolicy) -> Builder {
+        self.queue.policy = policy;
         self
     }
 
@@ -159,10 +175,10 @@ pub fn transformer(map: impl Fn(&Change) -> Vec<Request> + Send + Sync + 'static
 
 /// The shipped queue.
 pub fn default_queue(settings: QueueSettings) -> Arc<dyn WorkQueue<Request>> {
-    let QueueSettings { limiter, backoff_base, backoff_max, variant } = settings;
+    let QueueSettings { limiter, backoff_base, backoff_max, policy, variant } = settings;
     let limiter = match variant {
         Variant::NegativeBackoff => Exponential::planted(backoff_base, backoff_max, variant),
         _ => limiter,
     };
-    Arc::new(Queue::builder().limiter(limiter).variant(variant).start())
+    Arc::new(Queue::builder().limiter(limiter).policy(policy).variant(variant).start())
 }

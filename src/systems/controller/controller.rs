@@ -7,24 +7,25 @@
 //! (Consul returns at once, and its workers go on to drain the queue with a cancelled context.) However it ends, when
 //! `run` has returned no task of the controller is left.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::emit;
-use crate::sync::{CancellationToken, watch};
-use crate::task::{JoinHandle, spawn_named};
+use crate::sync::{CancellationToken, Notify, watch};
+use crate::task::JoinHandle;
 use crate::time::timeout;
 
 use super::builder::{Begin, Builder};
 use super::context::Reconciler;
-use super::error::{BoxError, Recovered, RunError};
-use super::guarded::guarded;
+use super::error::{BoxError, RunError};
+use super::fatal::Fatal;
 use super::metrics::Metrics;
 use super::publisher::Publisher;
 use super::record::ControllerEvent;
 use super::request::Request;
 use super::subscription::Supervised;
-use super::trigger::{Repeat, TriggerId, Triggers};
+use super::trigger::{Home, Repeat, TriggerId, Triggers};
 use super::variant::Variant;
 use super::work_queue::{Shutdown, WorkQueue};
 use super::worker::Worker;
@@ -35,11 +36,14 @@ pub(super) const DROPPED: &str = "the run was dropped";
 /// A controller that waits to be run.
 pub struct Controller {
     settings: Builder,
-    handle: Handle,
+    unrun: Unrun,
 }
 
+/// Tells the handles of a controller that is dropped before it runs that it never will.
+struct Unrun(Handle);
+
 /// Reaches a controller from outside and from its reconciles; clones are one handle. What it is asked before the run
-/// begins is done then, and after its end nothing is.
+/// begins is done then, and after its end, or once the controller was dropped without a run, nothing is.
 #[derive(Clone)]
 pub struct Handle {
     intake: Arc<Mutex<Intake>>,
@@ -49,19 +53,36 @@ pub struct Handle {
 /// Where requests go.
 enum Intake {
     /// The run has not begun.
-    Early(Vec<Request>),
+    Early(Early),
     Open(Arc<dyn WorkQueue<Request>>),
+    /// The controller was dropped, and no run begins any more.
+    Closed,
+}
+
+/// Requests of the time before the run, each once.
+#[derive(Default)]
+struct Early {
+    ordered: Vec<Request>,
+    known: BTreeSet<Request>,
 }
 
 /// What a run has started; ends it all when it is dropped.
 struct Run {
     settings: RunSettings,
+    /// What events call it: the number of the queue, or one of its own if the queue has none.
+    scope: u64,
     queue: Arc<dyn WorkQueue<Request>>,
     handle: Handle,
-    /// Ends subscriptions.
+    /// Ends everything; the other two are its children.
+    root: CancellationToken,
+    /// Ends subscriptions and triggers.
     stop: CancellationToken,
     /// What reconciles look at.
     cancel: CancellationToken,
+    /// Cancelled when the queue is stopped, and it is decided what becomes of what is queued.
+    decided: CancellationToken,
+    /// How many first snapshots are not in the queue.
+    unprimed: watch::Receiver<usize>,
     fatal: Fatal,
     subscriptions: Vec<JoinHandle<()>>,
     workers: Vec<JoinHandle<()>>,
@@ -69,15 +90,9 @@ struct Run {
 }
 
 struct RunSettings {
+    begin: Begin,
     drain_max: Option<crate::time::Duration>,
     variant: Variant,
-}
-
-/// The first cause to end a run, from whichever task has it.
-#[derive(Clone)]
-struct Fatal {
-    first: Arc<Mutex<Option<RunError>>>,
-    stop: CancellationToken,
 }
 
 impl Controller {
@@ -88,10 +103,10 @@ impl Controller {
 
     pub(super) fn new(settings: Builder) -> (Controller, Handle) {
         let handle = Handle {
-            intake: Arc::new(Mutex::new(Intake::Early(Vec::new()))),
+            intake: Arc::new(Mutex::new(Intake::Early(Early::default()))),
             triggers: Arc::new(Triggers::new(settings.queue.variant)),
         };
-        (Controller { settings, handle: handle.clone() }, handle)
+        (Controller { settings, unrun: Unrun(handle.clone()) }, handle)
     }
 
     /// Runs it until `token` is cancelled, or until a subscription is given up or a task of its own panics. When this
@@ -100,7 +115,7 @@ impl Controller {
     /// # Errors
     /// The first cause that ended the run, if it was not the token.
     pub async fn run(self, token: CancellationToken, shutdown: Shutdown) -> Result<(), RunError> {
-        let mut run = Run::start(self.settings, self.handle).await;
+        let mut run = Run::start(self.settings, self.unrun.0.clone()).await;
         let stop = run.stop.clone();
         crate::select! {
             biased;
@@ -118,10 +133,11 @@ impl Handle {
         for request in requests {
             let queue = match &mut *self.intake() {
                 Intake::Early(early) => {
-                    early.push(request);
+                    early.add(request);
                     continue;
                 }
                 Intake::Open(queue) => Arc::clone(queue),
+                Intake::Closed => return,
             };
             queue.add(request).await;
         }
@@ -129,8 +145,12 @@ impl Handle {
 
     /// Calls `call`, and enqueues the request when its future ends, whether well or not. It takes the place of the
     /// trigger that the request has, which enqueues nothing once this has returned. The token that `call` is given is
-    /// cancelled when the trigger is removed or replaced; the future is dropped then.
-    pub async fn add_trigger<F, Fut>(&self, request: Request, call: F, repeat: Repeat) -> TriggerId
+    /// cancelled when the trigger is removed or replaced; the future is dropped then. None when the run is over: nothing
+    /// is registered.
+    ///
+    /// Not safe to cancel: if this future is dropped before it has returned, the older trigger may be gone, and the new
+    /// one not registered.
+    pub async fn add_trigger<F, Fut>(&self, request: Request, call: F, repeat: Repeat) -> Option<TriggerId>
     where
         F: FnMut(CancellationToken) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -138,12 +158,13 @@ impl Handle {
         self.triggers.add(request, call, repeat).await
     }
 
-    /// Removes the trigger of a request, if it has one. Once this has returned it enqueues nothing.
+    /// Removes the trigger of a request, if it has one. Once this has returned it enqueues nothing. Safe to cancel; it may
+    /// be removed then, or not.
     pub async fn remove_trigger(&self, request: &Request) {
         self.triggers.remove(request).await;
     }
 
-    /// As [`Handle::remove_trigger`], and waits until its task has ended.
+    /// As [`Handle::remove_trigger`], and waits until its task has ended, and those of all that were removed before it.
     pub async fn remove_trigger_and_join(&self, request: &Request) {
         self.triggers.remove_and_join(request).await;
     }
@@ -156,7 +177,7 @@ impl Handle {
     /// The queue, once the run has begun.
     pub fn queue(&self) -> Option<Arc<dyn WorkQueue<Request>>> {
         match &*self.intake() {
-            Intake::Early(_) => None,
+            Intake::Early(_) | Intake::Closed => None,
             Intake::Open(queue) => Some(Arc::clone(queue)),
         }
     }
@@ -166,13 +187,32 @@ impl Handle {
     }
 
     /// The run begins: what came before goes into the queue.
-    async fn open(&self, queue: &Arc<dyn WorkQueue<Request>>) {
-        let before = std::mem::replace(&mut *self.intake(), Intake::Open(Arc::clone(queue)));
-        self.triggers.open(queue);
+    async fn open(&self, home: &Home) {
+        let before = std::mem::replace(&mut *self.intake(), Intake::Open(Arc::clone(&home.sink)));
+        self.triggers.open(home);
         if let Intake::Early(early) = before {
-            for request in early {
-                queue.add(request).await;
+            for request in early.ordered {
+                home.sink.add(request).await;
             }
+        }
+    }
+}
+
+impl Early {
+    fn add(&mut self, request: Request) {
+        if self.known.insert(request.clone()) {
+            self.ordered.push(request);
+        }
+    }
+}
+
+impl Drop for Unrun {
+    fn drop(&mut self) {
+        let Unrun(handle) = self;
+        let is_early = matches!(*handle.intake(), Intake::Early(_));
+        if is_early {
+            *handle.intake() = Intake::Closed;
+            handle.triggers.close();
         }
     }
 }
@@ -181,29 +221,39 @@ impl Run {
     async fn start(settings: Builder, handle: Handle) -> Run {
         let variant = settings.queue.variant;
         let queue = (settings.factory)(settings.queue);
+        // Two runs on queues without numbers are told apart.
+        let scope =
+            Some(queue.number()).filter(|number| *number > 0).unwrap_or_else(|| Notify::new().number());
         emit(ControllerEvent::RunStarted {
-            queue: queue.number(),
+            queue: scope,
             workers: settings.workers,
             primed: settings.begin == Begin::Primed,
             subscriptions: u32::try_from(settings.wanted.len()).unwrap_or(u32::MAX),
         });
-        let stop = CancellationToken::new();
+        let root = CancellationToken::new();
+        let (stop, cancel) = (root.child_token(), root.child_token());
+        let (unprimed, snapshots) = watch::channel(settings.wanted.len());
         let mut run = Run {
-            settings: RunSettings { drain_max: settings.drain_max, variant },
+            settings: RunSettings { begin: settings.begin, drain_max: settings.drain_max, variant },
+            scope,
             queue: Arc::clone(&queue),
             handle: handle.clone(),
-            cancel: CancellationToken::new(),
-            fatal: Fatal { first: Arc::default(), stop: stop.clone() },
+            root,
+            fatal: Fatal::new(stop.clone()),
             stop,
+            cancel,
+            decided: CancellationToken::new(),
+            unprimed: snapshots.clone(),
             subscriptions: Vec::new(),
             workers: Vec::new(),
             has_ended: false,
         };
-        handle.open(&queue).await;
-        let (unprimed, snapshots) = watch::channel(settings.wanted.len());
-        for wanted in settings.wanted {
+        handle.open(&run.home()).await;
+        for (number, wanted) in (0..).zip(settings.wanted) {
             let name = format!("subscription-{}", wanted.topic);
             let supervised = Supervised {
+                scope,
+                number,
                 wanted,
                 publisher: Arc::clone(&settings.publisher),
                 queue: Arc::clone(&queue),
@@ -216,12 +266,13 @@ impl Run {
         }
         for number in 0..settings.workers {
             let worker = Worker {
+                scope,
                 number,
                 queue: Arc::clone(&queue),
                 reconciler: Arc::clone(&settings.reconciler),
                 handle: handle.clone(),
                 cancel: run.cancel.clone(),
-                stop: run.stop.clone(),
+                decided: run.decided.clone(),
                 unprimed: (settings.begin == Begin::Primed).then(|| snapshots.clone()),
                 variant,
             };
@@ -230,14 +281,27 @@ impl Run {
         run
     }
 
+    fn home(&self) -> Home {
+        let (sink, stop) = (Arc::clone(&self.queue), self.stop.clone());
+        Home { scope: self.scope, sink, stop, fatal: self.fatal.clone() }
+    }
+
+    /// Whether work has not begun, as not all of the first snapshots are in the queue.
+    fn is_unprimed(&self) -> bool {
+        self.settings.begin == Begin::Primed && *self.unprimed.borrow() > 0
+    }
+
     /// Ends all tasks. The queue is first, so that whatever else ends ends after the stop.
     async fn stop(&mut self, shutdown: Shutdown) {
+        // Nothing may be reconciled before the snapshots are complete, and now they never are.
+        let shutdown = if self.is_unprimed() { Shutdown::Drop } else { shutdown };
         self.queue.stop(shutdown);
         if shutdown == Shutdown::Drop {
-            self.cancel.cancel();
+            self.root.cancel();
         }
         self.stop.cancel();
         self.handle.triggers.close();
+        self.decided.cancel();
         join(&mut self.subscriptions).await;
         self.handle.triggers.join().await;
         if self.settings.variant == Variant::RunEndsUnjoined {
@@ -258,9 +322,9 @@ impl Run {
 
     fn end(mut self) -> Result<(), RunError> {
         self.has_ended = true;
-        let first = self.fatal.first().take();
+        let first = self.fatal.take();
         let error = first.as_ref().map(|error| Arc::from(error.to_string()));
-        emit(ControllerEvent::RunEnded { queue: self.queue.number(), error });
+        emit(ControllerEvent::RunEnded { queue: self.scope, error });
         first.map_or(Ok(()), Err)
     }
 }
@@ -270,12 +334,12 @@ impl Drop for Run {
         if self.has_ended {
             return;
         }
+        self.fatal.expect_aborts();
         self.queue.stop(Shutdown::Drop);
-        self.cancel.cancel();
-        self.stop.cancel();
+        self.root.cancel();
         self.handle.triggers.abort();
         self.subscriptions.iter().chain(&self.workers).for_each(JoinHandle::abort);
-        emit(ControllerEvent::RunEnded { queue: self.queue.number(), error: Some(DROPPED.into()) });
+        emit(ControllerEvent::RunEnded { queue: self.scope, error: Some(DROPPED.into()) });
     }
 }
 
@@ -285,53 +349,5 @@ async fn join(tasks: &mut Vec<JoinHandle<()>>) {
         // A task tells itself how it ended, also when it was aborted.
         drop(task.await);
         tasks.pop();
-    }
-}
-
-impl Fatal {
-    /// Starts a task whose error, panic or abort ends the run.
-    fn spawn<F>(&self, name: String, future: F) -> JoinHandle<()>
-    where
-        F: Future<Output = Result<(), RunError>> + Send + 'static,
-    {
-        let name: Arc<str> = name.into();
-        let mut task = Watched { name: Arc::clone(&name), fatal: self.clone(), has_ended: false };
-        spawn_named(name, async move {
-            let result = guarded(future).await;
-            task.has_ended = true;
-            match result {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => task.fatal.end_run(error),
-                Err(payload) => {
-                    let Recovered(text) = Recovered::from_panic(&*payload);
-                    task.fatal.end_run(RunError::Panicked { task: Arc::clone(&task.name), text });
-                }
-            }
-        })
-    }
-
-    fn end_run(&self, error: RunError) {
-        tracing::error!(%error, "the controller ends");
-        self.first().get_or_insert(error);
-        self.stop.cancel();
-    }
-
-    fn first(&self) -> MutexGuard<'_, Option<RunError>> {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Tells when a task of a run is dropped before it has ended: without it the run would go on and lack it.
-struct Watched {
-    name: Arc<str>,
-    fatal: Fatal,
-    has_ended: bool,
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            self.fatal.end_run(RunError::Aborted { task: Arc::clone(&self.name) });
-        }
     }
 }

@@ -15,7 +15,7 @@ const STATE: &str = "defer.state";
 /// Items that are due later, one per key. Anybody adds; one task processes.
 pub struct DeferQueue<T: Item> {
     state: Mutex<Deferrals<T>>,
-    /// An earlier time came first.
+    /// Another time is first now.
     changed: Notify,
     tick: Option<Duration>,
 }
@@ -55,7 +55,13 @@ impl<T: Item> DeferQueue<T> {
     /// Drops what is deferred for a key; whether there was something.
     pub async fn cancel(&self, key: &T::Key) -> bool {
         yield_point(STATE).await;
-        self.lock().cancel(key).is_some()
+        let mut state = self.lock();
+        let before = state.next();
+        let is_cancelled = state.cancel(key).is_some();
+        if state.next() != before {
+            self.changed.notify_one();
+        }
+        is_cancelled
     }
 
     /// How many items are deferred.
@@ -71,8 +77,12 @@ impl<T: Item> DeferQueue<T> {
     /// Hands each item to `sink` when its time has come, those of one instant in the order in which they were deferred,
     /// until the token is cancelled. What is left stays. To be called by one task at a time.
     pub async fn process(&self, token: &CancellationToken, mut sink: impl FnMut(T)) {
-        while !token.is_cancelled() {
+        loop {
             yield_point(STATE).await;
+            // After the scheduling point, so that nothing is handed out once the token is cancelled.
+            if token.is_cancelled() {
+                return;
+            }
             match self.look() {
                 Look::Due(item) => sink(item),
                 Look::Next(next) => self.wait(token, next).await,

@@ -53,7 +53,8 @@ impl<T: Item> Lease<T> {
         self.queue.forget(&self.item.key());
     }
 
-    /// Wants the item again, then gives it back: in this order, so that it is never neither wanted nor held.
+    /// Wants the item again, then gives it back: in this order, so that it is never neither wanted nor held. Not safe to
+    /// cancel: if this future is dropped before it has returned, the item is given back, and may not be wanted again.
     pub async fn requeue(mut self, when: Requeue) {
         if self.variant == Variant::DoneBeforeRequeue {
             self.give_back();

@@ -26,6 +26,20 @@ pub trait Limiter<K>: Send {
 
     /// The failures of a key since they were forgotten.
     fn num_requeues(&self, key: &K) -> u32;
+
+    /// What every delay can be computed from, if it can: each delay is judged by it then.
+    fn curve(&self) -> Option<Curve> {
+        None
+    }
+}
+
+/// The delay after `n` failures is `base · 2ⁿ`, at most `max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Curve {
+    /// The first delay.
+    pub base: Duration,
+    /// The longest.
+    pub max: Duration,
 }
 
 /// A limiter that makes no sense.
@@ -166,6 +180,13 @@ impl<K: Ord + Clone + Send> Limiter<K> for Exponential<K> {
 
     fn num_requeues(&self, key: &K) -> u32 {
         self.failures.of(key)
+    }
+
+    fn curve(&self) -> Option<Curve> {
+        match self.arithmetic {
+            Arithmetic::Saturating => Some(Curve { base: self.base, max: self.max }),
+            Arithmetic::Float => None,
+        }
     }
 }
 
@@ -389,6 +410,10 @@ impl<K> Limiter<K> for Box<dyn Limiter<K>> {
 
     fn num_requeues(&self, key: &K) -> u32 {
         (**self).num_requeues(key)
+    }
+
+    fn curve(&self) -> Option<Curve> {
+        (**self).curve()
     }
 }
 

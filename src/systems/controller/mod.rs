@@ -36,6 +36,7 @@ mod store_publisher;
 mod supervision;
 mod error;
 mod guarded;
+mod fatal;
 mod trigger;
 mod subscription;
 mod context;

@@ -4,7 +4,7 @@
 //! | property | holds when |
 //! |---|---|
 //! | `exclusive` | a key is held by at most one worker at a time (Q1) |
-//! | `at-least-once` | an add is queued, or coalesced with one that is; what is queued is taken while a worker idles (Q2) |
+//! | `at-least-once` | an add is queued, or coalesced with one that is; what is queued is taken while a worker idles, what is taken is reconciled (Q2) |
 //! | `coalescing` | adds between two takes cause one take (Q3) |
 //! | `rerun-after-done` | what is added while it is processed is queued again when that is done, and nothing else is (Q4) |
 //! | `fifo` | items are taken in the order in which they were queued (Q5) |
@@ -23,7 +23,7 @@
 //! | `primed` | if asked for, work begins when the first snapshots are complete |
 //! | `requeue-storm` | no key is reconciled more often in a window than the changes from outside explain |
 //! | `starved-key` | no key stays queued for long while others are taken |
-//! | `lost-key` | no key stays behind that is neither queued, processed nor deferred |
+//! | `lost-key` | no key stays behind that is neither queued, processed nor deferred, while controllers run |
 //!
 //! `eventual-consistency`, `quiescence` and `lost-key` need to know what the world asks for: workloads tell it with
 //! [`Fact`]s, and without any they hold. Several queues in one simulation are told apart by their numbers.
@@ -102,6 +102,10 @@ pub struct ControllerProperties {
     settings: Settings,
     scopes: BTreeMap<u64, Scope>,
     outside: Outside,
+    /// How many runs there were at a time, at most.
+    runs_max: usize,
+    /// Since when as many are on; none while fewer are.
+    manned_since_ns: Option<u64>,
     now_ns: u64,
 }
 
@@ -137,8 +141,10 @@ impl ControllerProperties {
         scope.queue.observe(at_ns, event, settings)?;
         scope.run.observe(at_ns, event, &mut scope.queue)?;
         scope.subscriptions.observe(at_ns, event, settings)?;
-        scope.triggers.observe(event)?;
-        self.outside.observe(at_ns, event, settings)
+        scope.triggers.observe(event, scope.queue.adds())?;
+        self.outside.observe(at_ns, event, settings)?;
+        self.count_runs(at_ns);
+        Ok(())
     }
 
     /// Says which host the queue of an event runs on, the first time.
@@ -152,6 +158,19 @@ impl ControllerProperties {
     /// A host crashed: its queues and runs are gone, and say no more how they ended.
     pub fn crashed(&mut self, host: &str) {
         self.scopes.retain(|_, scope| scope.host.as_deref() != Some(host));
+        self.count_runs(self.now_ns);
+    }
+
+    /// Which run is to look after which key is not known. So it is only asked why nobody does while as many are on as
+    /// there ever were.
+    fn count_runs(&mut self, at_ns: u64) {
+        let runs = self.scopes.values().filter(|scope| scope.run.is_on()).count();
+        if runs < self.runs_max {
+            self.manned_since_ns = None;
+        } else if runs > self.runs_max || self.manned_since_ns.is_none() && runs > 0 {
+            self.runs_max = runs;
+            self.manned_since_ns = Some(at_ns);
+        }
     }
 
     /// Takes in what a workload says about the world outside.
@@ -178,7 +197,7 @@ impl ControllerProperties {
                 scope.queue.stood(stood_ns, at_ns)?;
                 scope.run.stood(stood_ns, at_ns, &scope.queue)?;
                 scope.subscriptions.stood(at_ns)?;
-                scope.triggers.stood(at_ns)?;
+                scope.triggers.stood(at_ns, scope.queue.adds())?;
             }
         }
         self.lost_key(at_ns)
@@ -211,9 +230,10 @@ impl ControllerProperties {
     }
 
     fn lost_key(&self, at_ns: u64) -> Result<(), Violation> {
+        let Some(manned_ns) = self.manned_since_ns else { return Ok(()) };
         let patience_ns = nanos(self.settings.thresholds.lost_after);
-        let mut late =
-            self.outside.behind().filter(|(_, behind)| at_ns.saturating_sub(behind.since_ns) > patience_ns);
+        let is_late = |since_ns: u64| at_ns.saturating_sub(since_ns.max(manned_ns)) > patience_ns;
+        let mut late = self.outside.behind().filter(|(_, behind)| is_late(behind.since_ns));
         match late.find(|(key, _)| !self.is_held(key)) {
             Some((_, behind)) => broken("lost-key", behind.to_string()),
             None => Ok(()),

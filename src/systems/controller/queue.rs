@@ -58,7 +58,7 @@ struct Shared<T: Item> {
     queued: Notify,
     /// Wakes whoever waits for the queue to be empty, or for the task of deferrals to end.
     idle: Notify,
-    /// Wakes the task that delivers deferrals: an earlier one came first, or the queue was stopped.
+    /// Wakes the task that delivers deferrals: another one is first now, or the queue was stopped.
     deferred: Notify,
 }
 
@@ -147,10 +147,12 @@ impl<T: Item> Queue<T> {
     pub async fn cancel(&self, key: &T::Key) -> bool {
         yield_point(STATE).await;
         let mut state = self.shared.lock();
+        let next = state.model.deferred().next();
         let is_cancelled = state.model.cancel(key);
         if is_cancelled {
             self.shared.emit(|queue| ControllerEvent::DeferralDropped { queue, key: text(key) });
         }
+        self.shared.tell_next(&state, next);
         is_cancelled
     }
 
@@ -307,9 +309,11 @@ impl<T: Item> Shared<T> {
 
     fn add(&self, state: &mut State<T>, item: T) {
         let key = item.key();
+        let next = state.model.deferred().next();
         let (added, supersedes) = state.model.add(item, Instant::now());
         if supersedes {
             self.emit(|queue| ControllerEvent::DeferralDropped { queue, key: text(&key) });
+            self.tell_next(state, next);
         }
         self.added(state, &key, added);
     }
@@ -341,7 +345,12 @@ impl<T: Item> Shared<T> {
             Deferred::Kept => ControllerEvent::Deferred { queue, key: text(&key), delay, kept: true },
             Deferred::Rejected => ControllerEvent::Rejected { queue, key: text(&key) },
         });
-        if state.model.deferred().next() != next {
+        self.tell_next(state, next);
+    }
+
+    /// Wakes the task that delivers deferrals, if its timer is set to a time that is first no more.
+    fn tell_next(&self, state: &State<T>, before: Option<Instant>) {
+        if state.model.deferred().next() != before {
             self.deferred.notify_one();
         }
     }
@@ -355,7 +364,8 @@ impl<T: Item> Shared<T> {
         let failures = state.limiter.num_requeues(&key);
         let delay = state.limiter.next_retry(&key);
         state.metrics.retries += 1;
-        self.emit(|queue| ControllerEvent::Backoff { queue, key: text(&key), failures, delay });
+        let curve = state.limiter.curve();
+        self.emit(|queue| ControllerEvent::Backoff { queue, key: text(&key), failures, delay, curve });
         self.add_after(state, item, delay, false);
     }
 

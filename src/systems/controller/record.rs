@@ -1,5 +1,6 @@
 //! The one ordered event log: what a queue and its controller did, for people to read and for properties to fold.
 
+use super::limiter::Curve;
 use crate::time::Duration;
 use crate::trace::{Record, Value};
 use std::sync::Arc;
@@ -89,6 +90,8 @@ pub enum ControllerEvent {
         failures: u32,
         /// What the limiter says.
         delay: Duration,
+        /// What it computes its delays from, if that is known.
+        curve: Option<Curve>,
     },
     /// The queue takes no more.
     QueueStopped {
@@ -139,6 +142,8 @@ pub enum ControllerEvent {
     SubscriptionOpened {
         /// The number of the controller's queue.
         queue: u64,
+        /// Which subscription of the controller, from 0.
+        subscription: u32,
         /// The text of the topic.
         topic: Arc<str>,
     },
@@ -146,6 +151,8 @@ pub enum ControllerEvent {
     SubscriptionSnapshot {
         /// The number of the controller's queue.
         queue: u64,
+        /// Which subscription of the controller, from 0.
+        subscription: u32,
         /// The text of the topic.
         topic: Arc<str>,
         /// The index of the store that it shows.
@@ -155,15 +162,30 @@ pub enum ControllerEvent {
     SubscriptionClosed {
         /// The number of the controller's queue.
         queue: u64,
+        /// Which subscription of the controller, from 0.
+        subscription: u32,
         /// The text of the topic.
         topic: Arc<str>,
         /// Why, in words.
+        error: Arc<str>,
+    },
+    /// A subscription passed over an event of an unknown type, as its policy says.
+    SubscriptionSkipped {
+        /// The number of the controller's queue.
+        queue: u64,
+        /// Which subscription of the controller, from 0.
+        subscription: u32,
+        /// The text of the topic.
+        topic: Arc<str>,
+        /// What it was, in words.
         error: Arc<str>,
     },
     /// A subscription waits before it is opened again.
     SubscriptionWaits {
         /// The number of the controller's queue.
         queue: u64,
+        /// Which subscription of the controller, from 0.
+        subscription: u32,
         /// The text of the topic.
         topic: Arc<str>,
         /// How long.
@@ -173,6 +195,8 @@ pub enum ControllerEvent {
     SubscriptionEnded {
         /// The number of the controller's queue.
         queue: u64,
+        /// Which subscription of the controller, from 0.
+        subscription: u32,
         /// The text of the topic.
         topic: Arc<str>,
     },
@@ -228,6 +252,7 @@ impl Record for ControllerEvent {
             ControllerEvent::SubscriptionOpened { .. } => "subscription.opened",
             ControllerEvent::SubscriptionSnapshot { .. } => "subscription.snapshot",
             ControllerEvent::SubscriptionClosed { .. } => "subscription.closed",
+            ControllerEvent::SubscriptionSkipped { .. } => "subscription.skipped",
             ControllerEvent::SubscriptionWaits { .. } => "subscription.waits",
             ControllerEvent::SubscriptionEnded { .. } => "subscription.ended",
             ControllerEvent::TriggerSet { .. } => "trigger.set",
@@ -267,6 +292,7 @@ impl ControllerEvent {
             | ControllerEvent::SubscriptionOpened { queue, .. }
             | ControllerEvent::SubscriptionSnapshot { queue, .. }
             | ControllerEvent::SubscriptionClosed { queue, .. }
+            | ControllerEvent::SubscriptionSkipped { queue, .. }
             | ControllerEvent::SubscriptionWaits { queue, .. }
             | ControllerEvent::SubscriptionEnded { queue, .. }
             | ControllerEvent::TriggerSet { queue, .. }
@@ -296,6 +322,7 @@ impl ControllerEvent {
             ControllerEvent::SubscriptionOpened { topic, .. }
             | ControllerEvent::SubscriptionSnapshot { topic, .. }
             | ControllerEvent::SubscriptionClosed { topic, .. }
+            | ControllerEvent::SubscriptionSkipped { topic, .. }
             | ControllerEvent::SubscriptionWaits { topic, .. }
             | ControllerEvent::SubscriptionEnded { topic, .. } => Some(("topic", topic)),
             ControllerEvent::QueueStopped { .. }
@@ -311,9 +338,11 @@ impl ControllerEvent {
             | ControllerEvent::Taken { .. }
             | ControllerEvent::Fired { .. }
             | ControllerEvent::DeferralDropped { .. }
-            | ControllerEvent::Forgot { .. }
-            | ControllerEvent::SubscriptionOpened { .. }
-            | ControllerEvent::SubscriptionEnded { .. } => {}
+            | ControllerEvent::Forgot { .. } => {}
+            ControllerEvent::SubscriptionOpened { subscription, .. }
+            | ControllerEvent::SubscriptionEnded { subscription, .. } => {
+                visit("subscription", Value::U64(u64::from(*subscription)));
+            }
             ControllerEvent::Added { dirty, .. } => visit("dirty", Value::Bool(*dirty)),
             ControllerEvent::Done { requeued, .. } => visit("requeued", Value::Bool(*requeued)),
             ControllerEvent::Deferred { delay, kept, .. } => {
@@ -336,9 +365,19 @@ impl ControllerEvent {
                 visit("outcome", Value::Str(outcome));
                 visit("worker", Value::U64(u64::from(*worker)));
             }
-            ControllerEvent::SubscriptionSnapshot { index, .. } => visit("index", Value::U64(*index)),
-            ControllerEvent::SubscriptionClosed { error, .. } => visit("error", Value::Str(error)),
-            ControllerEvent::SubscriptionWaits { delay, .. } => visit("delay_ns", nanos(*delay)),
+            ControllerEvent::SubscriptionSnapshot { subscription, index, .. } => {
+                visit("index", Value::U64(*index));
+                visit("subscription", Value::U64(u64::from(*subscription)));
+            }
+            ControllerEvent::SubscriptionClosed { subscription, error, .. }
+            | ControllerEvent::SubscriptionSkipped { subscription, error, .. } => {
+                visit("error", Value::Str(error));
+                visit("subscription", Value::U64(u64::from(*subscription)));
+            }
+            ControllerEvent::SubscriptionWaits { subscription, delay, .. } => {
+                visit("delay_ns", nanos(*delay));
+                visit("subscription", Value::U64(u64::from(*subscription)));
+            }
             ControllerEvent::TriggerSet { generation, .. }
             | ControllerEvent::TriggerDropped { generation, .. } => {
                 visit("generation", Value::U64(*generation));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::emit;
 use crate::sync::{CancellationToken, watch};
-use crate::task::yield_point;
+use crate::task::{yield_now, yield_point};
 use crate::time::{Duration, Instant, sleep};
 
 use super::error::RunError;
@@ -29,6 +29,10 @@ pub(super) struct Wanted {
 
 /// The task of one subscription.
 pub(super) struct Supervised {
+    /// What events call the run.
+    pub(super) scope: u64,
+    /// Which of the subscriptions of the run it is, from 0.
+    pub(super) number: u32,
     pub(super) wanted: Wanted,
     pub(super) publisher: Arc<dyn Publisher>,
     pub(super) queue: Arc<dyn WorkQueue<Request>>,
@@ -54,7 +58,11 @@ impl Supervised {
             () = stop.cancelled() => Ok(()),
             result = self.keep_open() => result,
         };
-        emit(ControllerEvent::SubscriptionEnded { queue: self.queue.number(), topic: self.topic() });
+        emit(ControllerEvent::SubscriptionEnded {
+            queue: self.scope,
+            subscription: self.number,
+            topic: self.topic(),
+        });
         if self.variant == Variant::SubscriptionErrorEndsRun && !stop.is_cancelled() {
             stop.cancel();
             return Ok(());
@@ -83,11 +91,15 @@ impl Supervised {
     async fn wait(&self, delay: Duration) {
         if delay > Duration::ZERO {
             emit(ControllerEvent::SubscriptionWaits {
-                queue: self.queue.number(),
+                queue: self.scope,
+                subscription: self.number,
                 topic: self.topic(),
                 delay,
             });
             sleep(delay).await;
+        } else {
+            // A publisher that closes at once what it opens must not keep others from running.
+            yield_now().await;
         }
         yield_point("subscription.state").await;
     }
@@ -98,7 +110,11 @@ impl Supervised {
             Ok(subscription) => subscription,
             Err(error) => return error,
         };
-        emit(ControllerEvent::SubscriptionOpened { queue: self.queue.number(), topic: self.topic() });
+        emit(ControllerEvent::SubscriptionOpened {
+            queue: self.scope,
+            subscription: self.number,
+            topic: self.topic(),
+        });
         loop {
             let taken = match subscription.next().await {
                 Ok(event) => self.take(event, position, is_primed).await,
@@ -138,7 +154,12 @@ impl Supervised {
         match event.payload {
             Payload::EndOfSnapshot => {
                 let (topic, index) = (self.topic(), event.index);
-                emit(ControllerEvent::SubscriptionSnapshot { queue: self.queue.number(), topic, index });
+                emit(ControllerEvent::SubscriptionSnapshot {
+                    queue: self.scope,
+                    subscription: self.number,
+                    topic,
+                    index,
+                });
                 if !std::mem::replace(is_primed, true) {
                     self.unprimed.send_modify(|unprimed| *unprimed -= 1);
                 }
@@ -174,6 +195,12 @@ impl Supervised {
             Unhandled::Restart => Err(error),
             Unhandled::Skip => {
                 tracing::warn!(topic = %self.wanted.topic, %error, "event skipped");
+                emit(ControllerEvent::SubscriptionSkipped {
+                    queue: self.scope,
+                    subscription: self.number,
+                    topic: self.topic(),
+                    error: error.to_string().into(),
+                });
                 Ok(())
             }
         }
@@ -184,7 +211,12 @@ impl Supervised {
             tracing::warn!(topic = %self.wanted.topic, %error, "subscription failed");
         }
         let (topic, error) = (self.topic(), error.to_string().into());
-        emit(ControllerEvent::SubscriptionClosed { queue: self.queue.number(), topic, error });
+        emit(ControllerEvent::SubscriptionClosed {
+            queue: self.scope,
+            subscription: self.number,
+            topic,
+            error,
+        });
     }
 
     fn topic(&self) -> Arc<str> {

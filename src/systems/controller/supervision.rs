@@ -59,8 +59,16 @@ impl Supervision {
         if beyond == 0 {
             return self.wait_min.min(self.wait_max);
         }
-        let doubled = 2u32.checked_pow(beyond - 1).and_then(|times| self.factor.checked_mul(times));
-        doubled.map_or(self.wait_max, |wait| wait.max(self.wait_min).min(self.wait_max))
+        doubled(self.factor, beyond - 1).max(self.wait_min).min(self.wait_max)
+    }
+}
+
+/// `base * 2^times`, or the longest there is.
+pub(super) fn doubled(base: Duration, times: u32) -> Duration {
+    let nanos = base.as_nanos().saturating_mul(1 << times.min(127));
+    match u64::try_from(nanos / 1_000_000_000) {
+        Ok(secs) => Duration::new(secs, u32::try_from(nanos % 1_000_000_000).expect("below a billion")),
+        Err(_) => Duration::MAX,
     }
 }
 
@@ -108,6 +116,13 @@ mod tests {
             (1..10).map(|failures| Supervision::default().wait(failures).as_secs()).collect();
         assert_eq!(waits, [1, 1, 2, 4, 8, 16, 20, 20, 20]);
         assert_eq!(Supervision::default().wait(u32::MAX).as_secs(), 20);
+        let slow = Supervision {
+            wait_min: Duration::ZERO,
+            wait_max: Duration::from_secs(3600),
+            factor: Duration::from_nanos(1),
+            ..Supervision::default()
+        };
+        assert_eq!(slow.wait(34), Duration::from_nanos(1 << 32), "far below the longest");
     }
 
     #[test]

@@ -14,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::emit;
 use crate::sync::CancellationToken;
-use crate::task::{JoinHandle, spawn_named, yield_point};
+use crate::task::{JoinHandle, yield_now, yield_point};
 
 use super::error::{BoxError, Recovered};
+use super::fatal::Fatal;
 use super::guarded::guarded;
 use super::record::ControllerEvent;
 use super::request::Request;
@@ -39,7 +40,6 @@ pub enum Repeat {
 }
 
 type TriggerFn = Box<dyn FnMut(CancellationToken) -> BoxFuture<'static, Result<(), BoxError>> + Send>;
-type Sink = Arc<dyn WorkQueue<Request>>;
 
 /// All triggers of a controller, at most one per key.
 pub(super) struct Triggers {
@@ -50,12 +50,30 @@ pub(super) struct Triggers {
 #[derive(Default)]
 struct State {
     phase: Phase,
-    /// The number of the queue, once the run has begun: before it nothing is told.
-    queue: Option<u64>,
+    /// What events call the run, once it has begun: before it nothing is told.
+    scope: Option<u64>,
     generation_last: u64,
     live: BTreeMap<Request, Registered>,
     /// Tasks of triggers that are gone; they end soon.
-    leaving: Vec<JoinHandle<()>>,
+    leaving: Vec<Task>,
+}
+
+/// A task that was started.
+struct Task {
+    handle: JoinHandle<()>,
+    /// Cancelled when it has ended, however it did. Many can wait for that, and give up waiting.
+    ended: CancellationToken,
+}
+
+/// The run that triggers belong to.
+#[derive(Clone)]
+pub(super) struct Home {
+    /// What events call it.
+    pub(super) scope: u64,
+    pub(super) sink: Arc<dyn WorkQueue<Request>>,
+    /// Its end; that of each trigger is a child of it.
+    pub(super) stop: CancellationToken,
+    pub(super) fatal: Fatal,
 }
 
 #[derive(Default)]
@@ -63,7 +81,7 @@ enum Phase {
     /// The run has not begun: triggers wait for it.
     #[default]
     Early,
-    Open(Sink),
+    Open(Home),
     Closed,
 }
 
@@ -73,7 +91,7 @@ struct Registered {
     cancel: CancellationToken,
     /// Until the run begins.
     call: Option<TriggerFn>,
-    task: Option<JoinHandle<()>>,
+    task: Option<Task>,
     /// Set while it fires: cancelled when the item is added.
     firing: Option<CancellationToken>,
     /// Removed while it fired: it does not re-arm.
@@ -84,7 +102,7 @@ struct Registered {
 #[derive(Clone)]
 struct Trigger {
     all: Arc<Triggers>,
-    sink: Sink,
+    home: Home,
     request: Request,
     key: Arc<str>,
     generation: u64,
@@ -96,13 +114,14 @@ impl Triggers {
         Triggers { variant, state: Mutex::default() }
     }
 
-    /// Registers a trigger in place of the older one of its key, which enqueues nothing once this has returned.
+    /// Registers a trigger in place of the older one of its key, which enqueues nothing once this has returned. None
+    /// when the run is over. Not safe to cancel: the older one may be gone, and the new one not registered.
     pub(super) async fn add<F, Fut>(
         self: &Arc<Self>,
         request: Request,
         mut call: F,
         repeat: Repeat,
-    ) -> TriggerId
+    ) -> Option<TriggerId>
     where
         F: FnMut(CancellationToken) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -127,7 +146,12 @@ impl Triggers {
         request: Request,
         call: TriggerFn,
         repeat: Repeat,
-    ) -> TriggerId {
+    ) -> Option<TriggerId> {
+        let home = match &state.phase {
+            Phase::Closed => return None,
+            Phase::Early => None,
+            Phase::Open(home) => Some(home.clone()),
+        };
         state.generation_last += 1;
         let generation = state.generation_last;
         let cancel = CancellationToken::new();
@@ -140,29 +164,34 @@ impl Triggers {
             firing: None,
             is_removed: false,
         };
-        match &state.phase {
-            Phase::Closed => return TriggerId(generation),
-            Phase::Early => {}
-            Phase::Open(sink) => self.start(&mut registered, &request, sink),
+        if let Some(home) = &home {
+            self.start(&mut registered, &request, home);
         }
         state.live.insert(request, registered);
-        TriggerId(generation)
+        Some(TriggerId(generation))
     }
 
-    fn start(self: &Arc<Self>, registered: &mut Registered, request: &Request, sink: &Sink) {
+    fn start(self: &Arc<Self>, registered: &mut Registered, request: &Request, home: &Home) {
         let Some(call) = registered.call.take() else { return };
         let (key, generation): (Arc<str>, _) = (request.to_string().into(), registered.generation);
+        registered.cancel = home.stop.child_token();
         let trigger = Trigger {
             all: Arc::clone(self),
-            sink: Arc::clone(sink),
+            home: home.clone(),
             request: request.clone(),
             key: Arc::clone(&key),
             generation,
             cancel: registered.cancel.clone(),
         };
-        emit(ControllerEvent::TriggerSet { queue: sink.number(), key, generation });
-        let name = format!("trigger-{}", registered.generation);
-        registered.task = Some(spawn_named(name, trigger.run(call)));
+        emit(ControllerEvent::TriggerSet { queue: home.scope, key, generation });
+        let ended = CancellationToken::new();
+        let tells = ended.clone().drop_guard();
+        let handle = home.fatal.spawn(format!("trigger-{generation}"), async move {
+            let _tells = tells;
+            trigger.run(call).await;
+            Ok(())
+        });
+        registered.task = Some(Task { handle, ended });
     }
 
     /// Removes the trigger of a key. When this has returned, it enqueues nothing any more; its task may still end.
@@ -177,17 +206,21 @@ impl Triggers {
     /// As [`Triggers::remove`], and waits until the tasks of all triggers that are gone have ended.
     pub(super) async fn remove_and_join(&self, request: &Request) {
         self.remove(request).await;
-        self.join().await;
+        let leaving: Vec<CancellationToken> =
+            self.state().leaving.iter().map(|task| task.ended.clone()).collect();
+        for ended in leaving {
+            ended.cancelled().await;
+        }
     }
 
     /// The run begins: what was registered before starts.
-    pub(super) fn open(self: &Arc<Self>, sink: &Sink) {
+    pub(super) fn open(self: &Arc<Self>, home: &Home) {
         let mut state = self.state();
         for (request, registered) in &mut state.live {
-            self.start(registered, request, sink);
+            self.start(registered, request, home);
         }
-        state.phase = Phase::Open(Arc::clone(sink));
-        state.queue = Some(sink.number());
+        state.phase = Phase::Open(home.clone());
+        state.scope = Some(home.scope);
     }
 
     /// The run ends: no trigger is left, and none is taken any more.
@@ -200,21 +233,24 @@ impl Triggers {
         }
     }
 
-    /// Waits for the tasks of triggers that are gone.
+    /// Waits until no task is left, after [`Triggers::close`]: those that are gone, and those that were firing then.
     pub(super) async fn join(&self) {
         loop {
-            let Some(task) = self.state().leaving.pop() else { return };
-            // A trigger whose task was aborted fires as little as one that was removed.
-            drop(task.await);
+            let Some(ended) = self.state().unended() else { return };
+            ended.cancelled().await;
         }
     }
 
     /// Aborts what is left, when the run is dropped.
     pub(super) fn abort(&self) {
         self.close();
-        let mut state = self.state();
-        state.leaving.drain(..).for_each(|task| task.abort());
-        state.live.values().filter_map(|registered| registered.task.as_ref()).for_each(JoinHandle::abort);
+        let tasks: Vec<Task> = {
+            let mut state = self.state();
+            // Those that fire will find that they are gone.
+            let firing = std::mem::take(&mut state.live).into_values().filter_map(|gone| gone.task);
+            firing.chain(state.leaving.drain(..)).collect()
+        };
+        tasks.iter().for_each(|task| task.handle.abort());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -232,7 +268,7 @@ impl State {
         }
         let registered = self.live.remove(request)?;
         let (key, generation) = (request.to_string().into(), registered.generation);
-        if let Some(queue) = self.queue {
+        if let Some(queue) = self.scope {
             emit(ControllerEvent::TriggerDropped { queue, key, generation });
         }
         self.leave(registered);
@@ -241,8 +277,15 @@ impl State {
 
     fn leave(&mut self, registered: Registered) {
         registered.cancel.cancel();
-        self.leaving.retain(|task| !task.is_finished());
+        self.leaving.retain(|task| !task.ended.is_cancelled());
         self.leaving.extend(registered.task);
+    }
+
+    /// Says when one of the tasks has ended that have not.
+    fn unended(&self) -> Option<CancellationToken> {
+        let live = self.live.values().filter_map(|registered| registered.task.as_ref());
+        let mut tasks = self.leaving.iter().chain(live);
+        tasks.find(|task| !task.ended.is_cancelled()).map(|task| task.ended.clone())
     }
 }
 
@@ -262,6 +305,8 @@ impl Trigger {
             if !self.fire(error).await {
                 return;
             }
+            // A function that has nothing to wait for must not keep others from running.
+            yield_now().await;
         }
     }
 
@@ -272,15 +317,14 @@ impl Trigger {
         if !is_fired && self.all.variant != Variant::TriggerFiresCancelled {
             return false;
         }
-        // However this ends, also by an abort, whoever waits for the firing goes on.
-        let _over = over.drop_guard();
+        let firing = Firing { trigger: self, over, is_finished: false };
         if let Some(error) = &error {
             tracing::warn!(key = %self.key, %error, "error while running trigger, adding re-reconcilation anyway");
         }
         if error.is_none() || self.all.variant != Variant::TriggerErrorSwallowed {
-            self.sink.add(self.request.clone()).await;
+            self.home.sink.add(self.request.clone()).await;
         }
-        self.finish()
+        firing.finish()
     }
 
     fn begin(&self, over: &CancellationToken, error: Option<Arc<str>>) -> bool {
@@ -291,12 +335,13 @@ impl Trigger {
             ours.firing = Some(over.clone());
         }
         if is_live || self.all.variant == Variant::TriggerFiresCancelled {
-            let (queue, key, generation) = (self.sink.number(), Arc::clone(&self.key), self.generation);
+            let (queue, key, generation) = (self.home.scope, Arc::clone(&self.key), self.generation);
             emit(ControllerEvent::TriggerFired { queue, key, generation, error });
         }
         is_live
     }
 
+    /// It has fired; whether it goes on.
     fn finish(&self) -> bool {
         let mut state = self.all.state();
         let Some(mut ours) = state.live.remove(&self.request) else { return false };
@@ -308,12 +353,46 @@ impl Trigger {
         let goes_on =
             ours.repeat == Repeat::Rearm && !ours.is_removed && !matches!(state.phase, Phase::Closed);
         if goes_on {
-            let (queue, key, generation) = (self.sink.number(), Arc::clone(&self.key), self.generation);
+            let (queue, key, generation) = (self.home.scope, Arc::clone(&self.key), self.generation);
             emit(ControllerEvent::TriggerSet { queue, key, generation });
             state.live.insert(self.request.clone(), ours);
         } else {
             state.leave(ours);
         }
         goes_on
+    }
+
+    /// It was cut short while it fired: it does not re-arm.
+    fn give_up(&self) {
+        let mut state = self.all.state();
+        let is_ours = state.live.get(&self.request).is_some_and(|live| live.generation == self.generation);
+        if let Some(ours) = is_ours.then(|| state.live.remove(&self.request)).flatten() {
+            state.leave(ours);
+        }
+    }
+}
+
+/// A trigger while it fires. However that ends, also by an abort or a panic of the queue, it does not stay registered
+/// as firing, and whoever waits for it goes on.
+struct Firing<'a> {
+    trigger: &'a Trigger,
+    over: CancellationToken,
+    is_finished: bool,
+}
+
+impl Firing<'_> {
+    /// Its item is added; whether it goes on.
+    fn finish(mut self) -> bool {
+        self.is_finished = true;
+        self.trigger.finish()
+    }
+}
+
+impl Drop for Firing<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.trigger.give_up();
+        }
+        self.over.cancel();
     }
 }

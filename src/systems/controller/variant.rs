@@ -43,6 +43,8 @@ pub enum Variant {
     DrainInPieces,
     /// `panic-isolation`: a panic is recovered, and its item is never given back.
     PanicSkipsDone,
+    /// `at-least-once`: what comes again after a failure is taken and given back, and not reconciled.
+    RetryUnseen,
     /// `trigger`: a trigger whose future has ended adds its item although it was removed meanwhile.
     TriggerFiresCancelled,
     /// `trigger`: a trigger that failed adds nothing.
@@ -67,7 +69,7 @@ pub enum Variant {
 
 impl Variant {
     /// All of them, the correct one first.
-    pub const ALL: [Variant; 25] = [
+    pub const ALL: [Variant; 26] = [
         Variant::Correct,
         Variant::LostWakeUpAtStop,
         Variant::WakeOneAtStop,
@@ -83,6 +85,7 @@ impl Variant {
         Variant::ForgetMissing,
         Variant::DrainInPieces,
         Variant::PanicSkipsDone,
+        Variant::RetryUnseen,
         Variant::TriggerFiresCancelled,
         Variant::TriggerErrorSwallowed,
         Variant::RequeueAfterAsFailure,
@@ -113,6 +116,7 @@ impl Variant {
             Variant::ForgetMissing => "forget-missing",
             Variant::DrainInPieces => "drain-in-pieces",
             Variant::PanicSkipsDone => "panic-skips-done",
+            Variant::RetryUnseen => "retry-unseen",
             Variant::TriggerFiresCancelled => "trigger-fires-cancelled",
             Variant::TriggerErrorSwallowed => "trigger-error-swallowed",
             Variant::RequeueAfterAsFailure => "requeue-after-as-failure",

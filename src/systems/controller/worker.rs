@@ -21,14 +21,16 @@ use crate::time::Duration;
 /// One of the workers of a run.
 #[derive(Clone)]
 pub(super) struct Worker {
+    /// What events call the run.
+    pub(super) scope: u64,
     pub(super) number: u32,
     pub(super) queue: Arc<dyn WorkQueue<Request>>,
     pub(super) reconciler: Arc<dyn Reconciler>,
     pub(super) handle: Handle,
     /// What reconciles look at.
     pub(super) cancel: CancellationToken,
-    /// The end of the run.
-    pub(super) stop: CancellationToken,
+    /// The run ends, and it is decided what becomes of what is queued.
+    pub(super) decided: CancellationToken,
     /// Where the worker waits for the snapshots, if it does.
     pub(super) unprimed: Option<watch::Receiver<usize>>,
     pub(super) variant: Variant,
@@ -58,6 +60,9 @@ impl Worker {
     pub(super) async fn run(mut self) -> Result<(), RunError> {
         self.await_snapshots().await;
         while let Some(lease) = lease_planted(&self.queue, self.variant).await {
+            if self.variant == Variant::RetryUnseen && self.queue.num_requeues(&lease.item().key()) > 0 {
+                continue;
+            }
             self.work(lease).await;
         }
         Ok(())
@@ -70,9 +75,8 @@ impl Worker {
         }
         crate::select! {
             biased;
-            () = self.stop.cancelled() => {}
-            // The subscriptions hold the other end; without any of them there is nothing to wait for.
-            _ = unprimed.wait_for(|unprimed| *unprimed == 0) => {}
+            () = self.decided.cancelled() => {}
+            () = primed(unprimed) => {}
         }
     }
 
@@ -106,7 +110,7 @@ impl Worker {
     /// Calls the reconciler; its panic is an outcome like others.
     async fn reconcile(&self, request: &Request) -> Outcome {
         let key: Arc<str> = request.key().to_string().into();
-        let (queue, worker) = (self.queue.number(), self.number);
+        let (queue, worker) = (self.scope, self.number);
         emit(ControllerEvent::Reconcile { queue, key: Arc::clone(&key), worker });
         let context = Context { cancel: self.cancel.clone(), handle: self.handle.clone(), worker };
         let called = async { self.reconciler.reconcile(context, request.clone()).await };
@@ -125,5 +129,14 @@ impl Worker {
         }
         emit(ControllerEvent::Reconciled { queue, key, worker, outcome: outcome.name() });
         outcome
+    }
+}
+
+/// Waits until every first snapshot is in the queue; for ever once that can be no more.
+async fn primed(unprimed: &mut watch::Receiver<usize>) {
+    let is_primed = unprimed.wait_for(|unprimed| *unprimed == 0).await.is_ok();
+    if !is_primed {
+        // The subscriptions, which held the other end, are gone: the run ends.
+        std::future::pending().await
     }
 }

@@ -39,6 +39,7 @@ fn planted() -> Vec<(Variant, &'static str, Shows)> {
         (Variant::ForgetMissing, "backoff", Shows::Always),
         (Variant::DoneBeforeRequeue, "requeue-first", Shows::Always),
         (Variant::PanicSkipsDone, "panic-isolation", Shows::Always),
+        (Variant::RetryUnseen, "at-least-once", Shows::Always),
         (Variant::TriggerFiresCancelled, "trigger", Shows::Stirred),
         (Variant::TriggerErrorSwallowed, "trigger", Shows::Always),
         (Variant::RequeueAfterAsFailure, "backoff", Shows::Always),

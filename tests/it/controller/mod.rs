@@ -11,6 +11,7 @@ mod stage;
 mod engine;
 mod subscriptions;
 mod triggers;
+mod endings;
 mod properties;
 mod engine_bugs;
 #[cfg(feature = "tokio")]

@@ -126,6 +126,11 @@ fn an_event_of_an_unknown_type_is_passed_over_if_asked_for() {
         running.stop().await.unwrap();
         (log.names(), feed.opened())
     });
+    let skipped = names.events.iter().filter_map(|(_, event)| match event {
+        ControllerEvent::SubscriptionSkipped { error, .. } => Some(error.to_string()),
+        _ => None,
+    });
+    assert_eq!(skipped.collect::<Vec<_>>(), ["unhandled event type: *stream.Odd"]);
     assert_eq!(names.passed(), (vec!["x".to_owned()], 1));
 }
 

@@ -1,20 +1,23 @@
 //! Triggers: when they add, how often, and when not any more.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
+use fatum::runtime::End;
+use fatum::store::{Client, Key, Payload, StoreError, WatchFrom};
 use fatum::sync::{CancellationToken, Notify};
 use fatum::systems::controller::{
-    BoxError, Context, Controller, ControllerEvent, Handle, Repeat, Request, Shutdown, Topic, TriggerId,
-    install,
+    BoxError, Context, Controller, ControllerEvent, Handle, Repeat, Request, Shutdown, StorePublisher, Topic,
+    TriggerId, install,
 };
 use fatum::task::spawn_named;
 use fatum::time::sleep;
 
-use super::engine::{GATEWAY, Log, noting, read};
+use super::endings::Tap;
+use super::engine::{GATEWAY, Log, noting};
 use super::feed::{Feed, request};
-use super::ms;
 use super::stage::{Running, settle, stage, start};
+use super::{ms, secs};
 
 const SEEDS: u64 = 40;
 
@@ -29,7 +32,7 @@ fn foo() -> Request {
 }
 
 /// Adds a trigger that fires when it is told to.
-async fn add(handle: &Handle, request: Request, repeat: Repeat) -> (TriggerId, Arc<Notify>) {
+async fn add(handle: &Handle, request: Request, repeat: Repeat) -> (Option<TriggerId>, Arc<Notify>) {
     let fire = Arc::new(Notify::new());
     let told = Arc::clone(&fire);
     let wait = move |_| {
@@ -96,47 +99,59 @@ fn a_trigger_that_re_arms_adds_each_time() {
     }
 }
 
+/// TestDiscoveryChainController: a reconcile adds a trigger that watches another entry in the store.
 #[test]
 fn a_reconcile_that_watches_another_entry_is_called_when_that_is_written() {
     for seed in 0..SEEDS {
-        let names = stage(seed, || async {
-            let (feed, log, written) = (Feed::default(), Log::default(), Arc::new(Notify::new()));
-            let (reads, noted, chain) = (feed.clone(), log.clone(), Arc::clone(&written));
+        let (log, counts) = (Log::default(), Arc::new(Mutex::new(Vec::new())));
+        let mut sim = fatum::Sim::new(seed);
+        install(&mut sim);
+        let noted = log.clone();
+        sim.host("controller").daemon().serve(move |host| {
+            let (client, noted) = (host.store(), noted.clone());
             let reconciler = move |context: Context, request: Request| {
-                read(&reads, &request);
-                let (noted, chain) = (noted.clone(), Arc::clone(&chain));
+                noted.push(request.clone());
+                let client = client.clone();
                 async move {
-                    noted.push(request.clone());
-                    let watch = move |_| {
-                        let chain = Arc::clone(&chain);
-                        async move {
-                            chain.notified().await;
-                            Ok::<(), BoxError>(())
-                        }
-                    };
+                    let watch = move |_| written(client.clone(), Key::new("service-resolver", "foo-2"));
                     context.handle().add_trigger(request, watch, Repeat::Once).await;
                     Ok(())
                 }
             };
-            let controller = Controller::builder(Arc::new(feed.clone()), reconciler);
-            let running = start(controller.subscribe(Topic::all(GATEWAY)).workers(10));
-            feed.put(GATEWAY, "foo-1");
-            settle().await;
-            let before = log.len();
-            written.notify_one();
-            settle().await;
-            running.stop().await.unwrap();
-            (before, log.names())
+            let controller = Controller::builder(Arc::new(StorePublisher::new(host.store())), reconciler);
+            let controller = controller.subscribe(Topic::all(GATEWAY)).workers(10).build().0;
+            controller.run(CancellationToken::new(), Shutdown::Drop)
         });
-        assert_eq!(names.passed(), (1, vec!["foo-1".to_owned(); 2]), "seed {seed}");
+        let (store, slot) = (sim.store(), Arc::clone(&counts));
+        sim.run(async move {
+            for key in [(GATEWAY, "foo-1"), ("service-resolver", "foo-1"), ("service-resolver", "foo-2")] {
+                store.put(key, "written")?;
+                sleep(secs(1)).await;
+                slot.lock().unwrap().push(log.len());
+            }
+            Ok::<(), StoreError>(())
+        });
+        assert_eq!(sim.finish().end, End::Passed, "seed {seed}");
+        assert_eq!(*counts.lock().unwrap(), [1, 1, 2], "seed {seed}");
     }
+}
+
+/// Waits until an entry is written.
+async fn written(client: Client, key: Key) -> Result<(), BoxError> {
+    let mut watch = client.watch(key, WatchFrom::Snapshot).await?;
+    while !matches!(watch.next().await?.payload, Payload::EndOfSnapshot) {}
+    watch.next().await?;
+    Ok(())
 }
 
 #[test]
 fn once_a_removal_or_a_replacement_has_returned_the_older_trigger_adds_nothing() {
+    let mut came_first = 0;
     for seed in 0..200 {
         let seen = stage(seed, || async {
-            let (running, _) = bare();
+            let (feed, tapped) = (Feed::default(), Log::default());
+            let builder = Controller::builder(Arc::new(feed.clone()), noting(&feed, &Log::default()));
+            let running = start(builder.queue_factory(Tap::factory(&tapped)));
             settle().await;
             let fires = |name| add(&running.handle, request("a", name), Repeat::Once);
             let ((_, removed), (_, replaced)) = (fires("removed").await, fires("replaced").await);
@@ -144,19 +159,21 @@ fn once_a_removal_or_a_replacement_has_returned_the_older_trigger_adds_nothing()
                 removed.notify_one();
                 replaced.notify_one();
             });
-            let adds = || running.handle.metrics().map(|metrics| metrics.adds);
+            let adds = |of: &str| tapped.names().iter().filter(|name| **name == of).count();
             running.handle.remove_trigger(&request("a", "removed")).await;
-            let after_removal = adds();
+            let after_removal = adds("removed");
             let (_, _newer) = fires("replaced").await;
-            let after_both = adds();
+            let after_replacement = adds("replaced");
             firing.await.unwrap();
             settle().await;
-            assert_eq!(adds(), after_both, "nothing is added after both");
+            assert_eq!(adds("removed"), after_removal, "nothing is added after a removal");
+            assert_eq!(adds("replaced"), after_replacement, "nor after a replacement");
             running.stop().await.unwrap();
-            (after_removal, after_both)
+            after_removal + after_replacement
         });
-        seen.passed();
+        came_first += seen.passed();
     }
+    assert!((1..400).contains(&came_first), "some of both come first: {came_first}");
 }
 
 #[test]
@@ -177,7 +194,8 @@ fn a_trigger_of_the_time_before_the_run_starts_with_it() {
             settle().await;
             token.cancel();
             run.await.unwrap().unwrap();
-            let (_, late) = add(&handle, foo(), Repeat::Once).await;
+            let (refused, late) = add(&handle, foo(), Repeat::Once).await;
+            assert_eq!(refused, None, "the run is over");
             late.notify_one();
             settle().await;
             log.names()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::trace::{Record, Value};
 
 /// Something that is true of an entry. `key` is the text of the request that it makes. A version is told apart from the
-/// one before it; 0 is that of an entry that is gone.
+/// one before it; that of an entry that is gone is [`Fact::GONE`], for whoever deletes it and for whoever reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// Somebody outside wrote the entry: it is to be reconciled at this version.
@@ -23,7 +23,7 @@ pub enum Fact {
         /// Its version now.
         version: u64,
     },
-    /// The entry was deleted: a controller that starts later need not hear of it.
+    /// The entry was deleted, at the version that was told just before: a controller that starts later need not hear of it.
     Gone {
         /// The entry.
         key: Arc<str>,
@@ -37,6 +37,11 @@ pub enum Fact {
         /// The version that was read.
         version: u64,
     },
+}
+
+impl Fact {
+    /// The version of an entry that is gone. No entry has it.
+    pub const GONE: u64 = 0;
 }
 
 impl Record for Fact {

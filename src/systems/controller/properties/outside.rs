@@ -25,9 +25,9 @@ pub(super) struct Outside {
     /// When each key was reconciled of late, and when something changed outside.
     reconciles: BTreeMap<Key, VecDeque<u64>>,
     changes: VecDeque<u64>,
-    /// Reconciles since the last change outside; of it only those that no deferral brought about.
+    /// Reconciles since the last change outside; of it only those that no deferral and no trigger brought about.
     settling: u32,
-    deferred: BTreeSet<Key>,
+    excused: BTreeSet<Key>,
     has_facts: bool,
 }
 
@@ -66,11 +66,13 @@ impl Outside {
                 }
                 self.changed(at_ns, settings);
             }
-            ControllerEvent::SubscriptionOpened { .. } | ControllerEvent::TriggerFired { .. } => {
-                self.changed(at_ns, settings)
+            // It shows every entry again, once; how often it is opened is no excuse for more.
+            ControllerEvent::SubscriptionOpened { .. } => {
+                let keys = u32::try_from(self.reconciles.len()).unwrap_or(u32::MAX);
+                self.settling = self.settling.saturating_sub(keys);
             }
-            ControllerEvent::Fired { key, .. } => {
-                self.deferred.insert(Arc::clone(key));
+            ControllerEvent::TriggerFired { key, .. } | ControllerEvent::Fired { key, .. } => {
+                self.excused.insert(Arc::clone(key));
             }
             ControllerEvent::Reconcile { key, .. } => {
                 self.reading.remove(key);
@@ -150,7 +152,7 @@ impl Outside {
     }
 
     fn quiescence(&mut self, key: &Key, settings: &Settings) -> Result<(), Violation> {
-        if self.deferred.remove(key) {
+        if self.excused.remove(key) {
             return Ok(());
         }
         self.settling = self.settling.saturating_add(1);

@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::trigger_rules::Adds;
 use super::{Delays, Order, Overrides, Settings, Violation, broken, nanos};
+use crate::systems::controller::limiter::Curve;
 use crate::systems::controller::record::ControllerEvent;
+use crate::systems::controller::supervision::doubled;
 use crate::time::Duration;
 use crate::trace::text::time;
 
@@ -60,8 +63,14 @@ impl QueueRules {
                 self.forget(key);
                 Ok(())
             }
-            ControllerEvent::Backoff { key, failures, delay, .. } => {
-                self.backoff(key, *failures, *delay, settings.delays)
+            ControllerEvent::Backoff { key, failures, delay, curve, .. } => {
+                let delays = match (settings.delays, curve) {
+                    (Delays::Growing, Some(Curve { base, max })) => {
+                        Delays::Exponential { base: *base, max: *max }
+                    }
+                    (delays, _) => delays,
+                };
+                self.backoff(key, *failures, *delay, delays)
             }
             ControllerEvent::QueueStopped { drain, .. } => {
                 self.stopped(*drain);
@@ -93,6 +102,11 @@ impl QueueRules {
     /// What can be taken next.
     pub(super) fn next(&self) -> Option<&Key> {
         self.queue.front()
+    }
+
+    /// Whether an add would have been heard of.
+    pub(super) fn adds(&self) -> Adds {
+        if self.is_heard { Adds::Heard } else { Adds::Unheard }
     }
 
     pub(super) fn processing(&self) -> &BTreeSet<Key> {
@@ -254,8 +268,7 @@ impl QueueRules {
             Delays::Growing if delay >= last && delay > Duration::ZERO => return Ok(()),
             Delays::Growing => format!("at least {last:?}"),
             Delays::Exponential { base, max } => {
-                let doubled = 2u32.checked_pow(failures).and_then(|times| base.checked_mul(times));
-                let due = doubled.unwrap_or(max).min(max);
+                let due = doubled(base, failures).min(max);
                 if due == delay {
                     return Ok(());
                 }

@@ -1,7 +1,7 @@
 //! The rules of a run: reconciles, what follows each, and the end. Separate from the queue's book, which it reads; it
 //! must not know where requests come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::queue_rules::{Phase, QueueRules};
@@ -26,8 +26,10 @@ enum Stage {
 pub(super) struct RunRules {
     stage: Stage,
     workers: u32,
-    /// First snapshots that are awaited before work begins.
-    awaited: u32,
+    /// The subscriptions whose first snapshots are awaited before work begins.
+    awaited: BTreeSet<u32>,
+    /// Taken, and not reconciled yet.
+    taken: BTreeSet<Key>,
     /// What each worker reconciles, or has not given back yet.
     held: BTreeMap<u32, Held>,
 }
@@ -54,12 +56,17 @@ impl RunRules {
             ControllerEvent::RunStarted { workers, primed, subscriptions, .. } => {
                 self.stage = Stage::Running;
                 self.workers = *workers;
-                self.awaited = if *primed { *subscriptions } else { 0 };
+                self.awaited = if *primed { (0..*subscriptions).collect() } else { BTreeSet::new() };
                 Ok(())
             }
-            ControllerEvent::SubscriptionSnapshot { .. } => {
-                // Of the later snapshots of one subscription the rules of subscriptions speak.
-                self.awaited = self.awaited.saturating_sub(1);
+            ControllerEvent::SubscriptionSnapshot { subscription, .. } => {
+                self.awaited.remove(subscription);
+                Ok(())
+            }
+            ControllerEvent::Taken { key, .. } => {
+                if self.stage == Stage::Running {
+                    self.taken.insert(Arc::clone(key));
+                }
                 Ok(())
             }
             ControllerEvent::Reconcile { key, worker, .. } => self.began(at_ns, key, *worker, queue),
@@ -89,6 +96,10 @@ impl RunRules {
         if self.stage != Stage::Running {
             return Ok(());
         }
+        if let Some(key) = self.taken.first() {
+            let at = time(stood_ns);
+            return broken("at-least-once", format!("{key} was taken, and not reconciled from {at} on"));
+        }
         if let Some(held) = self.held.values().find(|held| held.outcome.is_some() && queue.is_heard) {
             let (key, at) = (&held.key, time(stood_ns));
             return broken(
@@ -98,7 +109,7 @@ impl RunRules {
         }
         let busy = queue.processing().len();
         match queue.next() {
-            Some(key) if self.awaited == 0 && busy < self.workers as usize => {
+            Some(key) if self.awaited.is_empty() && busy < self.workers as usize => {
                 let (idle, from, to) = (self.workers as usize - busy, time(stood_ns), time(at_ns));
                 broken(
                     "at-least-once",
@@ -109,17 +120,23 @@ impl RunRules {
         }
     }
 
+    /// A run is on.
+    pub(super) fn is_on(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
     fn began(&mut self, at_ns: u64, key: &Key, worker: u32, queue: &QueueRules) -> Result<(), Violation> {
+        self.taken.remove(key);
         if self.stage != Stage::Running {
             return broken("joined", format!("{key} is reconciled at {} and no run is on", time(at_ns)));
         }
         if self.held.values().any(|held| held.key == *key && held.outcome.is_none()) {
             return broken("exclusive", format!("{key} is reconciled by two workers"));
         }
-        if self.awaited > 0 && queue.phase == Phase::Open {
+        if !self.awaited.is_empty() {
             return broken(
                 "primed",
-                format!("{key} is reconciled and {} snapshots are awaited", self.awaited),
+                format!("{key} is reconciled and {} snapshots are awaited", self.awaited.len()),
             );
         }
         if queue.is_heard && !queue.processing().contains(key) {
@@ -182,6 +199,9 @@ impl RunRules {
     }
 
     fn given_back(&mut self, key: &Key, phase: Phase) -> Result<(), Violation> {
+        if self.taken.remove(key) && self.stage == Stage::Running {
+            return broken("at-least-once", format!("{key} was taken and given back, and not reconciled"));
+        }
         let found = self.held.iter().find(|(_, held)| held.key == *key).map(|(worker, _)| *worker);
         let Some(held) = found.and_then(|worker| self.held.remove(&worker)) else { return Ok(()) };
         let is_open = phase == Phase::Open;
@@ -206,6 +226,7 @@ impl RunRules {
         if error == Some(DROPPED) {
             self.stage = Stage::Dropped;
             self.held.clear();
+            self.taken.clear();
             return Ok(());
         }
         self.stage = Stage::Ended;

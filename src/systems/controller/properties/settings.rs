@@ -18,7 +18,7 @@ pub enum Punctuality {
 /// What is known of the delays of the limiter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Delays {
-    /// They do not shrink from one failure to the next.
+    /// They do not shrink from one failure to the next; where the limiter says what it computes them from, they are that.
     #[default]
     Growing,
     /// They are `min(base * 2^n, max)` after `n` failures.
@@ -63,7 +63,8 @@ pub struct Thresholds {
     pub starved_after: Duration,
     /// A key that is behind for longer, and neither queued, processed nor deferred, is lost.
     pub lost_after: Duration,
-    /// So many reconciles per key may follow the last change from outside; those after a deferral do not count.
+    /// So many reconciles per key may follow the last change from outside; those after a deferral or a trigger do not
+    /// count, and one per key for each subscription that is opened again.
     pub settling_reconciles: u32,
     /// A subscription may take so long to open.
     pub opening: Duration,

@@ -11,13 +11,18 @@ use crate::trace::text::time;
 #[derive(Clone, Debug, Default)]
 pub(super) struct SubscriptionRules {
     is_stopped: bool,
-    topics: BTreeMap<Arc<str>, State>,
+    /// By their numbers: two may have one topic.
+    subscriptions: BTreeMap<u32, State>,
     /// One that ended before the stop: the run must end with its error.
     fallen: Option<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// It was not opened yet, and is to be by then.
+    Expected {
+        by_ns: u64,
+    },
     Open,
     /// It is to be open again by then.
     Shut {
@@ -35,27 +40,32 @@ impl SubscriptionRules {
         let opening_ns = nanos(settings.thresholds.opening);
         match event {
             ControllerEvent::QueueStopped { .. } => self.is_stopped = true,
-            ControllerEvent::SubscriptionOpened { topic, .. } => {
-                self.topics.insert(Arc::clone(topic), State::Open);
-            }
-            ControllerEvent::SubscriptionClosed { topic, .. } => {
+            ControllerEvent::RunStarted { subscriptions, .. } => {
                 let by_ns = at_ns.saturating_add(opening_ns);
-                self.topics.insert(Arc::clone(topic), State::Shut { by_ns });
+                self.subscriptions =
+                    (0..*subscriptions).map(|number| (number, State::Expected { by_ns })).collect();
             }
-            ControllerEvent::SubscriptionWaits { topic, delay, .. } => {
-                if self.topics.get(topic) == Some(&State::Open) {
+            ControllerEvent::SubscriptionOpened { subscription, .. } => {
+                self.subscriptions.insert(*subscription, State::Open);
+            }
+            ControllerEvent::SubscriptionClosed { subscription, .. } => {
+                let by_ns = at_ns.saturating_add(opening_ns);
+                self.subscriptions.insert(*subscription, State::Shut { by_ns });
+            }
+            ControllerEvent::SubscriptionWaits { subscription, topic, delay, .. } => {
+                if self.subscriptions.get(subscription) == Some(&State::Open) {
                     return broken("subscription", format!("{topic} waits to be opened, and is open"));
                 }
                 let by_ns = at_ns.saturating_add(nanos(*delay)).saturating_add(opening_ns);
-                self.topics.insert(Arc::clone(topic), State::Shut { by_ns });
+                self.subscriptions.insert(*subscription, State::Shut { by_ns });
             }
-            ControllerEvent::SubscriptionSnapshot { topic, .. }
-                if self.topics.get(topic) != Some(&State::Open) =>
+            ControllerEvent::SubscriptionSnapshot { subscription, topic, .. }
+                if self.subscriptions.get(subscription) != Some(&State::Open) =>
             {
                 return broken("subscription", format!("{topic} has a snapshot, and is not open"));
             }
-            ControllerEvent::SubscriptionEnded { topic, .. } => {
-                self.topics.remove(topic);
+            ControllerEvent::SubscriptionEnded { subscription, topic, .. } => {
+                self.subscriptions.remove(subscription);
                 if !self.is_stopped {
                     self.fallen = Some(Arc::clone(topic));
                 }
@@ -74,13 +84,13 @@ impl SubscriptionRules {
         if let Some(topic) = &self.fallen {
             return broken("subscription", format!("{topic} is not opened again, and the run goes on"));
         }
-        for (topic, state) in &self.topics {
+        for (number, state) in &self.subscriptions {
             match state {
-                State::Shut { by_ns } if at_ns > *by_ns => {
+                State::Expected { by_ns } | State::Shut { by_ns } if at_ns > *by_ns => {
                     let by = time(*by_ns);
-                    return broken("subscription", format!("{topic} was closed, and is not open by {by}"));
+                    return broken("subscription", format!("subscription {number} is not open by {by}"));
                 }
-                State::Shut { .. } | State::Open => {}
+                State::Expected { .. } | State::Shut { .. } | State::Open => {}
             }
         }
         Ok(())
@@ -92,12 +102,16 @@ impl SubscriptionRules {
             Some(topic) if !has_error => {
                 broken("subscription", format!("{topic} ended by itself, and the run tells no error"))
             }
-            Some(_) | None => match self.topics.first_key_value() {
-                Some((topic, _)) if !has_error => {
-                    broken("subscription", format!("the run ended, and {topic} did not"))
+            Some(_) | None => {
+                let mut begun =
+                    self.subscriptions.iter().filter(|(_, state)| !matches!(state, State::Expected { .. }));
+                match begun.next() {
+                    Some((number, _)) if !has_error => {
+                        broken("subscription", format!("the run ended, and subscription {number} did not"))
+                    }
+                    Some(_) | None => Ok(()),
                 }
-                Some(_) | None => Ok(()),
-            },
+            }
         }
     }
 }

@@ -20,8 +20,17 @@ pub(super) struct TriggerRules {
     has_ended: bool,
 }
 
+/// Whether a queue says what it does, under the number of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adds {
+    Heard,
+    /// A queue of a user's need not.
+    Unheard,
+}
+
 impl TriggerRules {
-    pub(super) fn observe(&mut self, event: &ControllerEvent) -> Result<(), Violation> {
+    /// `adds` says whether the adds of the queue are heard under the number of the run.
+    pub(super) fn observe(&mut self, event: &ControllerEvent, adds: Adds) -> Result<(), Violation> {
         match event {
             ControllerEvent::TriggerSet { key, generation, .. } => self.set(key, *generation),
             ControllerEvent::TriggerFired { key, generation, .. } => self.fired(key, *generation),
@@ -40,15 +49,15 @@ impl TriggerRules {
                 self.fired.remove(key);
                 Ok(())
             }
-            ControllerEvent::RunEnded { error, .. } => self.run_ended(error.as_deref()),
+            ControllerEvent::RunEnded { error, .. } => self.run_ended(error.as_deref(), adds),
             _ => Ok(()),
         }
     }
 
     /// Nothing happened before `at_ns`.
-    pub(super) fn stood(&self, at_ns: u64) -> Result<(), Violation> {
+    pub(super) fn stood(&self, at_ns: u64, adds: Adds) -> Result<(), Violation> {
         match self.fired.first() {
-            Some(key) if !self.has_ended => {
+            Some(key) if !self.has_ended && adds == Adds::Heard => {
                 broken("trigger", format!("the trigger of {key} fired, and added nothing by {}", time(at_ns)))
             }
             Some(_) | None => Ok(()),
@@ -74,12 +83,13 @@ impl TriggerRules {
         Ok(())
     }
 
-    fn run_ended(&mut self, error: Option<&str>) -> Result<(), Violation> {
+    fn run_ended(&mut self, error: Option<&str>, adds: Adds) -> Result<(), Violation> {
         self.has_ended = true;
         if error == Some(DROPPED) {
             return Ok(());
         }
-        if let Some(key) = self.fired.first() {
+        // What ended the run may be that the queue panicked at the add.
+        if let Some(key) = self.fired.first().filter(|_| error.is_none() && adds == Adds::Heard) {
             return broken("trigger", format!("the trigger of {key} fired, and added nothing"));
         }
         match self.live.first_key_value() {

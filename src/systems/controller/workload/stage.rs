@@ -79,8 +79,7 @@ fn facts<W: Workload>(event: &StoreEvent, store: &Store) -> Vec<Fact> {
                 return Vec::new();
             }
             let is_gone = matches!(event, StoreEvent::Deleted { .. });
-            // What is gone has no version.
-            let (key, version) = (name(key), if is_gone { 0 } else { *index });
+            let (key, version) = (name(key), if is_gone { Fact::GONE } else { *index });
             let gone = is_gone.then(|| Fact::Gone { key: key.clone() });
             let written = match &**writer {
                 "server" | USER => Fact::Changed { key, version },
@@ -109,7 +108,7 @@ fn name(key: &Key) -> Arc<str> {
 
 /// Says which version of its entry a reconcile has read; `None` is that there was none.
 pub fn read(request: &Request, entry: Option<&Entry>) {
-    let version = entry.map_or(0, |entry| entry.version);
+    let version = entry.map_or(Fact::GONE, |entry| entry.version);
     emit(Fact::Read { key: text(request), version });
 }
 
