@@ -12,6 +12,7 @@ use super::reconciler::{Asker, Gateways, Outcome};
 use super::variant::Variant;
 use crate::store::{Entry, Key, StoreError};
 use std::collections::BTreeMap;
+use std::collections::btree_map;
 use std::sync::Arc;
 
 /// The gateways that concern a route, by name, as they were read.
@@ -84,9 +85,8 @@ impl Gateways {
     async fn entries(&self, names: Vec<Arc<str>>) -> Result<Found, ReconcileError> {
         let mut found = Found::new();
         for name in names {
-            if !found.contains_key(&name) {
-                let gateway = self.store.entry((GATEWAY, name.clone())).await?;
-                found.insert(name, gateway);
+            if let btree_map::Entry::Vacant(place) = found.entry(name.clone()) {
+                place.insert(self.store.entry((GATEWAY, name)).await?);
             }
         }
         Ok(found)
