@@ -26,7 +26,10 @@
 //! * A **source** answers choices: a seed, a tape, a fuzzer's bytes, an enumerator. Nothing else is random.
 //! * A **tape** holds the deviations of a run from its baseline, keyed by who made them, so it survives edits.
 //! * A [`Sim`] is one simulated world: clock, tasks, hosts, faults, properties, trace. A [`Run`] is what became of it.
-//! * A **fault** is harm, as data; a *plan* says which, where, when, how likely.
+//! * A **host** is a machine in that world: tasks and a clock of its own, what a crash destroys, and a disk that it does
+//!   not.
+//! * A **store** is what control planes keep their state in: versioned entries, transactions, watches.
+//! * A **fault** is harm, as data; a *plan* says which, where, when, how likely. A **swarm** has a random half of it on.
 //! * A **property** is what must hold: always, eventually, after healing; or somewhere in a sweep.
 //! * A **trace** is the ordered events of a run, with two digests that are folded in every run.
 //! * A **strategy** is how a seed explores schedules.
@@ -49,7 +52,11 @@
 //! * A synchronous operation (`notify_one`, `spawn`, `try_send`) cannot yield: the yield that it was chosen to make is
 //!   owed to the task's next scheduling point.
 //! * No run ends as *starved*: the schedule of the quiet phase and tokio's locks and channels serve the oldest first, so
-//!   a task that starves does so by rules of the program's own, which nothing here knows yet.
+//!   a task that starves does so by rules of the program's own. Keys that starve in a queue, storms and ping-pong are
+//!   properties of controllers.
+//! * A crash is asked about when a timer of the host is due and after each of its effects, not at every turn: what
+//!   happens in between nobody outside could see.
+//! * A store's default latency is none at the baseline, so that a program that is right there passes there.
 //! * A `Sim` inside a tokio task without the cargo feature `tokio` panics once the task's budget is spent: only tokio's
 //!   own `unconstrained` leads out of it, and tokio has that under a feature only.
 //! * `buggify!` is the program's own: no plan turns it off, and only a seed says how often.
