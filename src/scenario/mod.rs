@@ -4,7 +4,6 @@
 //! was read; a [`Judgement`] is its sweep, set against what the file expects. Every mistake in a file is an error with
 //! line, column, what is allowed and the nearest word. Nothing here prints, and nothing here knows the command line.
 
-mod controller;
 mod document;
 mod expect;
 mod file;
@@ -12,11 +11,12 @@ mod graph;
 mod judge;
 mod shipped;
 mod system;
+mod workload;
 
-pub use controller::Controller;
 pub use document::{Document, SIZE_MAX};
 pub use expect::Expect;
 pub use file::Scenario;
 pub use graph::Graph;
 pub use judge::{Judgement, Regression};
 pub use system::{Broken, Registry, Section, Subject, System};
+pub use workload::{Controller, WorkloadSystem};

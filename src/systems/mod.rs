@@ -1,5 +1,8 @@
 //! The orchestration systems under test, each a folder with the same file names. They are written on the
 //! facade only and know nothing of checks, scenarios or the command line.
 
+mod workload;
 pub mod graph;
 pub mod controller;
+
+pub use workload::Workload;

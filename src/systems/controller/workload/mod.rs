@@ -5,12 +5,14 @@
 
 mod ping_pong;
 mod stage;
+mod reconcilers;
 mod garbage;
 mod replicas;
 pub mod gateway;
 
 pub use garbage::{Act, Garbage};
 pub use gateway::Gateway;
+pub use reconcilers::Reconcilers;
 pub use replicas::{Replicas, ReplicasEvent};
 pub use stage::{Stage, USER, read};
 
@@ -21,7 +23,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A reconciler and its world; `Self` is the table `[workload]` of a scenario file.
-pub trait Workload: DeserializeOwned + Send + Sync + 'static {
+pub trait ControllerWorkload: DeserializeOwned + Send + Sync + 'static {
     /// The name of the system in files.
     const NAME: &'static str;
     /// What it is, in a sentence.
@@ -40,7 +42,7 @@ pub trait Workload: DeserializeOwned + Send + Sync + 'static {
     /// The places of its own that a sweep may be required to reach.
     const PLACES: &'static [&'static str];
 
-    /// Takes a variant: one of [`Workload::VARIANTS`].
+    /// Takes a variant: one of [`ControllerWorkload::VARIANTS`].
     fn choose(&mut self, variant: &'static str);
 
     /// What of the fault-free run must be repeated.
@@ -49,6 +51,6 @@ pub trait Workload: DeserializeOwned + Send + Sync + 'static {
     /// Puts hosts, controllers and the user's script into a world.
     fn set_up(&self, sim: &mut Sim, stage: &Stage);
 
-    /// The entries of the kinds [`Workload::ACTUAL`] that there must be, from what the store holds.
+    /// The entries of the kinds [`ControllerWorkload::ACTUAL`] that there must be, from what the store holds.
     fn desired(store: &Store) -> BTreeMap<Key, Value>;
 }

@@ -1,7 +1,7 @@
 //! What every workload stands on: the store, the properties of controllers, the facts that these need, and scripts that
 //! wait until the system has settled. It must not know any workload.
 
-use super::Workload;
+use super::ControllerWorkload;
 use super::ping_pong::PingPong;
 use crate::emit;
 use crate::sim::Sim;
@@ -22,9 +22,9 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Installs the properties of controllers and the detectors; the entries of kinds in [`Workload::RECONCILED`] are
+    /// Installs the properties of controllers and the detectors; the entries of kinds in [`ControllerWorkload::RECONCILED`] are
     /// what controllers have to keep up with.
-    pub fn new<W: Workload>(sim: &mut Sim) -> Stage {
+    pub fn new<W: ControllerWorkload>(sim: &mut Sim) -> Stage {
         let stage = Stage { store: sim.store(), observed: install(sim) };
         let observed = stage.observed.clone();
         let store = stage.store.clone();
@@ -56,7 +56,7 @@ impl Stage {
     }
 
     /// Waits until the actual state is the desired one, looking once a second, for so long at most; whether it is.
-    pub async fn settled<W: Workload>(&self, patience: Duration) -> bool {
+    pub async fn settled<W: ControllerWorkload>(&self, patience: Duration) -> bool {
         let mut left = patience;
         loop {
             if self.store.differences(&W::desired(&self.store), W::ACTUAL).is_empty() {
@@ -70,7 +70,7 @@ impl Stage {
 }
 
 /// What an event means for controllers: the server's own writes are the user's.
-fn facts<W: Workload>(event: &StoreEvent, store: &Store) -> Vec<Fact> {
+fn facts<W: ControllerWorkload>(event: &StoreEvent, store: &Store) -> Vec<Fact> {
     match event {
         StoreEvent::Created { key, index, writer }
         | StoreEvent::Updated { key, index, writer }
@@ -95,7 +95,7 @@ fn facts<W: Workload>(event: &StoreEvent, store: &Store) -> Vec<Fact> {
 }
 
 /// What there is after a restore.
-fn restored<W: Workload>(store: &Store) -> Vec<Fact> {
+fn restored<W: ControllerWorkload>(store: &Store) -> Vec<Fact> {
     let entries = W::RECONCILED.iter().flat_map(|kind| store.list(kind));
     let present = entries.map(|entry| Fact::Changed { key: name(&entry.key), version: entry.version });
     if W::RECONCILED.is_empty() { Vec::new() } else { [Fact::Restored].into_iter().chain(present).collect() }

@@ -19,7 +19,7 @@ use self::cloud::Cloud;
 use self::collector::{Collector, Settings};
 use self::script::User;
 use self::variant::Variant;
-use super::{Stage, USER, Workload};
+use super::{ControllerWorkload, Stage, USER};
 use crate::sim::{Differential, Sim};
 use crate::span::Span;
 use crate::store::{Key, Store};
@@ -45,7 +45,7 @@ pub struct Garbage {
     variant: Variant,
 }
 
-impl Workload for Garbage {
+impl ControllerWorkload for Garbage {
     const NAME: &'static str = "garbage";
     const ABOUT: &'static str =
         "a collector deletes what has no owner any more, and releases disks outside the store before that";

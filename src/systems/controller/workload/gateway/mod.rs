@@ -35,7 +35,7 @@ mod script;
 mod triggers;
 
 use super::super::{Change, Controller, Shutdown, StorePublisher, Topic, transformer};
-use super::{Stage, USER, Workload};
+use super::{ControllerWorkload, Stage, USER};
 use crate::sim::{Differential, Host, Sim};
 use crate::span::Span;
 use crate::store::{Key, Store};
@@ -103,7 +103,7 @@ impl Default for Gateway {
     }
 }
 
-impl Workload for Gateway {
+impl ControllerWorkload for Gateway {
     const NAME: &'static str = "gateway";
     const ABOUT: &'static str =
         "a controller that binds routes to API gateways, with triggers over discovery chains";

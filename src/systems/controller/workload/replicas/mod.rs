@@ -28,7 +28,7 @@ mod rules;
 
 pub use record::ReplicasEvent;
 
-use super::{Stage, Workload};
+use super::{ControllerWorkload, Stage};
 use crate::sim::{Differential, Sim};
 use crate::span::Span;
 use crate::store::{Key, Store};
@@ -100,7 +100,7 @@ impl Default for Replicas {
     }
 }
 
-impl Workload for Replicas {
+impl ControllerWorkload for Replicas {
     const NAME: &'static str = "replicas";
     const ABOUT: &'static str = "sets of pods, kept by whichever of several hosts holds the lease";
     const EXAMPLE: &'static str = include_str!("example.toml");
