@@ -53,7 +53,12 @@ pub enum Process {
         unhealthy: Option<Instant>,
     },
     /// It has ended.
-    Exited(i32),
+    Exited {
+        /// How.
+        code: i32,
+        /// Whether its health check had failed before: then it did not end well, whatever its code.
+        sick: bool,
+    },
 }
 
 /// A container.
@@ -200,10 +205,10 @@ impl Runtime {
 impl Container {
     /// What time has done to it.
     fn settle(&mut self) {
-        if let Process::Running { ends: Some((at, code)), .. } = self.process
+        if let Process::Running { ends: Some((at, code)), unhealthy } = self.process
             && at <= Instant::now()
         {
-            self.process = Process::Exited(code);
+            self.process = Process::Exited { code, sick: unhealthy.is_some_and(|since| since <= at) };
         }
     }
 }

@@ -159,7 +159,8 @@ impl ContainerController {
 
     async fn stopped(&self, cancel: &CancellationToken) -> Outcome {
         self.open()?;
-        let Some(Container { process: Process::Running { .. }, image, .. }) = self.runtime.container(&self.id)
+        let Some(Container { process: Process::Running { .. }, image, .. }) =
+            self.runtime.container(&self.id)
         else {
             return Ok(());
         };
@@ -170,7 +171,8 @@ impl ContainerController {
         loop {
             match self.runtime.container(&self.id).map(|container| container.process) {
                 Some(Process::Running { ends: Some((at, _)), .. }) => until(cancel, at).await?,
-                Some(Process::Running { ends: None, .. } | Process::Created | Process::Exited(_)) | None => {
+                Some(Process::Running { ends: None, .. } | Process::Created | Process::Exited { .. })
+                | None => {
                     return Ok(());
                 }
             }
@@ -198,12 +200,13 @@ impl ContainerController {
             let container = self.runtime.container(&self.id);
             let container = container.ok_or_else(|| TaskError::new("dockerexec: container destroyed"))?;
             match container.process {
-                Process::Exited(0) => return Ok(()),
-                Process::Exited(code) => return Err(TaskError::exit(code, None)),
+                Process::Exited { sick: true, .. } => return Err(unhealthy_container()),
+                Process::Exited { code: 0, sick: false } => return Ok(()),
+                Process::Exited { code, sick: false } => return Err(TaskError::exit(code, None)),
                 Process::Created => self.changed(cancel, None).await?,
                 Process::Running { unhealthy: Some(at), .. } if at <= Instant::now() => {
                     self.stopped(cancel).await?;
-                    return Err(TaskError::new("dockerexec: unhealthy container"));
+                    return Err(unhealthy_container());
                 }
                 Process::Running { ends, unhealthy } => {
                     let soonest = ends.map(|(at, _)| at).into_iter().chain(unhealthy).min();
@@ -212,6 +215,10 @@ impl ContainerController {
             }
         }
     }
+}
+
+fn unhealthy_container() -> TaskError {
+    TaskError::new("dockerexec: unhealthy container")
 }
 
 /// Waits for a time.
@@ -319,7 +326,7 @@ impl Controller for ContainerController {
             id: format!("container-of-{}", self.id),
             pid: container.pid,
             exit_code: match container.process {
-                Process::Exited(code) => code,
+                Process::Exited { code, .. } => code,
                 Process::Created | Process::Running { .. } => 0,
             },
         });
@@ -348,7 +355,7 @@ impl Controller for ContainerController {
                 let container = self.runtime.container(&self.id);
                 let line = match container.map(|container| container.process) {
                     Some(Process::Running { .. }) => "started".to_owned(),
-                    Some(Process::Exited(code)) => format!("exited with {code}"),
+                    Some(Process::Exited { code, .. }) => format!("exited with {code}"),
                     Some(Process::Created) | None => String::new(),
                 };
                 if !line.is_empty() && written.insert(line.clone()) {

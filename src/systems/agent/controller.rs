@@ -96,16 +96,8 @@ pub enum Op {
 
 impl Op {
     /// All of them.
-    pub const ALL: [Op; 8] = [
-        Op::Update,
-        Op::Prepare,
-        Op::Start,
-        Op::Wait,
-        Op::Shutdown,
-        Op::Terminate,
-        Op::Remove,
-        Op::Close,
-    ];
+    pub const ALL: [Op; 8] =
+        [Op::Update, Op::Prepare, Op::Start, Op::Wait, Op::Shutdown, Op::Terminate, Op::Remove, Op::Close];
 
     /// Its name.
     pub fn name(self) -> &'static str {

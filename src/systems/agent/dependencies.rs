@@ -157,7 +157,8 @@ impl Dependencies {
     /// Whether all that a task refers to is there.
     pub fn has_all_of(&self, task: &Task) -> bool {
         let restricted = self.restricted(task);
-        let secrets = task.spec.secrets.iter().all(|id| restricted.found(DependencyKind::Secret, id).is_some());
+        let secrets =
+            task.spec.secrets.iter().all(|id| restricted.found(DependencyKind::Secret, id).is_some());
         secrets && task.spec.configs.iter().all(|id| self.configs.get(id).is_ok())
     }
 }

@@ -51,7 +51,7 @@ pub struct TaskEntry {
 pub struct StatusEntry {
     /// The state.
     pub state: TaskState,
-    /// What went wrong.
+    /// Why it failed, if it has.
     pub err: Option<String>,
     /// How its process exited.
     pub exit_code: i32,
@@ -207,7 +207,7 @@ impl Manager {
         drop(state);
         let entry = StatusEntry {
             state: status.state,
-            err: status.err.clone(),
+            err: status.err.clone().filter(|_| status.state >= TaskState::Failed),
             exit_code: status.exit_code().unwrap_or(0),
         };
         self.store.put(Key::new(STATUS, task.as_str()), entry).expect("a status is plain data");
@@ -355,8 +355,8 @@ impl Serving {
                 let extent = message.extent;
                 failpoint_on("dispatcher.stream", &self.node).await?;
                 // The first message is part of the answer to the call that opened the session.
-                let arrives =
-                    extent == Extent::Complete || failpoint_on("dispatcher.message", &self.node).await.is_ok();
+                let arrives = extent == Extent::Complete
+                    || failpoint_on("dispatcher.message", &self.node).await.is_ok();
                 let message = self.pending.take().filter(|_| arrives);
                 match message {
                     Some(message) => return Ok(Message::Assignments(message)),
@@ -397,8 +397,10 @@ impl Known {
             lost.contains(key) || self.dependencies.get(*key) != Some(one)
         };
         let added = now.dependencies.iter().filter(is_new).map(|(_, one)| Item::Dependency(one.clone()));
-        let differs = |task: &&Task| self.tasks.get(&task.id).is_none_or(|known| !known.is_stable_equal(task));
-        let added = added.chain(now.tasks.values().filter(differs).map(|task| Item::Task(Box::new(task.clone()))));
+        let differs =
+            |task: &&Task| self.tasks.get(&task.id).is_none_or(|known| !known.is_stable_equal(task));
+        let added =
+            added.chain(now.tasks.values().filter(differs).map(|task| Item::Task(Box::new(task.clone()))));
         removed.map(AssignmentChange::remove).chain(added.map(AssignmentChange::update)).collect()
     }
 }

@@ -51,14 +51,19 @@ enum Message {
     Update(Box<Task>),
     /// What a step came to; sent by the step itself while it is in flight.
     Status(TaskStatus),
-    Finished { step: u64, how: Finished },
+    Finished {
+        step: u64,
+        how: Finished,
+    },
 }
 
 /// How a step ended.
 enum Finished {
     Stepped(Next),
     /// It was interrupted before the task's step. The definition that was to be delivered was not.
-    Interrupted { undelivered: bool },
+    Interrupted {
+        undelivered: bool,
+    },
     /// The definition could not be delivered.
     Undelivered,
     /// The back-off is over.
@@ -71,8 +76,14 @@ enum Phase {
     Due,
     /// Nothing is, until an update.
     Resting,
-    InFlight { step: u64, cancel: CancellationToken },
-    BackingOff { step: u64, until: Instant },
+    InFlight {
+        step: u64,
+        cancel: CancellationToken,
+    },
+    BackingOff {
+        step: u64,
+        until: Instant,
+    },
 }
 
 struct Loop {

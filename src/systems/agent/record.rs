@@ -85,6 +85,8 @@ pub enum AgentEvent {
     SessionOpened { node: Arc<str>, session: u64 },
     /// It ended.
     SessionClosed { node: Arc<str>, session: u64, reason: String },
+    /// The agent has read what is durable on its node: the records that follow, and no others.
+    Restored { node: Arc<str> },
     /// The agent has the record of a task that refers to these secrets and configs.
     Assigned { node: Arc<str>, task: TaskId, desired: DesiredState, needs: Arc<BTreeSet<String>> },
     /// The agent is to remove the task.
@@ -135,7 +137,8 @@ impl AgentEvent {
     /// Where.
     pub fn node(&self) -> &Arc<str> {
         match self {
-            AgentEvent::Wanted { node, .. }
+            AgentEvent::Restored { node }
+            | AgentEvent::Wanted { node, .. }
             | AgentEvent::Unwanted { node, .. }
             | AgentEvent::Recorded { node, .. }
             | AgentEvent::SessionOpened { node, .. }
@@ -184,6 +187,7 @@ impl AgentEvent {
             | AgentEvent::Container { task, .. } => Some(task),
             AgentEvent::SessionOpened { .. }
             | AgentEvent::SessionClosed { .. }
+            | AgentEvent::Restored { .. }
             | AgentEvent::Holds { .. }
             | AgentEvent::Closing { .. }
             | AgentEvent::Closed { .. } => None,
@@ -199,6 +203,7 @@ impl Record for AgentEvent {
             AgentEvent::Recorded { .. } => "manager.recorded",
             AgentEvent::SessionOpened { .. } => "session.opened",
             AgentEvent::SessionClosed { .. } => "session.closed",
+            AgentEvent::Restored { .. } => "agent.restored",
             AgentEvent::Assigned { .. } => "agent.assigned",
             AgentEvent::Unassigned { .. } => "agent.unassigned",
             AgentEvent::Holds { .. } => "agent.holds",
@@ -297,7 +302,8 @@ impl AgentEvent {
             AgentEvent::Closing { what, .. } | AgentEvent::Closed { what, .. } => {
                 visit("what", Value::Str(what));
             }
-            AgentEvent::Unwanted { .. }
+            AgentEvent::Restored { .. }
+            | AgentEvent::Unwanted { .. }
             | AgentEvent::Unassigned { .. }
             | AgentEvent::RecordDeleted { .. }
             | AgentEvent::Removed { .. }

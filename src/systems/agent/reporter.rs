@@ -64,7 +64,8 @@ impl StatusReporter for Reporter {
         Box::pin(async move {
             yield_point("reporter").await;
             let mut waiting = self.queue.lock();
-            let is_old = waiting.get(task).is_some_and(|queued| queued == status || queued.state > status.state);
+            let is_old =
+                waiting.get(task).is_some_and(|queued| queued == status || queued.state > status.state);
             if !is_old {
                 waiting.insert(task.clone(), status.clone());
                 drop(waiting);

@@ -177,7 +177,9 @@ impl From<DesiredState> for String {
 
 /// A text that names no state that can be desired.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no desired state\nhelp: a state such as \"READY\", \"RUNNING\", \"SHUTDOWN\", or \"REMOVE\"")]
+#[error(
+    "`{given}` is no desired state\nhelp: a state such as \"READY\", \"RUNNING\", \"SHUTDOWN\", or \"REMOVE\""
+)]
 pub struct UnknownDesiredState {
     /// The text.
     pub given: String,

@@ -103,7 +103,9 @@ impl StubController {
         self.log().push(Call { op, at: Instant::now().since_start() });
         match self.behaviours.get(&op) {
             Some(behaviour) => behaviour(Asked { before, cancel: cancel.clone(), task: task.cloned() }),
-            None => panic!("the stub controller was asked to {}, and no test said what it does then", op.name()),
+            None => {
+                panic!("the stub controller was asked to {}, and no test said what it does then", op.name())
+            }
         }
     }
 }

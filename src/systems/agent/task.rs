@@ -141,7 +141,8 @@ impl TaskStatus {
 
     /// Whether both say the same, whenever they said it.
     pub fn is_stable_equal(&self, other: &TaskStatus) -> bool {
-        let TaskStatus { timestamp: _, state, message, err, container, ports, applied_by, applied_at: _ } = self;
+        let TaskStatus { timestamp: _, state, message, err, container, ports, applied_by, applied_at: _ } =
+            self;
         (*state, message, err, container) == (other.state, &other.message, &other.err, &other.container)
             && (ports, applied_by) == (&other.ports, &other.applied_by)
     }

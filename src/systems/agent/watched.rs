@@ -36,7 +36,12 @@ impl Watched {
         self.number
     }
 
-    fn watch<'a>(&'a self, op: Op, about: Option<&Task>, work: BoxFuture<'a, Outcome>) -> BoxFuture<'a, Outcome> {
+    fn watch<'a>(
+        &'a self,
+        op: Op,
+        about: Option<&Task>,
+        work: BoxFuture<'a, Outcome>,
+    ) -> BoxFuture<'a, Outcome> {
         let (about, version) = about.map_or((None, 0), |task| (Some(task.id.clone()), task.version));
         Box::pin(async move {
             let about = about.unwrap_or_else(|| self.task.clone());

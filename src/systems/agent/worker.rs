@@ -97,7 +97,9 @@ impl Worker {
     /// whose secrets or configs it still needs waits for the first assignment, which brings them.
     pub async fn init(&self) {
         let mut running = self.shared.running.lock().await;
-        for (task, record) in self.shared.statuses.records().await {
+        let records = self.shared.statuses.records().await;
+        self.shared.statuses.tell_restored(&records);
+        for (task, record) in records {
             if record.removing {
                 self.shared.free(&mut running, task, record.task);
                 continue;
@@ -343,8 +345,7 @@ impl Shared {
         let Ok(controller) = controller else { return };
         running.controllers += 1;
         let controller = Arc::new(Watched::new(controller, node.clone(), id.clone(), running.controllers));
-        let manager =
-            TaskManager::start(node, task, controller.clone(), self.statuses.clone(), self.variant);
+        let manager = TaskManager::start(node, task, controller.clone(), self.statuses.clone(), self.variant);
         running.managers.insert(id.clone(), Managed { manager, controller });
         // There is somebody to ask for logs before anybody hears of it.
         self.started.send(id).ok();
@@ -352,7 +353,8 @@ impl Shared {
 
     /// Whether a task still needs something that is not there.
     fn lacks(&self, task: &Task, state: Option<TaskState>) -> bool {
-        let needs = task.desired < DesiredState::SHUTDOWN && state.is_none_or(|state| state < TaskState::Ready);
+        let needs =
+            task.desired < DesiredState::SHUTDOWN && state.is_none_or(|state| state < TaskState::Ready);
         needs && self.executor.dependencies().is_some_and(|dependencies| !dependencies.has_all_of(task))
     }
 

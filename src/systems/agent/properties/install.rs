@@ -10,10 +10,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The records after which something may have come to hold, or not.
-const READS: [&str; 15] = [
+const READS: [&str; 16] = [
     "manager.wants",
     "manager.wants-no-more",
     "manager.recorded",
+    "agent.restored",
     "agent.assigned",
     "agent.unassigned",
     "agent.stored",

@@ -42,6 +42,11 @@ impl Residue {
 
     fn observe_node(&mut self, event: &AgentEvent) {
         match event {
+            AgentEvent::Restored { node } => {
+                self.records.retain(|(of, _)| of != node);
+                self.removing.retain(|(of, _)| of != node);
+                self.stored.retain(|(of, _), _| of != node);
+            }
             AgentEvent::Holds { node, dependencies } => {
                 self.holds.insert(node.clone(), dependencies.clone());
             }
@@ -112,7 +117,9 @@ impl Residue {
         }
         match key == held {
             true => Ok(()),
-            false => broken("dependencies", format!("{} looked at {key}, which calls itself {held} now", at.1)),
+            false => {
+                broken("dependencies", format!("{} looked at {key}, which calls itself {held} now", at.1))
+            }
         }
     }
 

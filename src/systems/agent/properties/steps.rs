@@ -93,12 +93,17 @@ impl Stepping {
             return broken("update-before-do", detail);
         }
         match self.rest {
-            Some(Rest::UntilUpdate) => {
-                broken("paced", format!("there was nothing to do for {}, and a step began without an update", at.1))
-            }
+            Some(Rest::UntilUpdate) => broken(
+                "paced",
+                format!("there was nothing to do for {}, and a step began without an update", at.1),
+            ),
             Some(Rest::Until(until)) if now < until => broken(
                 "paced",
-                format!("a step of {} was tried again {} ms too soon", at.1, (until - now).div_ceil(1_000_000)),
+                format!(
+                    "a step of {} was tried again {} ms too soon",
+                    at.1,
+                    (until - now).div_ceil(1_000_000)
+                ),
             ),
             Some(Rest::Until(_)) | None => Ok(()),
         }
@@ -224,9 +229,10 @@ impl Judged<'_> {
     fn judge_exit_code(&self) -> Result<(), Violation> {
         let Some((Op::Wait, Some(OpEnd::Failed(Some(code))))) = self.op else { return Ok(()) };
         match self.to.exit_code() {
-            Some(known) if known != code && code != 0 => {
-                broken("exit-code", format!("the process of {} exited with {code}, its status says {known}", self.at.1))
-            }
+            Some(known) if known != code && code != 0 => broken(
+                "exit-code",
+                format!("the process of {} exited with {code}, its status says {known}", self.at.1),
+            ),
             Some(_) | None => Ok(()),
         }
     }

@@ -43,12 +43,31 @@ impl Statuses {
     pub(super) async fn assign(&self, task: &Task) {
         let mut kept = self.kept.lock().await;
         kept.records.assign(task).await;
+        self.tell_assigned(task);
+    }
+
+    fn tell_assigned(&self, task: &Task) {
         emit(AgentEvent::Assigned {
             node: self.node.clone(),
             task: task.id.clone(),
             desired: task.desired,
             needs: Arc::new(task.spec.secrets.union(&task.spec.configs).cloned().collect()),
         });
+    }
+
+    /// Says what was durable at the start.
+    pub(super) fn tell_restored(&self, records: &[(TaskId, TaskRecord)]) {
+        emit(AgentEvent::Restored { node: self.node.clone() });
+        for (id, record) in records {
+            let (node, task) = (self.node.clone(), id.clone());
+            record.task.iter().for_each(|task| self.tell_assigned(task));
+            if let Some(status) = &record.status {
+                emit(AgentEvent::Stored { node: node.clone(), task: task.clone(), state: status.state });
+            }
+            if record.removing {
+                emit(AgentEvent::Unassigned { node, task });
+            }
+        }
     }
 
     pub(super) async fn set_removing(&self, id: &TaskId) {

@@ -193,7 +193,8 @@ impl User {
         let secret = format!("key-of-{name}");
         self.hold(&secret);
         self.hold(&format!("{secret}.{name}-b"));
-        let tasks = ["a", "b"].map(|which| self.create(node, &format!("{name}-{which}"), "server", &[&secret]));
+        let tasks =
+            ["a", "b"].map(|which| self.create(node, &format!("{name}-{which}"), "server", &[&secret]));
         for task in &tasks {
             task.comes_to(TaskState::Running).await;
         }
