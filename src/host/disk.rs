@@ -55,6 +55,22 @@ impl Disk {
         found.map(|value| T::deserialize(value).map_err(|source| self.wrong(name, source))).transpose()
     }
 
+    /// The names of the values that were written, as far as they begin with `prefix`, in order.
+    ///
+    /// # Errors
+    /// An injected fault.
+    pub async fn names(&self, prefix: &str) -> Result<Vec<String>, DiskError> {
+        failpoint_on("disk.read", prefix).await?;
+        let found = current::with(|world| {
+            let disks = &world.parts.get::<Disks>().0;
+            let own = disks.range(self.key(prefix)..).map(|((host, name), _)| (host, name));
+            own.take_while(|(host, name)| **host == self.host && name.starts_with(prefix))
+                .map(|(_, name)| name.clone())
+                .collect()
+        });
+        Ok(found)
+    }
+
     /// Writes a value.
     ///
     /// # Errors

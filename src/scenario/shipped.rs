@@ -1,6 +1,7 @@
 //! The systems that this crate ships: the one place that names them all.
 
-use super::{Controller, Graph, Registry};
+use super::{Controller, Graph, Registry, WorkloadSystem};
+use crate::systems::agent::Swarm;
 use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
 
 impl Registry {
@@ -11,5 +12,6 @@ impl Registry {
             .with(Controller::<Gateway>::default())
             .with(Controller::<Replicas>::default())
             .with(Controller::<Garbage>::default())
+            .with(WorkloadSystem::<Swarm>::default())
     }
 }

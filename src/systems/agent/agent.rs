@@ -1,0 +1,198 @@
+//! The agent: keeps a session with its manager, hands assignments to its worker, and sends what becomes of the tasks.
+//! Separate from the worker, which knows no sessions, and from the manager, which is behind a trait.
+
+mod session;
+
+use super::assignment::Dispatcher;
+use super::error::AgentError;
+use super::executor::Executor;
+use super::record::AgentEvent;
+use super::reporter::Reporter;
+use super::storage::Storage;
+use super::variant::Variant;
+use super::worker::Worker;
+use crate::emit;
+use crate::sync::{CancellationToken, watch};
+use crate::task::spawn_named;
+use crate::time::Duration;
+use session::Sessions;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How long a call of the manager may take.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the agent looks whether its node has changed.
+pub const DESCRIBE_EVERY: Duration = Duration::from_secs(20);
+/// The first back-off between sessions, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(8));
+
+/// The longest that is waited before the next session, after a session that ended and this back-off before it.
+pub fn next_backoff(previous: Duration) -> Duration {
+    (BACKOFF.0 + previous * 2).min(BACKOFF.1)
+}
+
+/// Hears of sessions, and may stop the agent.
+pub trait SessionTracker: Send + Sync {
+    /// A session is registered.
+    fn session_established(&self) {}
+
+    /// A session ended for this reason.
+    fn session_error(&self, reason: &str) {
+        let _ = reason;
+    }
+
+    /// A session is closed; an error stops the agent.
+    ///
+    /// # Errors
+    /// Why the agent is to stop.
+    fn session_closed(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What an agent is made of.
+#[derive(Clone)]
+pub struct AgentConfig {
+    /// The id of its node.
+    pub node: Arc<str>,
+    /// What makes controllers there.
+    pub executor: Arc<dyn Executor>,
+    /// What lasts over restarts.
+    pub storage: Arc<dyn Storage>,
+    /// The manager.
+    pub dispatcher: Arc<dyn Dispatcher>,
+    /// Who hears of sessions.
+    pub tracker: Option<Arc<dyn SessionTracker>>,
+    variant: Variant,
+}
+
+impl AgentConfig {
+    /// An agent of a node.
+    pub fn new(
+        node: impl Into<Arc<str>>,
+        executor: Arc<dyn Executor>,
+        storage: Arc<dyn Storage>,
+        dispatcher: Arc<dyn Dispatcher>,
+    ) -> AgentConfig {
+        let node = node.into();
+        AgentConfig { node, executor, storage, dispatcher, tracker: None, variant: Variant::Correct }
+    }
+
+    /// The same agent, with somebody who hears of sessions.
+    pub fn tracked_by(mut self, tracker: Arc<dyn SessionTracker>) -> AgentConfig {
+        self.tracker = Some(tracker);
+        self
+    }
+
+    /// The same agent, with a bug.
+    #[doc(hidden)]
+    pub fn planted(mut self, variant: Variant) -> AgentConfig {
+        self.variant = variant;
+        self
+    }
+}
+
+/// An agent. It runs from [`Agent::start`] to [`Agent::stop`], once.
+pub struct Agent {
+    config: AgentConfig,
+    started: Mutex<Option<Started>>,
+}
+
+#[derive(Clone)]
+struct Started {
+    stop: CancellationToken,
+    leave: CancellationToken,
+    left: CancellationToken,
+    ended: watch::Receiver<Option<Result<(), String>>>,
+}
+
+impl Agent {
+    /// An agent that does not run yet.
+    pub fn new(config: AgentConfig) -> Agent {
+        Agent { config, started: Mutex::new(None) }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It was started before.
+    pub fn start(&self) -> Result<(), AgentError> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if started.is_some() {
+            return Err(AgentError::Started);
+        }
+        let (end, ended) = watch::channel(None);
+        let handle = Started {
+            stop: CancellationToken::new(),
+            leave: CancellationToken::new(),
+            left: CancellationToken::new(),
+            ended,
+        };
+        *started = Some(handle.clone());
+        let config = self.config.clone();
+        spawn_named("agent", async move {
+            let result = run(&config, &handle).await;
+            end.send(Some(result)).ok();
+        });
+        Ok(())
+    }
+
+    /// Stops it: no task is managed any more, though what runs goes on to run. Again: as before.
+    ///
+    /// # Errors
+    /// It was not started.
+    pub async fn stop(&self) -> Result<(), AgentError> {
+        let started = self.handle()?;
+        started.stop.cancel();
+        self.ended().await.map(drop)
+    }
+
+    /// Removes all tasks from the node, ignores assignments from now on, and returns when nothing is left.
+    ///
+    /// # Errors
+    /// It was not started.
+    pub async fn leave(&self) -> Result<(), AgentError> {
+        let started = self.handle()?;
+        started.leave.cancel();
+        started.left.cancelled().await;
+        Ok(())
+    }
+
+    /// Waits until it has ended; why it did, where that was not by [`Agent::stop`].
+    ///
+    /// # Errors
+    /// It was not started.
+    pub async fn ended(&self) -> Result<Result<(), String>, AgentError> {
+        let mut ended = self.handle()?.ended;
+        let result = ended.wait_for(Option::is_some).await;
+        Ok(result.map_or_else(|_| Ok(()), |result| result.clone().unwrap_or(Ok(()))))
+    }
+
+    fn handle(&self) -> Result<Started, AgentError> {
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.clone().ok_or(AgentError::NotStarted)
+    }
+}
+
+/// The life of an agent.
+async fn run(config: &AgentConfig, handle: &Started) -> Result<(), String> {
+    let (node, executor, storage) = (config.node.clone(), config.executor.clone(), config.storage.clone());
+    let worker = Worker::open_planted(node, executor, storage, config.variant).await;
+    worker.init().await;
+    let sessions = Sessions::new(config.clone(), worker.clone());
+    let reporter = Arc::new(Reporter::start_planted(sessions.sender(), config.variant));
+    worker.listen(reporter.clone()).await;
+    let result = sessions.serve(&reporter, handle).await;
+    emit(AgentEvent::Closing { node: config.node.clone(), what: "agent".into() });
+    worker.close().await;
+    reporter.close();
+    emit(AgentEvent::Closed { node: config.node.clone(), what: "agent".into() });
+    handle.left.cancel();
+    result
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("node", &self.config.node).finish_non_exhaustive()
+    }
+}
