@@ -4,5 +4,6 @@
 mod workload;
 pub mod graph;
 pub mod controller;
+pub mod plan;
 
 pub use workload::Workload;
