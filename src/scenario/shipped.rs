@@ -3,6 +3,7 @@
 use super::{Controller, Graph, Registry, WorkloadSystem};
 use crate::systems::agent::Swarm;
 use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
+use crate::systems::plan::workload::PlanWorkload;
 
 impl Registry {
     /// The systems of this crate; users add their own.
@@ -13,5 +14,6 @@ impl Registry {
             .with(Controller::<Replicas>::default())
             .with(Controller::<Garbage>::default())
             .with(WorkloadSystem::<Swarm>::default())
+            .with(WorkloadSystem::<PlanWorkload>::default())
     }
 }

@@ -5,5 +5,6 @@ mod workload;
 pub mod graph;
 pub mod controller;
 pub mod agent;
+pub mod plan;
 
 pub use workload::Workload;

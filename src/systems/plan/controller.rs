@@ -1,0 +1,441 @@
+//! The controller around the engine: loads an instance, carries its plan on by one pass, stores what came of it, and says
+//! when to look again.
+//!
+//! A plan's end is stored in two writes: first spec and metadata, by which the plan is scheduled no more, then the status.
+//! What the second is to say goes along with the first ([`InstanceMetadata::ended`]), so that a crash between the two
+//! loses nothing: the next look at the instance finishes the write, and runs nothing again.
+//!
+//! [`InstanceMetadata::ended`]: super::instance::InstanceMetadata::ended
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::emit;
+use crate::store::{Client, Entry, StoreError};
+use crate::time::Duration;
+
+use super::admission::{self, Denied};
+use super::engine::execute;
+use super::error::{EventName, ExecutionError};
+use super::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
+use super::model::{OnUnready, Options};
+use super::plan::{ActivePlan, Metadata, Task};
+use super::record::PlanEvent;
+use super::status::{ExecutionStatus, PlanStatus, Timestamp};
+use super::task::{Kinds, OwnerLabel, TaskContext, Tasks};
+use super::variant::Variant;
+
+/// The choices of a controller.
+#[derive(Clone, Debug)]
+pub struct ControllerOptions {
+    /// The namespace of its instances.
+    pub namespace: String,
+    /// How often all instances are looked at, whatever was heard of them.
+    pub resync: Duration,
+    /// The first delay after a failure; it doubles up to a minute.
+    pub backoff: Duration,
+    /// What a pass does about children that are not ready.
+    pub on_unready: OnUnready,
+    /// The kinds that the cluster knows; none: all.
+    pub discovery: Option<BTreeSet<String>>,
+    /// A planted bug.
+    #[doc(hidden)]
+    pub variant: Variant,
+}
+
+impl Default for ControllerOptions {
+    fn default() -> ControllerOptions {
+        ControllerOptions {
+            namespace: "default".to_owned(),
+            resync: Duration::from_secs(30),
+            backoff: Duration::from_millis(500),
+            on_unready: OnUnready::default(),
+            discovery: None,
+            variant: Variant::Correct,
+        }
+    }
+}
+
+/// Why an instance is looked at again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The store did not take or give something.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The write of a spec was not taken.
+    #[error("the spec was not taken: {0}")]
+    Denied(#[from] Denied),
+    /// The operator version is not there.
+    #[error("there is no operator version {0}")]
+    NoOperatorVersion(String),
+    /// An entry is not what it should be.
+    #[error("{key} cannot be read: {message}")]
+    Unreadable {
+        /// Which.
+        key: String,
+        /// Why.
+        message: String,
+    },
+}
+
+/// What a controller knows of an operator version; read once per version of its entry.
+struct Known {
+    operator: OperatorVersion,
+    tasks: Arc<Vec<Task>>,
+    templates: Arc<BTreeMap<String, String>>,
+}
+
+/// One incarnation of a controller.
+pub struct PlanController {
+    /// Reads the present: a pass over an old view would run what is done.
+    pub(super) client: Client,
+    pub(super) options: ControllerOptions,
+    kinds: Kinds,
+    operators: Mutex<BTreeMap<(String, u64), Arc<Known>>>,
+    /// The executions that people were told of.
+    announced: Mutex<BTreeSet<String>>,
+    /// What a planted bug takes for the statuses of an instance, with the version that it was read at.
+    shared: Mutex<BTreeMap<String, (u64, PlanStatus)>>,
+}
+
+/// An instance as it was read.
+struct Read {
+    name: String,
+    version: u64,
+    instance: Instance,
+}
+
+impl PlanController {
+    /// A controller that has seen nothing yet.
+    pub fn new(client: Client, kinds: Kinds, options: ControllerOptions) -> PlanController {
+        PlanController {
+            client: client.consistent(),
+            options,
+            kinds,
+            operators: Mutex::default(),
+            announced: Mutex::default(),
+            shared: Mutex::default(),
+        }
+    }
+
+    fn has(&self, variant: Variant) -> bool {
+        self.options.variant == variant
+    }
+
+    /// Carries the plan of an instance on by one pass; when to look again, if nothing changes.
+    ///
+    /// # Errors
+    /// It is to be tried again soon.
+    pub async fn reconcile(&self, name: &str) -> Result<Option<Duration>, ReconcileError> {
+        let Some(entry) = self.client.entry((INSTANCE, name)).await? else { return Ok(None) };
+        let mut read = read(name, &entry)?;
+        self.finish_what_was_begun(&mut read).await?;
+        let operator = self.operator(&read).await?;
+        let before = read.instance.clone();
+        let mut instance = before.clone();
+        instance.ensure_plan_status_initialized(&operator.operator);
+        instance.try_add_finalizer(&operator.operator);
+        let uid = || format!("{name}-cleanup-{}", read.version);
+        let restarts = self.has(Variant::CleanupRestarts);
+        let Some(execution) = instance.scheduled_plan(&operator.operator, uid, restarts) else {
+            instance.try_remove_finalizer(false);
+            self.store(&mut read, &before, instance, None).await?;
+            self.reconciled(name, "", None);
+            return Ok(None);
+        };
+        instance.spec.plan_execution = execution.clone();
+        let status = self.carry_on(&mut read, &before, instance, &execution, &operator).await?;
+        let again = status.requeue(Timestamp::now());
+        let scheduled = if status.status.is_terminal() { "" } else { &execution.name };
+        self.reconciled(name, scheduled, again);
+        Ok(again)
+    }
+
+    /// One pass, and the storing of what came of it.
+    async fn carry_on(
+        &self,
+        read: &mut Read,
+        before: &Instance,
+        mut instance: Instance,
+        execution: &PlanExecution,
+        known: &Known,
+    ) -> Result<PlanStatus, ReconcileError> {
+        let now = Timestamp::now();
+        if let Err(error) = self.begin(read, &mut instance, execution, now) {
+            self.warn(&read.name, EventName::InvalidPlan, &error.to_string());
+            instance.spec.plan_execution.status = ExecutionStatus::FatalError;
+            self.store(read, before, instance, None).await?;
+            return Ok(PlanStatus { status: ExecutionStatus::FatalError, ..PlanStatus::default() });
+        }
+        let (status, error) = match self.prepare(read, &instance, execution, known).await? {
+            Ok(plan) => self.pass(read, &plan).await,
+            Err(error) => {
+                let mut status = instance.status.plans[&execution.name].clone();
+                status.set_with_message(ExecutionStatus::FatalError, error.to_string(), now);
+                (status, Some(error))
+            }
+        };
+        if self.has(Variant::SharedStatus) {
+            lock(&self.shared).insert(read.name.clone(), (read.version, status.clone()));
+        }
+        let was_terminal = before.status.plans.get(&execution.name).is_some_and(|before| *before == status);
+        instance.update_plan_status(status.clone());
+        instance.try_remove_finalizer(self.has(Variant::FinalizerOnTerminal));
+        self.store(read, before, instance, Some(&status)).await?;
+        if let Some(error) = error {
+            self.warn(&read.name, error.event, &error.to_string());
+        }
+        if status.status.is_terminal() && !was_terminal {
+            self.finished(&read.name, &status);
+        }
+        Ok(status)
+    }
+
+    /// Makes the plan pending if its execution is new, and says so.
+    fn begin(
+        &self,
+        read: &Read,
+        instance: &mut Instance,
+        execution: &PlanExecution,
+        now: Timestamp,
+    ) -> Result<(), super::instance::NoPlanStatus> {
+        let plan = &execution.name;
+        let steps = self.has(Variant::StepsNotReset).then(|| instance.status.plans.get(plan).cloned()).flatten();
+        let is_new = instance.reset_plan_status_if_plan_is_new(plan, &execution.uid, now)?;
+        let Some(status) = instance.status.plans.get_mut(plan) else { return Ok(()) };
+        if let Some(left) = steps.filter(|_| is_new) {
+            let found = status.phases.iter_mut().zip(left.phases).filter(|(_, left)| !left.status.is_never_run());
+            found.for_each(|(phase, left)| phase.steps = left.steps);
+        }
+        if self.has(Variant::StatusBeforeSpec) && status.status.is_terminal() {
+            status.reset(&execution.uid, now);
+        }
+        status.normalise();
+        let is_told = lock(&self.announced).contains(&execution.uid);
+        if status.status == ExecutionStatus::Pending && !is_told {
+            lock(&self.announced).insert(execution.uid.clone());
+            let (plan, uid) = (plan.clone(), execution.uid.clone());
+            emit(PlanEvent::PlanStarted { instance: read.name.as_str().into(), plan, uid });
+        }
+        Ok(())
+    }
+
+    /// All that the pass needs, or why there can be none.
+    async fn prepare(
+        &self,
+        read: &Read,
+        instance: &Instance,
+        execution: &PlanExecution,
+        known: &Known,
+    ) -> Result<Result<ActivePlan, ExecutionError>, ReconcileError> {
+        let operator = &known.operator;
+        if let Some(circle) = self.circle(operator).await? {
+            let message = format!("operators depend on each other: {}", circle.join(" -> "));
+            let error = super::error::FatalPlan { instance: self.place(&read.name), cause: message };
+            return Ok(Err(ExecutionError::new(EventName::CircularDependency, error)));
+        }
+        let params = match operator.values(&instance.spec.params) {
+            Ok(params) => params,
+            Err(missing) => return Ok(Err(ExecutionError::new(EventName::InvalidParams, missing))),
+        };
+        let pipes = match operator.pipes(&execution.name, &read.name) {
+            Ok(pipes) => pipes,
+            Err(duplicate) => return Ok(Err(ExecutionError::new(EventName::InvalidPlan, duplicate))),
+        };
+        let shared = (known.tasks.clone(), known.templates.clone());
+        let active = instance.active_plan(&execution.name, operator, shared, params, pipes);
+        Ok(active.map_err(|error| ExecutionError::new(EventName::InvalidPlan, error)))
+    }
+
+    async fn pass(&self, read: &Read, plan: &ActivePlan) -> (PlanStatus, Option<ExecutionError>) {
+        let metadata =
+            Metadata { namespace: self.options.namespace.clone(), instance: read.name.clone() };
+        let context = TaskContext {
+            client: &self.client,
+            metadata: &metadata,
+            place: ["", "", "", ""],
+            params: &plan.params,
+            templates: &plan.templates,
+            pipes: &plan.pipes,
+            enhancer: &OwnerLabel,
+            discovery: self.options.discovery.as_ref(),
+            variant: self.options.variant,
+        };
+        let options = Options { on_unready: self.options.on_unready, variant: self.options.variant };
+        let tasks = Tasks { kinds: &self.kinds, context };
+        let outcome = match self.shared_with(read, &plan.status) {
+            None => execute(plan, &metadata, &tasks, options).await,
+            Some(status) => {
+                let plan = ActivePlan { status, ..plan.clone() };
+                execute(&plan, &metadata, &tasks, options).await
+            }
+        };
+        (outcome.status, outcome.error)
+    }
+
+    /// The status that a planted bug works on: as the last pass left it, while the store's is none newer.
+    fn shared_with(&self, read: &Read, stored: &PlanStatus) -> Option<PlanStatus> {
+        let shared = lock(&self.shared);
+        let (version, status) = shared.get(&read.name)?;
+        let is_current = *version == read.version && status.uid == stored.uid && status.name == stored.name;
+        is_current.then(|| status.clone())
+    }
+
+    /// The first circle of nested operators, if any.
+    async fn circle(&self, operator: &OperatorVersion) -> Result<Option<Vec<String>>, ReconcileError> {
+        let mut path = vec![(operator.name.clone(), operator.dependencies())];
+        let mut done = BTreeSet::new();
+        while let Some((name, left)) = path.last_mut() {
+            let Some(next) = left.pop_first() else {
+                done.insert(name.clone());
+                path.pop();
+                continue;
+            };
+            if let Some(start) = path.iter().position(|(name, _)| *name == next) {
+                let names = path[start..].iter().map(|(name, _)| name.clone());
+                return Ok(Some(names.chain([next]).collect()));
+            }
+            if done.contains(&next) {
+                continue;
+            }
+            let found: Option<OperatorVersion> = self.client.get((OPERATOR_VERSION, next.as_str())).await?;
+            path.push((next, found.map(|found| found.dependencies()).unwrap_or_default()));
+        }
+        Ok(None)
+    }
+
+    // Storing.
+
+    /// Stores spec and metadata, then the status; nothing that is as it was. An instance that nothing holds any more goes
+    /// with the first write, and its status with it.
+    async fn store(
+        &self,
+        read: &mut Read,
+        before: &Instance,
+        mut after: Instance,
+        ended: Option<&PlanStatus>,
+    ) -> Result<(), ReconcileError> {
+        if self.has(Variant::StatusBeforeSpec) && !after.metadata.deleting {
+            let status = Instance { status: after.status.clone(), ..before.clone() };
+            self.write(read, before, &status).await?;
+            let spec = self.admitted(read, before, Instance { status: before.status.clone(), ..after.clone() }).await?;
+            return self.write(read, &status, &Instance { status: after.status, ..spec }).await;
+        }
+        after.metadata.ended = ended.filter(|status| status.status.is_terminal()).cloned();
+        let spec = Instance { status: before.status.clone(), ..after.clone() };
+        let spec = self.admitted(read, before, spec).await?;
+        if spec.is_released() {
+            self.client.delete_at((INSTANCE, read.name.as_str()), read.version).await?;
+            return Ok(());
+        }
+        let is_status_same = after.status == before.status;
+        let mut spec = spec;
+        if is_status_same {
+            spec.metadata.ended = None;
+        }
+        self.write(read, before, &spec).await?;
+        let mut whole = Instance { status: after.status, ..spec.clone() };
+        whole.metadata.ended = None;
+        if self.has(Variant::BlindStatus) && whole != spec {
+            self.client.put((INSTANCE, read.name.as_str()), &whole).await?;
+            return Ok(());
+        }
+        self.write(read, &spec, &whole).await
+    }
+
+    /// Writes an instance as it was read, if it is not as before.
+    async fn write(&self, read: &mut Read, before: &Instance, after: &Instance) -> Result<(), ReconcileError> {
+        if before != after {
+            read.version = self.client.update((INSTANCE, read.name.as_str()), read.version, after).await?;
+        }
+        Ok(())
+    }
+
+    /// A spec as admission has it. What did not change passes.
+    async fn admitted(&self, read: &Read, before: &Instance, after: Instance) -> Result<Instance, ReconcileError> {
+        if before.spec == after.spec {
+            return Ok(after);
+        }
+        let execution = &after.spec.plan_execution;
+        if before.spec.plan_execution.uid != execution.uid {
+            // The clean-up that the controller schedules itself.
+            return Ok(after);
+        }
+        let known = self.operator(read).await?;
+        let uid = execution.uid.clone();
+        Ok(admission::admit_update(before, after, (&known.operator, &known.operator), uid)?)
+    }
+
+    /// Writes the status that belongs to a spec that was written before a crash.
+    async fn finish_what_was_begun(&self, read: &mut Read) -> Result<(), ReconcileError> {
+        let Some(ended) = read.instance.metadata.ended.clone() else { return Ok(()) };
+        crate::property::reachable("write-finished-later");
+        let before = read.instance.clone();
+        let mut after = before.clone();
+        after.metadata.ended = None;
+        let execution = after.spec.plan_execution.clone();
+        after.update_plan_status(ended.clone());
+        after.spec.plan_execution = execution;
+        self.write(read, &before, &after).await?;
+        read.instance = after;
+        self.finished(&read.name, &ended);
+        Ok(())
+    }
+
+    // Reading.
+
+    async fn operator(&self, read: &Read) -> Result<Arc<Known>, ReconcileError> {
+        let name = read.instance.spec.operator_version.clone();
+        let found = self.client.entry((OPERATOR_VERSION, name.as_str())).await?;
+        let Some(entry) = found else {
+            self.warn(&read.name, EventName::InvalidOperatorVersion, &format!("there is no {name}"));
+            return Err(ReconcileError::NoOperatorVersion(name));
+        };
+        let key = (name, entry.version);
+        if let Some(known) = lock(&self.operators).get(&key) {
+            return Ok(known.clone());
+        }
+        let operator: OperatorVersion = parsed(&entry)?;
+        let (tasks, templates) = (Arc::new(operator.tasks.clone()), Arc::new(operator.templates.clone()));
+        let known = Arc::new(Known { operator, tasks, templates });
+        lock(&self.operators).insert(key, known.clone());
+        Ok(known)
+    }
+
+    // Telling.
+
+    fn place(&self, name: &str) -> String {
+        format!("{}/{name}", self.options.namespace)
+    }
+
+    fn warn(&self, name: &str, event: EventName, message: &str) {
+        let event = event.name();
+        emit(PlanEvent::Warned { instance: name.into(), event, message: message.to_owned() });
+    }
+
+    fn finished(&self, name: &str, status: &PlanStatus) {
+        let (plan, uid, status) = (status.name.clone(), status.uid.clone(), status.status);
+        emit(PlanEvent::PlanFinished { instance: name.into(), plan, uid, status });
+    }
+
+    fn reconciled(&self, name: &str, scheduled: &str, again: Option<Duration>) {
+        let again_ns = again.map(|again| u64::try_from(again.as_nanos()).unwrap_or(u64::MAX));
+        emit(PlanEvent::Reconciled { instance: name.into(), scheduled: scheduled.to_owned(), again_ns });
+    }
+}
+
+fn read(name: &str, entry: &Entry) -> Result<Read, ReconcileError> {
+    Ok(Read { name: name.to_owned(), version: entry.version, instance: parsed(entry)? })
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(entry: &Entry) -> Result<T, ReconcileError> {
+    let unreadable = |error: serde_json::Error| ReconcileError::Unreadable {
+        key: entry.key.to_string(),
+        message: error.to_string(),
+    };
+    entry.parse().map_err(unreadable)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,248 @@
+//! What the user does: asks for plans, one after the other, waits for each, and helps where one has failed for good. It
+//! writes as the store's server, without faults, and what it writes passes admission as anybody's.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::oracle::Orders;
+use crate::property::reachable;
+use crate::store::{Key, Store, StoreError};
+use crate::systems::plan::admission::{Denied, admit_create, admit_update};
+use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
+use crate::systems::plan::object::{OBJECT, Object};
+use crate::systems::plan::plan::{CLEANUP, DEPLOY};
+use crate::systems::plan::status::ExecutionStatus;
+use crate::time::{Duration, sleep};
+
+/// How often the user looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a plan that has failed for good is asked for again, at most.
+const RETRIES_MAX: u32 = 40;
+/// How long a person who changed a status by hand waits for what comes of it.
+const HOPE: Duration = Duration::from_secs(10);
+
+/// Something that the user asks for beside plans.
+pub(super) const NEW_VERSION: &str = "new-version";
+/// A parameter is changed.
+pub(super) const NEW_PARAMETER: &str = "new-parameter";
+/// The instance is deleted.
+pub(super) const DELETE: &str = "delete";
+/// The instance is deleted while the plan before is under way.
+pub(super) const DELETE_SOON: &str = "delete-soon";
+/// All of them.
+pub(super) const ACTS: [&str; 4] = [NEW_VERSION, NEW_PARAMETER, DELETE, DELETE_SOON];
+
+/// The user of one instance.
+#[derive(Clone)]
+pub(super) struct User {
+    pub(super) store: Store,
+    pub(super) name: String,
+    pub(super) orders: Orders,
+    /// The operator versions, the one to begin with first.
+    pub(super) versions: Vec<OperatorVersion>,
+    /// The parameter that is changed.
+    pub(super) parameter: (String, Value),
+    /// Before a fatal plan is asked for again, its status is set to running by hand.
+    pub(super) unwedges: bool,
+}
+
+/// Why the user gave up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ScriptError {
+    #[error("the change was not taken: {0}")]
+    Denied(#[from] Denied),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("plan {0} was asked for {RETRIES_MAX} times and fails for good")]
+    Fails(String),
+}
+
+impl User {
+    /// Does all of it.
+    pub(super) async fn run(self, acts: Vec<String>) -> Result<(), ScriptError> {
+        for version in &self.versions {
+            self.store.put((OPERATOR_VERSION, version.name.as_str()), version)?;
+        }
+        let mut counted = 0;
+        for (place, act) in acts.iter().enumerate() {
+            counted += 1;
+            let uid = format!("{act}-{counted}");
+            let is_cut = acts.get(place + 1).is_some_and(|next| next == DELETE_SOON);
+            match act.as_str() {
+                DEPLOY if place == 0 => self.install(&uid)?,
+                NEW_VERSION => self.change(&uid, |instance, user| {
+                    instance.spec.operator_version.clone_from(&user.versions[user.versions.len() - 1].name);
+                })?,
+                NEW_PARAMETER => self.change(&uid, |instance, user| {
+                    let (name, value) = user.parameter.clone();
+                    instance.spec.params.insert(name, value);
+                })?,
+                DELETE | DELETE_SOON => {
+                    self.delete().await?;
+                    continue;
+                }
+                plan => self.change(&uid, |instance, _| {
+                    instance.spec.plan_execution =
+                        PlanExecution { name: plan.to_owned(), uid: uid.clone(), status: ExecutionStatus::NeverRun };
+                })?,
+            }
+            if is_cut {
+                sleep(LOOK * 3).await;
+                continue;
+            }
+            self.until_complete(&mut counted).await?;
+        }
+        Ok(())
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        self.store.peek(self.key())
+    }
+
+    fn key(&self) -> Key {
+        Key::new(INSTANCE, self.name.as_str())
+    }
+
+    fn operator(&self, instance: &Instance) -> OperatorVersion {
+        let name = &instance.spec.operator_version;
+        self.versions.iter().find(|version| version.name == *name).cloned().unwrap_or_default()
+    }
+
+    fn install(&self, uid: &str) -> Result<(), ScriptError> {
+        let operator = &self.versions[0];
+        let instance = admit_create(Instance::new(&operator.name, BTreeMap::new()), operator, uid.to_owned())?;
+        self.store.create(self.key(), &instance)?;
+        self.ordered(&instance);
+        Ok(())
+    }
+
+    /// Changes the instance as admission has it, at once: nobody comes between.
+    fn change(&self, uid: &str, change: impl FnOnce(&mut Instance, &User)) -> Result<(), ScriptError> {
+        let Some(old) = self.instance() else { return Ok(()) };
+        let mut new = old.clone();
+        change(&mut new, self);
+        let (before, after) = (self.operator(&old), self.operator(&new));
+        let admitted = admit_update(&old, new, (&before, &after), uid.to_owned())?;
+        self.store.put(self.key(), &admitted)?;
+        self.ordered(&admitted);
+        Ok(())
+    }
+
+    fn ordered(&self, instance: &Instance) {
+        let execution = &instance.spec.plan_execution;
+        self.orders.plan(&execution.name, &execution.uid);
+        self.orders.carry_out(&execution.name, &self.operator(instance), &instance.spec.params);
+    }
+
+    /// Waits until nothing is scheduled, and asks again for what has failed for good.
+    async fn until_complete(&self, counted: &mut u32) -> Result<(), ScriptError> {
+        for _ in 0..RETRIES_MAX {
+            let Some(failed) = self.until_idle().await else { return Ok(()) };
+            reachable("plan-fatal");
+            self.remove_failed()?;
+            if self.unwedges && self.unwedge(&failed)? {
+                sleep(HOPE).await;
+                self.until_idle().await;
+            }
+            *counted += 1;
+            let uid = format!("{failed}-again-{counted}");
+            self.change(&uid, |instance, _| {
+                instance.spec.plan_execution =
+                    PlanExecution { name: failed.clone(), uid: uid.clone(), status: ExecutionStatus::NeverRun };
+            })?;
+            reachable("asked-again");
+        }
+        Err(ScriptError::Fails(self.name.clone()))
+    }
+
+    /// Waits until nothing is scheduled or under way; the plan that has failed for good, if the last one did.
+    async fn until_idle(&self) -> Option<String> {
+        loop {
+            let instance = self.instance()?;
+            let is_idle = instance.spec.plan_execution.name.is_empty() && instance.metadata.ended.is_none();
+            let last = instance.last_executed_plan().map(|plan| (plan.name.clone(), plan.status));
+            match last {
+                Some((plan, ExecutionStatus::FatalError)) if is_idle => return Some(plan),
+                Some((_, ExecutionStatus::Complete)) if is_idle => {
+                    reachable("plan-complete");
+                    return None;
+                }
+                _ => sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// Removes the jobs and pods that have failed for good, as one has to before they can be made again.
+    fn remove_failed(&self) -> Result<(), StoreError> {
+        for entry in self.store.list(OBJECT) {
+            let is_failed = entry.parse::<Object>().is_ok_and(|object| object.status.failed);
+            if is_failed {
+                self.store.delete(entry.key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the plan to running by hand and schedules it again, as people do who do not know better.
+    fn unwedge(&self, plan: &str) -> Result<bool, StoreError> {
+        let Some(mut instance) = self.instance() else { return Ok(false) };
+        let Some(status) = instance.status.plans.get_mut(plan) else { return Ok(false) };
+        status.status = ExecutionStatus::InProgress;
+        let (name, uid) = (plan.to_owned(), status.uid.clone());
+        instance.spec.plan_execution = PlanExecution { name, uid, status: ExecutionStatus::InProgress };
+        self.store.put(self.key(), &instance)?;
+        reachable("unwedged");
+        Ok(true)
+    }
+
+    /// Deletes the instance and waits until it is gone; a clean-up that has failed for good is asked for again.
+    async fn delete(&self) -> Result<(), ScriptError> {
+        let Some(mut instance) = self.instance() else { return Ok(()) };
+        self.orders.delete();
+        let operator = self.operator(&instance);
+        self.orders.carry_out(CLEANUP, &operator, &instance.spec.params);
+        if instance.metadata.finalizers.is_empty() {
+            self.store.delete(self.key())?;
+            return Ok(());
+        }
+        instance.metadata.deleting = true;
+        self.store.put(self.key(), &instance)?;
+        for attempt in 0..RETRIES_MAX {
+            let is_gone = self.until_gone_or_fatal().await;
+            if is_gone {
+                reachable("deleted");
+                return Ok(());
+            }
+            reachable("cleanup-fatal");
+            sleep(HOPE).await;
+            self.remove_failed()?;
+            let uid = format!("cleanup-again-{attempt}");
+            self.clean_up(&uid)?;
+        }
+        Err(ScriptError::Fails(self.name.clone()))
+    }
+
+    fn clean_up(&self, uid: &str) -> Result<(), ScriptError> {
+        let Some(old) = self.instance() else { return Ok(()) };
+        let mut new = old.clone();
+        new.spec.plan_execution =
+            PlanExecution { name: CLEANUP.to_owned(), uid: uid.to_owned(), status: ExecutionStatus::NeverRun };
+        let operator = self.operator(&old);
+        let admitted = admit_update(&old, new, (&operator, &operator), uid.to_owned())?;
+        self.store.put(self.key(), &admitted)?;
+        Ok(())
+    }
+
+    async fn until_gone_or_fatal(&self) -> bool {
+        loop {
+            let Some(instance) = self.instance() else { return true };
+            let cleanup = instance.status.plans.get(CLEANUP).map(|plan| plan.status);
+            let is_told = instance.spec.plan_execution.status == ExecutionStatus::FatalError;
+            if cleanup == Some(ExecutionStatus::FatalError) && is_told {
+                return false;
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
