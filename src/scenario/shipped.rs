@@ -1,7 +1,8 @@
 //! The systems that this crate ships: the one place that names them all.
 
-use super::{Controller, Graph, Registry};
+use super::{Controller, Graph, Registry, WorkloadSystem};
 use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
+use crate::systems::plugin::Plugins;
 
 impl Registry {
     /// The systems of this crate; users add their own.
@@ -11,5 +12,6 @@ impl Registry {
             .with(Controller::<Gateway>::default())
             .with(Controller::<Replicas>::default())
             .with(Controller::<Garbage>::default())
+            .with(WorkloadSystem::<Plugins>::default())
     }
 }

@@ -4,5 +4,6 @@
 mod workload;
 pub mod graph;
 pub mod controller;
+pub mod plugin;
 
 pub use workload::Workload;
