@@ -4,6 +4,8 @@ use super::{Controller, Graph, Registry, WorkloadSystem};
 use crate::systems::agent::Swarm;
 use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
 use crate::systems::plan::workload::PlanWorkload;
+use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
+use crate::systems::plugin::Plugins;
 
 impl Registry {
     /// The systems of this crate; users add their own.
@@ -15,5 +17,6 @@ impl Registry {
             .with(Controller::<Garbage>::default())
             .with(WorkloadSystem::<Swarm>::default())
             .with(WorkloadSystem::<PlanWorkload>::default())
+            .with(WorkloadSystem::<Plugins>::default())
     }
 }

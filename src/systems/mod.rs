@@ -6,5 +6,6 @@ pub mod graph;
 pub mod controller;
 pub mod agent;
 pub mod plan;
+pub mod plugin;
 
 pub use workload::Workload;
