@@ -2,9 +2,9 @@
 
 use super::{Controller, Graph, Registry, WorkloadSystem};
 use crate::systems::agent::Swarm;
+use crate::systems::composition::Composition;
 use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
 use crate::systems::plan::workload::PlanWorkload;
-use crate::systems::controller::workload::{Garbage, Gateway, Replicas};
 use crate::systems::plugin::Plugins;
 
 impl Registry {
@@ -18,5 +18,6 @@ impl Registry {
             .with(WorkloadSystem::<Swarm>::default())
             .with(WorkloadSystem::<PlanWorkload>::default())
             .with(WorkloadSystem::<Plugins>::default())
+            .with(WorkloadSystem::<Composition>::default())
     }
 }

@@ -7,5 +7,6 @@ pub mod controller;
 pub mod agent;
 pub mod plan;
 pub mod plugin;
+pub mod composition;
 
 pub use workload::Workload;

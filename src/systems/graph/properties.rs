@@ -149,6 +149,12 @@ impl GraphProperties {
         }
     }
 
+    /// The host of the run crashed, and with it the run: nothing more of it is owed.
+    pub fn crashed(&mut self) {
+        self.run = None;
+        self.queue = QueueRules::default();
+    }
+
     /// No more events will come.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{GraphProperties, Punctuality, RunFacts};
+use crate::host::{HostChange, HostEvent};
 use crate::property;
 use crate::sim::Sim;
 use crate::systems::graph::record::{GraphEvent, nanos};
@@ -22,17 +23,31 @@ impl Facts {
     }
 }
 
-/// Judges every run of a graph in this simulation; a broken property ends it under its own name.
+/// Judges every run of a graph in this simulation; a broken property ends it under its own name. A run whose host
+/// crashes owes nothing more.
 pub fn install(sim: &mut Sim, punctuality: Punctuality) -> Facts {
     let facts = Facts::default();
     let shared = Rc::clone(&facts.facts);
-    sim.fold::<GraphEvent, _>("graph", GraphProperties::new(punctuality), move |fold, at, event| {
+    let fold = Rc::new(RefCell::new(GraphProperties::new(punctuality)));
+    let ran_on = Rc::new(RefCell::new(None));
+    let (judged, place) = (Rc::clone(&fold), Rc::clone(&ran_on));
+    sim.fold::<GraphEvent, _>("graph", (), move |(), at, event| {
+        if matches!(event, GraphEvent::RunStarted(_)) {
+            place.replace(crate::host::current());
+        }
+        let mut fold = judged.borrow_mut();
         if let Err(violation) = fold.observe(nanos(at.since_start()), event) {
             property::always(violation.property, false, || violation.detail);
         }
         let mut known = shared.borrow_mut();
         let seen = known.len();
         known.extend_from_slice(&fold.facts()[seen..]);
+        Ok(())
+    });
+    sim.fold::<HostEvent, _>("graph", (), move |(), _, event| {
+        if event.change == HostChange::Crashed && ran_on.borrow().as_ref() == Some(&event.host) {
+            fold.borrow_mut().crashed();
+        }
         Ok(())
     });
     facts
