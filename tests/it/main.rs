@@ -3,6 +3,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod agent;
 mod controller;
 mod core;
 mod graph;
