@@ -4,6 +4,7 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod composition;
+mod agent;
 mod controller;
 mod core;
 mod graph;

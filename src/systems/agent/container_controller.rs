@@ -351,8 +351,13 @@ impl Controller for ContainerController {
     ) -> Option<BoxFuture<'a, Outcome>> {
         Some(Box::pin(async move {
             let mut written = BTreeSet::new();
-            while self.runtime.container(&self.id).is_some() {
+            let mut was_there = false;
+            loop {
                 let container = self.runtime.container(&self.id);
+                if container.is_none() && (was_there || !options.follow) {
+                    return Ok(());
+                }
+                was_there |= container.is_some();
                 let line = match container.map(|container| container.process) {
                     Some(Process::Running { .. }) => "started".to_owned(),
                     Some(Process::Exited { code, .. }) => format!("exited with {code}"),
@@ -367,7 +372,6 @@ impl Controller for ContainerController {
                 }
                 self.changed(cancel, Some(Instant::now() + Duration::from_secs(1))).await?;
             }
-            Ok(())
         }))
     }
 }

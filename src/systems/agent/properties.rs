@@ -4,7 +4,7 @@
 //! | property | holds when |
 //! |---|---|
 //! | `state-monotone` | an observed state never goes back: in steps, in the store, at listeners, at the manager (1) |
-//! | `terminal-final` | a terminal state never changes (2) |
+//! | `terminal-final` | a terminal state never becomes another one (2) |
 //! | `do-result` | a step comes to nothing, to a retry, or to the state that its row says (3) |
 //! | `one-op-per-step` | a step is at most one operation, and none where there is nothing to do (4) |
 //! | `exclusive-operation` | at most one operation of a controller is under way (5) |
@@ -69,7 +69,7 @@ pub const NAMES: [&str; 22] = [
 ];
 
 /// The properties that must come to hold; in this order the first that does not is told.
-pub const AT_LAST: [&str; 5] = ["closes", "settles", "final-status", "no-orphan", "no-residue"];
+pub const AT_LAST: [&str; 5] = ["closes", "final-status", "settles", "no-orphan", "no-residue"];
 
 /// A property that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -171,13 +171,13 @@ impl AgentProperties {
             _ => return Ok(()),
         };
         match self.states.insert((place, at.clone()), state) {
+            Some(before) if state < before => {
+                broken("state-monotone", format!("{} went from {before} to {state} {}", at.1, place.words()))
+            }
             Some(before) if before.is_terminal() && before != state => broken(
                 "terminal-final",
                 format!("{} was {before} and became {state} {}", at.1, place.words()),
             ),
-            Some(before) if state < before => {
-                broken("state-monotone", format!("{} went from {before} to {state} {}", at.1, place.words()))
-            }
             Some(_) | None => Ok(()),
         }
     }

@@ -125,7 +125,7 @@ impl Worker {
         let listed = Changes::sort(changes);
         let known = self.shared.known(&running).await;
         let gone: Vec<TaskId> = known.into_iter().filter(|id| !listed.has_task(id)).collect();
-        running.interrupt(&gone);
+        self.shared.interrupt(&running, &gone);
         self.shared.hold(DependencyKind::Secret, None, &listed);
         self.shared.hold(DependencyKind::Config, None, &listed);
         self.shared.tell_held();
@@ -141,7 +141,7 @@ impl Worker {
         let mut running = self.shared.running.lock().await;
         running.refuse_closed()?;
         let (listed, gone) = (Changes::sort(changes), Changes::sort_removed(changes));
-        running.interrupt(&gone.task_ids());
+        self.shared.interrupt(&running, &gone.task_ids());
         self.shared.hold(DependencyKind::Secret, Some(&gone), &listed);
         self.shared.hold(DependencyKind::Config, Some(&gone), &listed);
         self.shared.tell_held();
@@ -211,13 +211,6 @@ impl Running {
     fn refuse_closed(&self) -> Result<(), AgentError> {
         if self.closed { Err(AgentError::Closed) } else { Ok(()) }
     }
-
-    /// What is to go begins nothing any more, before what it needs goes.
-    fn interrupt(&self, gone: &[TaskId]) {
-        for managed in gone.iter().filter_map(|id| self.managers.get(id)) {
-            managed.manager.interrupt();
-        }
-    }
 }
 
 /// The changes of a message, by what they are about.
@@ -260,6 +253,16 @@ impl<'a> Changes<'a> {
 }
 
 impl Shared {
+    /// What is to go begins nothing any more, before what it needs goes.
+    fn interrupt(&self, running: &Running, gone: &[TaskId]) {
+        if self.variant == Variant::LateStatusRecreates {
+            return;
+        }
+        for managed in gone.iter().filter_map(|id| running.managers.get(id)) {
+            managed.manager.interrupt();
+        }
+    }
+
     /// The tasks that a full assignment has to list for them to stay: also those whose controller was not found.
     async fn known(&self, running: &Running) -> Vec<TaskId> {
         if self.variant == Variant::UnresolvedForgotten {

@@ -26,12 +26,16 @@ impl Shared {
         if record.removing {
             return;
         }
-        match self.variant {
-            Variant::RecordDeletedFirst | Variant::LateStatusRecreates => self.statuses.delete(&id).await,
-            _ => self.statuses.set_removing(&id).await,
+        match self.forgets_first() {
+            true => self.statuses.delete(&id).await,
+            false => self.statuses.set_removing(&id).await,
         }
         emit(AgentEvent::Unassigned { node: self.node.clone(), task: id.clone() });
         self.free(running, id, record.task);
+    }
+
+    fn forgets_first(&self) -> bool {
+        matches!(self.variant, Variant::RecordDeletedFirst | Variant::LateStatusRecreates)
     }
 
     /// Has a task go that is kept as one that goes.
@@ -45,7 +49,9 @@ impl Shared {
             let left = Left(shared.clone());
             if shared.removed(&id, managed, task, number).await.is_ok() {
                 emit(AgentEvent::Removed { node: shared.node.clone(), task: id.clone() });
-                shared.statuses.delete(&id).await;
+                if !shared.forgets_first() {
+                    shared.statuses.delete(&id).await;
+                }
             }
             drop(left);
         });

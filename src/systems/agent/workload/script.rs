@@ -20,6 +20,8 @@ pub(super) const OUTCOME: &str = "outcome";
 const NOTE: &str = "note";
 /// How often the user looks whether a task has come so far.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a server takes to be ready, and some more.
+const STAGE: Duration = Duration::from_secs(3);
 /// How long the user waits for a task before going on all the same.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -47,6 +49,10 @@ pub enum Act {
     Abort,
     /// A server is deleted as soon as it is wanted.
     Flash,
+    /// A server is made ready and not started, and deleted after a while, whatever has become of it.
+    Stage,
+    /// A server gets a label, and is stopped.
+    Label,
     /// A server gets one label, and another one, and is stopped.
     Relabel,
     /// A server is to be removed while it runs, and deleted when it has stopped.
@@ -119,7 +125,9 @@ impl User {
             Act::Forget => self.delete_at(node, name, TaskState::Running).await,
             Act::Abort => self.delete_at(node, name, TaskState::Preparing).await,
             Act::Flash => self.flash(node, name).await,
-            Act::Relabel => self.relabel(node, name).await,
+            Act::Stage => self.stage(node, name).await,
+            Act::Label => self.relabel(node, name, &["blue"]).await,
+            Act::Relabel => self.relabel(node, name, &["blue", "green"]).await,
             Act::Drain => self.drain(node, name).await,
             Act::Replace => self.replace(node, name).await,
             Act::Share => self.share(node, name).await,
@@ -159,12 +167,19 @@ impl User {
         self.rest().await;
     }
 
-    async fn relabel(&self, node: &str, name: &str) {
+    async fn stage(&self, node: &str, name: &str) {
+        let task = self.create_desiring(node, name, ("server", TaskState::Ready), &[]);
+        sleep(STAGE).await;
+        self.manager.delete(&task.id);
+        self.rest().await;
+    }
+
+    async fn relabel(&self, node: &str, name: &str, labels: &[&str]) {
         let task = self.create(node, name, "server", &[]);
         task.comes_to(TaskState::Running).await;
-        for label in ["blue", "green"] {
+        for label in labels {
             self.manager.change(&task.id, |entry| {
-                entry.spec.labels.insert(label.to_owned());
+                entry.spec.labels.insert((*label).to_owned());
             });
             self.rest().await;
         }
@@ -206,11 +221,21 @@ impl User {
     // What the acts are made of.
 
     fn create(&self, node: &str, name: &str, image: &str, secrets: &[&str]) -> Own<'_> {
+        self.create_desiring(node, name, (image, TaskState::Running), secrets)
+    }
+
+    fn create_desiring(
+        &self,
+        node: &str,
+        name: &str,
+        (image, desired): (&str, TaskState),
+        secrets: &[&str],
+    ) -> Own<'_> {
         let secrets = secrets.iter().map(|id| (*id).to_owned()).collect();
         let (labels, configs) = (BTreeSet::new(), BTreeSet::new());
         let spec = TaskSpec { image: image.to_owned(), labels, secrets, configs };
         let id = TaskId::from(name);
-        self.manager.create(node, &id, spec, DesiredState::RUNNING);
+        self.manager.create(node, &id, spec, DesiredState::of(desired));
         Own { user: self, id }
     }
 

@@ -1,0 +1,118 @@
+//! The swarm: its planted bugs are found under their properties, it is silent without them, and a crash after any one
+//! effect does not harm it.
+
+use fatum::check::{Perturbation, Points, Report, Verdict};
+use fatum::choice::tape::Tape;
+use fatum::runtime::End;
+use fatum::scenario::{Document, Expect, Registry, Scenario, WorkloadSystem};
+use fatum::sim::Keep;
+use fatum::systems::agent::Swarm;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(crate) fn registry() -> Registry {
+    Registry::new().with(WorkloadSystem::<Swarm>::default())
+}
+
+fn parse(text: &str) -> Scenario {
+    let mut scenario = Scenario::parse(&Document::new("swarm.toml", text), &registry()).unwrap();
+    scenario.check.failures_dir = None;
+    scenario
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(path)).unwrap()
+}
+
+/// The files of a folder.
+fn files(dir: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(dir);
+    let paths: Vec<PathBuf> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let names = paths.iter().map(|path| format!("{dir}/{}", path.file_name().unwrap().to_str().unwrap()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+fn sweep(scenario: &Scenario) -> Report {
+    scenario.check.sweep(scenario.program(), &|_| {}).unwrap()
+}
+
+#[test]
+fn each_planted_bug_is_found_under_its_property_and_nothing_else_is() {
+    for bug in files("bugs/agent") {
+        let mut scenario = parse(&text(&bug));
+        scenario.check.runs = 300;
+        scenario.check.shrunk_max = 0;
+        let report = sweep(&scenario);
+        let Expect::Ends { kind, property } = &scenario.expect else {
+            panic!("{bug}: {:?}", scenario.expect)
+        };
+        let ends = report.failures.iter().map(|failure| (failure.run.end.kind(), failure.run.end.property()));
+        let ends: BTreeSet<_> = ends.collect();
+        assert_eq!(ends, BTreeSet::from([(*kind, property.as_deref())]), "{bug}");
+    }
+}
+
+#[test]
+fn each_planted_bug_sleeps_in_the_run_without_faults() {
+    let bugs = files("bugs/agent");
+    assert!(bugs.len() >= 8, "{bugs:?}");
+    for bug in bugs {
+        let scenario = parse(&text(&bug));
+        let run = scenario.check.replay(&Tape::default(), Keep::default(), scenario.program());
+        assert_eq!(run.end, End::Passed, "{bug}");
+    }
+}
+
+#[test]
+fn nothing_is_found_without_a_bug() {
+    for file in files("agent") {
+        let mut scenario = parse(&text(&file));
+        scenario.check.runs = 100;
+        let report = sweep(&scenario);
+        assert_eq!(report.verdict, Verdict::Passed, "{file}: {:#?}", report.failures);
+    }
+}
+
+/// One node without faults, on which the user does this.
+fn quiet(acts: &str, rest: &str) -> String {
+    format!(
+        "system = \"agent\"\nexpect = \"passed\"\n[workload]\nacts = [{acts}]\n{rest}\n[budget]\nquiet = \"40s\"\n"
+    )
+}
+
+/// Crashes the agent's host after every one of its effects; how many there are.
+fn crashes(text: &str) -> u64 {
+    let mut scenario = parse(text);
+    scenario.check = scenario.check.points(Perturbation::Crash);
+    let report = sweep(&scenario);
+    assert_eq!(report.verdict, Verdict::Passed, "{:#?}", report.failures);
+    let points: Points = report.points.unwrap();
+    assert_eq!(points.covered, points.found, "{points}");
+    points.found
+}
+
+#[test]
+fn a_crash_after_any_effect_is_survived() {
+    assert_eq!(crashes(&quiet("\"run\"", "")), RUN);
+    assert_eq!(crashes(&quiet("\"finish\"", "")), FINISH);
+    assert_eq!(crashes(&quiet("\"run\", \"finish\"", "")), RUN + FINISH);
+    // A definition that changes is written once more for each change.
+    assert_eq!(crashes(&quiet("\"relabel\"", "")), RUN + RELABEL);
+    assert!(crashes(&text("agent/swarm.toml")) > 100);
+}
+
+/// What an agent does of a server that is run and stopped, in the run without faults:
+///
+/// * on its disk: the assignment; ACCEPTED twice, as the second has a time; PREPARING, READY, STARTING, RUNNING; the
+///   definition with the desire to stop; SHUTDOWN; that it is being removed; and nothing of it any more;
+/// * at the runtime: pull, create, start, stop, remove;
+/// * at the manager: the states from ACCEPTED to SHUTDOWN, as far as one was not overtaken by the next before it was
+///   sent.
+const RUN: u64 = 11 + 5 + 6;
+/// As a server; a job ends by itself and is not stopped.
+const FINISH: u64 = 11 + 4 + 6;
+/// Two definitions more.
+const RELABEL: u64 = 2;

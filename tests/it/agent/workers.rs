@@ -1,0 +1,347 @@
+//! The worker: full and incremental assignment, what comes back after a restart, and the order in which a task goes
+//! (1.10), with the reference's tests of it.
+
+use super::world::simulate_seeded;
+use super::{secs, simulate};
+use fatum::span::Span;
+use fatum::sync::CancellationToken;
+use fatum::systems::agent::assignment::{AssignmentChange, Item};
+use fatum::systems::agent::controller::Op;
+use fatum::systems::agent::logs::{
+    LogMessage, LogOptions, LogPublisher, LogPublisherFn, LogPublisherProvider, Subscribed, Subscription,
+};
+use fatum::systems::agent::{
+    AgentError, AgentEvent, BoxFuture, ContainerExecutor, Dependency, DependencyKind, DesiredState, Executor,
+    Image, MemoryStorage, Records, Runtime, StatusReporter, Storage, Task, TaskError, TaskId, TaskState,
+    TaskStatus, Worker,
+};
+use fatum::time::sleep;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+fn images() -> Arc<BTreeMap<String, Image>> {
+    let server = Image { pull: Span(secs(2)), stop: Span(secs(1)), ..Image::default() };
+    let exotic = Image { unsupported: true, ..Image::default() };
+    Arc::new(BTreeMap::from([("server".to_owned(), server), ("exotic".to_owned(), exotic)]))
+}
+
+/// A node: what is lost in a crash and what is not.
+#[derive(Clone)]
+struct Machine {
+    runtime: Runtime,
+    storage: MemoryStorage,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        Machine { runtime: Runtime::new("n", images()), storage: MemoryStorage::default() }
+    }
+
+    async fn start(&self) -> (Worker, Arc<ContainerExecutor>) {
+        let executor = Arc::new(ContainerExecutor::new(self.runtime.clone()));
+        let worker = Worker::open("n", executor.clone(), Arc::new(self.storage.clone())).await;
+        worker.init().await;
+        (worker, executor)
+    }
+
+    async fn records(&self) -> Records {
+        Records::open(Arc::new(self.storage.clone())).await
+    }
+}
+
+fn task(id: &str) -> Item {
+    Item::Task(Box::new(Task::new(id, "server").desiring(TaskState::Ready)))
+}
+
+fn held(kind: DependencyKind, id: &str) -> Item {
+    Item::Dependency(Dependency { kind, id: id.to_owned(), data: String::new() })
+}
+
+fn secret(id: &str) -> Item {
+    held(DependencyKind::Secret, id)
+}
+
+fn config(id: &str) -> Item {
+    held(DependencyKind::Config, id)
+}
+
+fn updates(items: &[Item]) -> Vec<AssignmentChange> {
+    items.iter().cloned().map(AssignmentChange::update).collect()
+}
+
+fn ids(names: &[&str]) -> Vec<TaskId> {
+    names.iter().map(TaskId::from).collect()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Exactly these are on the node.
+async fn has(
+    worker: &Worker,
+    executor: &ContainerExecutor,
+    tasks: &[&str],
+    secrets: &[&str],
+    configs: &[&str],
+) {
+    worker.wait().await;
+    assert_eq!((worker.managed().await, worker.recorded().await), (ids(tasks), ids(tasks)));
+    let dependencies = executor.dependencies().unwrap();
+    assert_eq!((dependencies.secrets.ids(), dependencies.configs.ids()), (names(secrets), names(configs)));
+}
+
+#[test]
+fn a_full_assignment_leaves_exactly_what_it_lists() {
+    simulate(|| async {
+        let (worker, executor) = Machine::new().start().await;
+        let both = [task("t1"), task("t2"), secret("s1"), secret("s2"), config("c1")];
+        worker.assign(&[]).await.unwrap();
+        has(&worker, &executor, &[], &[], &[]).await;
+        worker.assign(&updates(&both)).await.unwrap();
+        has(&worker, &executor, &["t1", "t2"], &["s1", "s2"], &["c1"]).await;
+        let mut next = updates(&[task("t2"), secret("s2"), config("c2")]);
+        next.push(AssignmentChange::remove(task("t3")));
+        next.push(AssignmentChange::remove(secret("s2")));
+        worker.assign(&next).await.unwrap();
+        has(&worker, &executor, &["t2"], &["s2"], &["c2"]).await;
+        worker.assign(&updates(&[task("t1")])).await.unwrap();
+        has(&worker, &executor, &["t1"], &[], &[]).await;
+        worker.close().await;
+        assert_eq!(worker.assign(&[]).await, Err(AgentError::Closed));
+        assert_eq!(worker.update(&[]).await, Err(AgentError::Closed));
+    });
+}
+
+#[test]
+fn waiting_ends_when_all_that_was_removed_is_gone() {
+    simulate(|| async {
+        let machine = Machine::new();
+        let (worker, executor) = machine.start().await;
+        worker.assign(&updates(&[task("t1"), task("t2"), secret("s1"), config("c1")])).await.unwrap();
+        sleep(secs(5)).await;
+        assert_eq!(machine.runtime.tasks(), ids(&["t1", "t2"]));
+        worker.assign(&[]).await.unwrap();
+        worker.wait().await;
+        has(&worker, &executor, &[], &[], &[]).await;
+        assert_eq!(machine.runtime.tasks(), []);
+    });
+}
+
+#[test]
+fn an_incremental_assignment_changes_what_it_names() {
+    simulate(|| async {
+        let (worker, executor) = Machine::new().start().await;
+        worker.update(&[]).await.unwrap();
+        let first = updates(&[task("t1"), secret("s1"), config("c1")]);
+        worker.update(&first).await.unwrap();
+        has(&worker, &executor, &["t1"], &["s1"], &["c1"]).await;
+        worker.update(&first).await.unwrap();
+        has(&worker, &executor, &["t1"], &["s1"], &["c1"]).await;
+        let mut swap = updates(&[task("t2"), secret("s1"), config("c2")]);
+        swap.extend([task("t1"), secret("s1"), config("c1")].map(AssignmentChange::remove));
+        worker.update(&swap).await.unwrap();
+        has(&worker, &executor, &["t2"], &["s1"], &["c2"]).await;
+        let gone = [task("unknown"), task("t2"), secret("unknown"), secret("s1"), config("c2")];
+        worker.update(&gone.map(AssignmentChange::remove)).await.unwrap();
+        has(&worker, &executor, &[], &[], &[]).await;
+    });
+}
+
+#[test]
+fn after_a_restart_tasks_go_on_and_what_was_not_assigned_is_forgotten() {
+    simulate(|| async {
+        let machine = Machine::new();
+        let (worker, _) = machine.start().await;
+        worker.assign(&updates(&[task("t1")])).await.unwrap();
+        sleep(secs(5)).await;
+        worker.close().await;
+        machine.records().await.put_task(&Task::new("t2", "server")).await;
+        let (worker, _) = machine.start().await;
+        assert_eq!(worker.managed().await, ids(&["t1"]));
+        assert_eq!(worker.recorded().await, ids(&["t1"]));
+        let records = machine.records().await;
+        assert_eq!(records.status(&"t1".into()).unwrap().state, TaskState::Ready);
+        assert_eq!(machine.runtime.tasks(), ids(&["t1"]));
+    });
+}
+
+#[test]
+fn what_was_being_removed_is_removed_after_a_restart() {
+    simulate(|| async {
+        let machine = Machine::new();
+        let (worker, _) = machine.start().await;
+        worker.assign(&updates(&[task("t1")])).await.unwrap();
+        sleep(secs(5)).await;
+        worker.close().await;
+        machine.records().await.set_removing(&"t1".into()).await;
+        let (worker, _) = machine.start().await;
+        worker.wait().await;
+        assert_eq!((worker.recorded().await, machine.runtime.tasks()), (vec![], vec![]));
+    });
+}
+
+#[test]
+fn a_task_that_needs_a_secret_waits_for_it_after_a_restart() {
+    let machine = Machine::new();
+    let observed = simulate_seeded(0, move || async move {
+        let mut needing = Task::new("t1", "server").desiring(TaskState::Ready);
+        needing.spec.secrets = names(&["s1"]);
+        let needing = Item::Task(Box::new(needing));
+        let (worker, _) = machine.start().await;
+        worker.assign(&updates(&[needing.clone(), secret("s1")])).await.unwrap();
+        sleep(secs(1)).await;
+        worker.close().await;
+        let (worker, _) = machine.start().await;
+        assert_eq!(worker.managed().await, []);
+        worker.assign(&updates(&[needing, secret("s1")])).await.unwrap();
+        sleep(secs(5)).await;
+        assert_eq!(machine.records().await.status(&"t1".into()).unwrap().state, TaskState::Ready);
+    });
+    assert_eq!(observed.broken(), None);
+}
+
+#[test]
+fn a_task_without_a_controller_is_tried_again_and_goes_with_a_full_assignment() {
+    simulate(|| async {
+        let machine = Machine::new();
+        let exotic = Item::Task(Box::new(Task::new("t1", "exotic")));
+        let (worker, _) = machine.start().await;
+        for _ in 0..2 {
+            worker.assign(&updates(std::slice::from_ref(&exotic))).await.unwrap();
+            assert_eq!((worker.managed().await, worker.recorded().await), (vec![], ids(&["t1"])));
+        }
+        let status = machine.records().await.status(&"t1".into()).unwrap().clone();
+        assert_eq!(
+            (status.state, status.message.as_str()),
+            (TaskState::Rejected, "resolving controller failed")
+        );
+        assert_eq!(status.err.as_deref(), Some("exec: unsupported runtime"));
+        worker.assign(&[]).await.unwrap();
+        worker.wait().await;
+        assert_eq!(worker.recorded().await, []);
+    });
+}
+
+/// The operations of a task, in order.
+fn operations(events: &[(fatum::time::Duration, AgentEvent)]) -> Vec<(Op, bool)> {
+    let of = |event: &AgentEvent| match event {
+        AgentEvent::OpBegan { op, .. } => Some((*op, true)),
+        AgentEvent::OpEnded { op, .. } => Some((*op, false)),
+        _ => None,
+    };
+    events.iter().filter_map(|(_, event)| of(event)).collect()
+}
+
+#[test]
+fn a_task_goes_in_order_interrupted_removed_closed_forgotten() {
+    let machine = Machine::new();
+    let observed = simulate_seeded(0, move || async move {
+        let (worker, _) = machine.start().await;
+        worker.assign(&updates(&[task("t1")])).await.unwrap();
+        sleep(secs(1)).await;
+        worker.assign(&[]).await.unwrap();
+        worker.wait().await;
+        assert_eq!(machine.runtime.tasks(), []);
+    });
+    assert_eq!(observed.broken(), None);
+    let order = [Op::Prepare, Op::Remove, Op::Close];
+    let expected: Vec<(Op, bool)> = order.into_iter().flat_map(|op| [(op, true), (op, false)]).collect();
+    assert_eq!(operations(&observed.events), expected);
+    let last = observed.events.iter().map(|(_, event)| event).rfind(|event| event.task().is_some());
+    assert!(matches!(last, Some(AgentEvent::RecordDeleted { .. })), "{last:?}");
+}
+
+/// Keeps the states that it hears of.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(TaskId, TaskState)>>);
+
+impl StatusReporter for Heard {
+    fn report<'a>(&'a self, task: &'a TaskId, status: &'a TaskStatus) -> BoxFuture<'a, ()> {
+        self.0.lock().unwrap().push((task.clone(), status.state));
+        Box::pin(async {})
+    }
+}
+
+#[test]
+fn a_listener_hears_what_is_stored_first_and_everything_again_when_asked() {
+    simulate(|| async {
+        let (worker, _) = Machine::new().start().await;
+        worker.assign(&updates(&[task("t1"), task("t2")])).await.unwrap();
+        sleep(secs(5)).await;
+        let heard = Arc::new(Heard::default());
+        worker.listen(heard.clone()).await;
+        let ready = [("t1".into(), TaskState::Ready), ("t2".into(), TaskState::Ready)];
+        assert_eq!(*heard.0.lock().unwrap(), ready);
+        worker.report(&*heard).await;
+        assert_eq!(*heard.0.lock().unwrap(), [ready.clone(), ready].concat());
+    });
+}
+
+#[test]
+fn a_status_is_accepted_twice_and_then_goes_on() {
+    simulate(|| async {
+        let (worker, _) = Machine::new().start().await;
+        let heard = Arc::new(Heard::default());
+        worker.listen(heard.clone()).await;
+        worker.assign(&updates(&[task("t1")])).await.unwrap();
+        sleep(secs(5)).await;
+        let states: Vec<TaskState> = heard.0.lock().unwrap().iter().map(|(_, state)| *state).collect();
+        use TaskState::{Accepted, Preparing, Ready};
+        assert_eq!(states, [Accepted, Accepted, Preparing, Ready]);
+    });
+}
+
+/// Publishes into a list.
+struct Lines(Arc<Mutex<Vec<LogMessage>>>);
+
+impl LogPublisherProvider for Lines {
+    fn publisher(&self, _subscription: &str) -> BoxFuture<'_, Result<Subscribed, TaskError>> {
+        let lines = self.0.clone();
+        let publish = move |message| {
+            lines.lock().unwrap().push(message);
+            Ok(())
+        };
+        let publisher: Arc<dyn LogPublisher> = Arc::new(LogPublisherFn(publish));
+        Box::pin(async { Ok(Subscribed { publisher, cancel: CancellationToken::new() }) })
+    }
+}
+
+#[test]
+fn who_follows_logs_gets_those_of_tasks_that_start_later() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = lines.clone();
+    simulate(move || async move {
+        let (worker, _) = Machine::new().start().await;
+        let cancel = CancellationToken::new();
+        let tasks = ["t1".into(), "t2".into()].into();
+        let subscription =
+            Subscription { id: "logs".to_owned(), tasks, options: LogOptions { follow: true } };
+        let provider = Lines(seen);
+        let running = |id| Item::Task(Box::new(Task::new(id, "server").desiring(DesiredState::RUNNING)));
+        let (done, ()) = fatum::join!(worker.subscribe(&cancel, &subscription, &provider), async {
+            for id in ["t1", "t2", "other"] {
+                worker.update(&updates(&[running(id)])).await.unwrap();
+                sleep(secs(5)).await;
+            }
+            cancel.cancel();
+        });
+        done.unwrap();
+        worker.close().await;
+    });
+    let lines: Vec<(String, String)> =
+        lines.lock().unwrap().iter().map(|line| (line.task.to_string(), line.line.clone())).collect();
+    let expected = [("t1", "started"), ("t2", "started")].map(|(id, line)| (id.to_owned(), line.to_owned()));
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_storage_is_asked_through_its_trait() {
+    simulate(|| async {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+        storage.write("a", serde_json::json!(1)).await.unwrap();
+        assert_eq!(storage.read("a").await.unwrap(), Some(serde_json::json!(1)));
+        storage.remove("a").await.unwrap();
+        assert_eq!(storage.read("a").await.unwrap(), None);
+    });
+}
