@@ -19,6 +19,7 @@ fn files(dir: &str) -> Vec<PathBuf> {
         .expect("the scenarios are there")
         .map(|entry| entry.expect("it can be read").path())
         .collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     files
 }
@@ -85,7 +86,10 @@ fn main() {
         files(dir).into_iter().filter(|path| path.to_string_lossy().contains(text)).collect::<Vec<_>>()
     };
     if what == "bugs" {
-        for path in ["scenarios/bugs/graph", "scenarios/bugs/controller"].into_iter().flat_map(chosen) {
+        for path in ["scenarios/bugs/graph", "scenarios/bugs/controller", "scenarios/bugs/plan"]
+            .into_iter()
+            .flat_map(chosen)
+        {
             let (found, others) = hunt(&read(&path));
             let (median, last) = (found.get(found.len() / 2), found.last());
             println!(
@@ -96,7 +100,7 @@ fn main() {
         }
     }
     if what == "silent" {
-        for path in chosen("scenarios/controller") {
+        for path in ["scenarios/controller", "scenarios/plan"].into_iter().flat_map(chosen) {
             let scenario = read(&path);
             let (failed, fired, reached) = silence(&scenario);
             println!(
