@@ -8,6 +8,7 @@ mod find;
 mod invoked;
 mod json;
 mod list;
+mod operator;
 mod output;
 mod progress;
 mod promote;
@@ -49,7 +50,7 @@ struct Arguments {
 enum Command {
     /// Sweeps scenarios, and compares how they end with what their files expect
     Check(check::Arguments),
-    /// Makes one run of a scenario, and prints its trace and its end
+    /// Makes one run of a scenario, and prints its trace and its end; or runs the plans of an operator
     Run(run::Arguments),
     /// Repeats the run of a failure file
     Replay(replay::Arguments),

@@ -1,7 +1,7 @@
-//! `fatum run`: one run of a scenario, its trace, its end.
+//! `fatum run`: one run of a scenario, its trace, its end; or the plans of an operator.
 
 use super::invoked::invoked_as;
-use super::{check, output};
+use super::{check, operator, output};
 use crate::Error;
 use crate::check::report::render_blocked;
 use crate::check::{TraceFormat, story};
@@ -14,7 +14,17 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The scenario file
-    scenario: PathBuf,
+    #[arg(required_unless_present = "operator")]
+    scenario: Option<PathBuf>,
+    /// The package of an operator (operator.yaml, params.yaml), whose plans are run instead of a scenario
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "strategy", "format"])]
+    operator: Option<PathBuf>,
+    /// The one plan of the operator that is run, after its deployment [default: all, each by itself]
+    #[arg(long, value_name = "NAME", requires = "operator")]
+    plan: Option<String>,
+    /// What goes wrong while the operator's plans are run
+    #[arg(long, value_enum, default_value_t, requires = "operator")]
+    faults: operator::Faults,
     /// The seed that answers all choices
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
@@ -28,7 +38,11 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
-        let mut scenario = Scenario::read(&self.scenario, registry)?;
+        if let Some(dir) = &self.operator {
+            return operator::carry_out(dir, self.plan.as_deref(), self.seed, self.faults);
+        }
+        let path = self.scenario.ok_or_else(|| Error::input("no scenario is named"))?;
+        let mut scenario = Scenario::read(&path, registry)?;
         scenario.check.invoked_as = invoked_as();
         scenario.check.strategy = self.strategy.unwrap_or(scenario.check.strategy);
         let run = crate::log::captured(|| scenario.run_seed(self.seed));

@@ -10,6 +10,7 @@ mod core;
 mod graph;
 mod host;
 mod pages;
+mod plan;
 mod props;
 mod readme;
 mod scenarios;

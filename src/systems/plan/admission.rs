@@ -275,8 +275,7 @@ impl Change {
 
 fn check_parameters(new: &Instance, operator: &OperatorVersion) -> Result<(), Denied> {
     for (name, value) in &new.spec.params {
-        let parameter =
-            operator.parameter(name).ok_or_else(|| Denied::UnknownParameter(name.clone()))?;
+        let parameter = operator.parameter(name).ok_or_else(|| Denied::UnknownParameter(name.clone()))?;
         parameter.check(value).map_err(|why| Denied::InvalidParameter {
             name: name.clone(),
             value: value.to_string(),
@@ -358,8 +357,12 @@ impl ParameterKind {
             ParameterKind::Integer => {
                 value.is_i64() || value.is_u64() || text.is_some_and(|text| text.parse::<i64>().is_ok())
             }
-            ParameterKind::Number => value.is_number() || text.is_some_and(|text| text.parse::<f64>().is_ok()),
-            ParameterKind::Boolean => value.is_boolean() || text.is_some_and(|text| text.parse::<bool>().is_ok()),
+            ParameterKind::Number => {
+                value.is_number() || text.is_some_and(|text| text.parse::<f64>().is_ok())
+            }
+            ParameterKind::Boolean => {
+                value.is_boolean() || text.is_some_and(|text| text.parse::<bool>().is_ok())
+            }
             ParameterKind::Array => value.is_array(),
             ParameterKind::Map => value.is_object(),
         }

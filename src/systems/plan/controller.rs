@@ -200,11 +200,13 @@ impl PlanController {
         now: Timestamp,
     ) -> Result<(), super::instance::NoPlanStatus> {
         let plan = &execution.name;
-        let steps = self.has(Variant::StepsNotReset).then(|| instance.status.plans.get(plan).cloned()).flatten();
+        let steps =
+            self.has(Variant::StepsNotReset).then(|| instance.status.plans.get(plan).cloned()).flatten();
         let is_new = instance.reset_plan_status_if_plan_is_new(plan, &execution.uid, now)?;
         let Some(status) = instance.status.plans.get_mut(plan) else { return Ok(()) };
         if let Some(left) = steps.filter(|_| is_new) {
-            let found = status.phases.iter_mut().zip(left.phases).filter(|(_, left)| !left.status.is_never_run());
+            let found =
+                status.phases.iter_mut().zip(left.phases).filter(|(_, left)| !left.status.is_never_run());
             found.for_each(|(phase, left)| phase.steps = left.steps);
         }
         if self.has(Variant::StatusBeforeSpec) && status.status.is_terminal() {
@@ -248,8 +250,7 @@ impl PlanController {
     }
 
     async fn pass(&self, read: &Read, plan: &ActivePlan) -> (PlanStatus, Option<ExecutionError>) {
-        let metadata =
-            Metadata { namespace: self.options.namespace.clone(), instance: read.name.clone() };
+        let metadata = Metadata { namespace: self.options.namespace.clone(), instance: read.name.clone() };
         let context = TaskContext {
             client: &self.client,
             metadata: &metadata,
@@ -318,7 +319,9 @@ impl PlanController {
         if self.has(Variant::StatusBeforeSpec) && !after.metadata.deleting {
             let status = Instance { status: after.status.clone(), ..before.clone() };
             self.write(read, before, &status).await?;
-            let spec = self.admitted(read, before, Instance { status: before.status.clone(), ..after.clone() }).await?;
+            let spec = self
+                .admitted(read, before, Instance { status: before.status.clone(), ..after.clone() })
+                .await?;
             return self.write(read, &status, &Instance { status: after.status, ..spec }).await;
         }
         after.metadata.ended = ended.filter(|status| status.status.is_terminal()).cloned();
@@ -344,7 +347,12 @@ impl PlanController {
     }
 
     /// Writes an instance as it was read, if it is not as before.
-    async fn write(&self, read: &mut Read, before: &Instance, after: &Instance) -> Result<(), ReconcileError> {
+    async fn write(
+        &self,
+        read: &mut Read,
+        before: &Instance,
+        after: &Instance,
+    ) -> Result<(), ReconcileError> {
         if before != after {
             read.version = self.client.update((INSTANCE, read.name.as_str()), read.version, after).await?;
         }
@@ -352,7 +360,12 @@ impl PlanController {
     }
 
     /// A spec as admission has it. What did not change passes.
-    async fn admitted(&self, read: &Read, before: &Instance, after: Instance) -> Result<Instance, ReconcileError> {
+    async fn admitted(
+        &self,
+        read: &Read,
+        before: &Instance,
+        after: Instance,
+    ) -> Result<Instance, ReconcileError> {
         if before.spec == after.spec {
             return Ok(after);
         }

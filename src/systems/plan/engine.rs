@@ -32,7 +32,11 @@ pub async fn execute(
 ) -> Outcome {
     let instance: Arc<str> = Arc::from(metadata.instance.as_str());
     let input = Arc::new(plan.status.clone());
-    emit(PlanEvent::PassStarted { instance: instance.clone(), spec: plan.spec.clone(), input: input.clone() });
+    emit(PlanEvent::PassStarted {
+        instance: instance.clone(),
+        spec: plan.spec.clone(),
+        input: input.clone(),
+    });
     let mut pass = Pass::new(plan, metadata, options, Timestamp::now());
     while let Some(run) = pass.next() {
         let place = Arc::new([run.phase.to_owned(), run.step.to_owned(), run.task.name.clone()]);

@@ -181,8 +181,12 @@ impl OperatorVersion {
     ///
     /// # Errors
     /// A parameter has to have a value and has none.
-    pub fn values(&self, given: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>, MissingParameters> {
-        let value = |parameter: &Parameter| given.get(&parameter.name).or(parameter.default.as_ref()).cloned();
+    pub fn values(
+        &self,
+        given: &BTreeMap<String, Value>,
+    ) -> Result<BTreeMap<String, Value>, MissingParameters> {
+        let value =
+            |parameter: &Parameter| given.get(&parameter.name).or(parameter.default.as_ref()).cloned();
         let is_missing = |parameter: &&Parameter| parameter.required && value(parameter).is_none();
         let missing: Vec<String> =
             self.parameters.iter().filter(is_missing).map(|parameter| parameter.name.clone()).collect();
@@ -204,7 +208,8 @@ impl OperatorVersion {
         let Some(spec) = self.plans.get(plan) else { return Ok(pipes) };
         for (phase, step) in spec.steps() {
             for name in &step.tasks {
-                let Some(task) = self.tasks.iter().find(|task| task.name == *name && task.kind == "Pipe") else {
+                let Some(task) = self.tasks.iter().find(|task| task.name == *name && task.kind == "Pipe")
+                else {
                     continue;
                 };
                 for file in Settings::of(task).unwrap_or_default().pipe {
@@ -238,7 +243,10 @@ impl Instance {
     /// An instance of an operator version, with nothing scheduled.
     pub fn new(operator_version: &str, params: BTreeMap<String, Value>) -> Instance {
         let operator_version = operator_version.to_owned();
-        Instance { spec: InstanceSpec { operator_version, params, ..InstanceSpec::default() }, ..Instance::default() }
+        Instance {
+            spec: InstanceSpec { operator_version, params, ..InstanceSpec::default() },
+            ..Instance::default()
+        }
     }
 
     /// The plan that was executed last: one that runs, else the one whose status is the newest.

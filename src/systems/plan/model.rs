@@ -87,8 +87,10 @@ pub struct Pass<'p> {
 impl<'p> Pass<'p> {
     /// Begins a pass. The plan is borrowed and stays as it is.
     pub fn new(plan: &'p ActivePlan, metadata: &'p Metadata, options: Options, now: Timestamp) -> Pass<'p> {
-        let (phases, strategy) =
-            plan.spec.as_deref().map_or((&[][..], Strategy::Serial), |spec| (&spec.phases[..], spec.strategy));
+        let (phases, strategy) = plan
+            .spec
+            .as_deref()
+            .map_or((&[][..], Strategy::Serial), |spec| (&spec.phases[..], spec.strategy));
         let mut status = plan.status.clone();
         let is_over = status.status.is_terminal();
         if !is_over {
@@ -266,7 +268,8 @@ impl<'p> Pass<'p> {
         self.step += 1;
         self.at = At::Step;
         if self.tasks_left.is_empty() {
-            let kept = if self.options.variant == Variant::MessageKept { self.message() } else { String::new() };
+            let kept =
+                if self.options.variant == Variant::MessageKept { self.message() } else { String::new() };
             self.step -= 1;
             self.set_step(ExecutionStatus::Complete, kept);
             self.step += 1;

@@ -117,15 +117,8 @@ impl Object {
 
     /// Whether the kind says anything about health.
     pub fn has_health(kind: &str) -> bool {
-        let kinds = [
-            "StatefulSet",
-            "Deployment",
-            "Job",
-            "Pod",
-            "CustomResourceDefinition",
-            "Namespace",
-            "Service",
-        ];
+        let kinds =
+            ["StatefulSet", "Deployment", "Job", "Pod", "CustomResourceDefinition", "Namespace", "Service"];
         kinds.contains(&kind)
     }
 }
@@ -149,11 +142,7 @@ pub fn render(
 }
 
 /// Replaces each `{{ .Params.NAME }}` by the value, as it stands inside a JSON text.
-pub fn fill(
-    template: &str,
-    text: &str,
-    params: &BTreeMap<String, Value>,
-) -> Result<String, RenderError> {
+pub fn fill(template: &str, text: &str, params: &BTreeMap<String, Value>) -> Result<String, RenderError> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -165,7 +154,9 @@ pub fn fill(
             parameter: name.to_owned(),
         })?;
         match value {
-            Value::String(text) => filled.push_str(serde_json::to_string(text).unwrap_or_default().trim_matches('"')),
+            Value::String(text) => {
+                filled.push_str(serde_json::to_string(text).unwrap_or_default().trim_matches('"'))
+            }
             other => filled.push_str(&other.to_string()),
         }
         rest = after;

@@ -174,12 +174,7 @@ impl PlanStatus {
     }
 
     /// Sets status and message, if one is another.
-    pub fn set_with_message(
-        &mut self,
-        status: ExecutionStatus,
-        message: impl Into<String>,
-        now: Timestamp,
-    ) {
+    pub fn set_with_message(&mut self, status: ExecutionStatus, message: impl Into<String>, now: Timestamp) {
         let message = message.into();
         if self.status != status || self.message != message {
             self.write(status, message, now);

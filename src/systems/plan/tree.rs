@@ -50,11 +50,15 @@ fn active(spec: &Plan, status: &PlanStatus) -> Branch {
     let phases = status.phases.iter().map(|phase| {
         let known = spec.phases.iter().find(|known| known.name == phase.name);
         let strategy = known.map_or("", |known| known.strategy.name());
-        let steps = phase.steps.iter().map(|step| {
-            Branch::leaf(format!("Step {} [{}]{}", step.name, step.status, said(&step.message)))
-        });
+        let steps = phase
+            .steps
+            .iter()
+            .map(|step| Branch::leaf(format!("Step {} [{}]{}", step.name, step.status, said(&step.message))));
         let (name, status, said) = (&phase.name, phase.status, said(&phase.message));
-        Branch { text: format!("Phase {name} ({strategy} strategy) [{status}]{said}"), below: steps.collect() }
+        Branch {
+            text: format!("Phase {name} ({strategy} strategy) [{status}]{said}"),
+            below: steps.collect(),
+        }
     });
     let (name, strategy, said) = (&status.name, spec.strategy, said(&status.message));
     let text = format!("Plan {name} ({strategy} strategy) [{}]{said}", status.status);

@@ -91,7 +91,8 @@ impl Agenda {
 
     fn all_due(&mut self) {
         let now = Instant::now();
-        let waiting: Vec<String> = self.asked.keys().filter(|name| !self.due.contains_key(*name)).cloned().collect();
+        let waiting: Vec<String> =
+            self.asked.keys().filter(|name| !self.due.contains_key(*name)).cloned().collect();
         self.due.extend(waiting.into_iter().map(|name| (name, now)));
     }
 

@@ -34,11 +34,7 @@ impl Source<'_> {
     }
 
     /// Refuses the second of two that have one name, and names that are none.
-    fn unique<'n>(
-        &self,
-        what: &str,
-        names: impl Iterator<Item = &'n Spanned<String>>,
-    ) -> Result<(), Error> {
+    fn unique<'n>(&self, what: &str, names: impl Iterator<Item = &'n Spanned<String>>) -> Result<(), Error> {
         let mut known: BTreeMap<&str, u64> = BTreeMap::new();
         for name in names {
             let (text, place) = (name.value.as_str(), &name.referenced);
@@ -56,7 +52,9 @@ impl Source<'_> {
 
     fn strategy(&self, text: &Spanned<String>) -> Result<Strategy, Error> {
         let names = Strategy::ALL.map(Strategy::name);
-        text.value.parse().map_err(|_| self.at(&text.referenced, Error::one_of("strategy", &text.value, &names)))
+        text.value
+            .parse()
+            .map_err(|_| self.at(&text.referenced, Error::one_of("strategy", &text.value, &names)))
     }
 
     fn filled<T>(&self, what: &str, list: &Spanned<Vec<T>>) -> Result<(), Error> {
@@ -71,8 +69,11 @@ impl Source<'_> {
 pub(super) fn package(texts: &Texts<'_>, kinds: &Kinds) -> Result<(Package, Nested), Error> {
     let source = Source { path: texts.operator_path, text: texts.operator };
     let file: OperatorFile = yaml::parse(source.path, source.text)?;
-    if let Some(version) = file.api_version.filter(|version| !API_VERSIONS.contains(&version.value.as_str())) {
-        return Err(source.at(&version.referenced, Error::one_of("apiVersion", &version.value, &API_VERSIONS)));
+    if let Some(version) = file.api_version.filter(|version| !API_VERSIONS.contains(&version.value.as_str()))
+    {
+        return Err(
+            source.at(&version.referenced, Error::one_of("apiVersion", &version.value, &API_VERSIONS))
+        );
     }
     source.unique("operator", [&file.name].into_iter())?;
     source.unique("version", [&file.operator_version].into_iter())?;
@@ -82,7 +83,10 @@ pub(super) fn package(texts: &Texts<'_>, kinds: &Kinds) -> Result<(Package, Nest
     for task in &tasks {
         let built = source.task(task, kinds)?;
         if built.kind == "KudoOperator" {
-            nested.push((Settings::of(&built).unwrap_or_default().package, yaml::offset(source.text, &task.name.referenced)));
+            nested.push((
+                Settings::of(&built).unwrap_or_default().package,
+                yaml::offset(source.text, &task.name.referenced),
+            ));
         }
         checked.push(built);
     }
@@ -171,7 +175,9 @@ impl Source<'_> {
             if !names.contains(&parameter.as_str()) {
                 let written = file.spec.iter().flatten().find(|(key, _)| *key == "parameter");
                 let place = written.map_or(&file.name.referenced, |(_, value)| &value.referenced);
-                return Err(self.at(place, Error::one_of("parameter", &parameter, &nearest(&parameter, &names))));
+                return Err(
+                    self.at(place, Error::one_of("parameter", &parameter, &nearest(&parameter, &names)))
+                );
             }
         }
         Ok(())
@@ -208,7 +214,8 @@ impl Source<'_> {
                 .find(|kind| kind.name() == text.value)
                 .ok_or_else(|| self.at(&text.referenced, Error::one_of("type", &text.value, &kinds)))?,
         };
-        if let Some(trigger) = file.trigger.as_ref().filter(|trigger| !plans.contains(trigger.value.as_str())) {
+        if let Some(trigger) = file.trigger.as_ref().filter(|trigger| !plans.contains(trigger.value.as_str()))
+        {
             let plans: Vec<&str> = plans.iter().copied().collect();
             return Err(self.at(&trigger.referenced, Error::one_of("plan", &trigger.value, &plans)));
         }
@@ -236,7 +243,9 @@ impl Source<'_> {
 fn of_kind(kind: ParameterKind, value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
-        Value::Number(_) | Value::Bool(_) if kind == ParameterKind::String => Some(Value::String(value.to_string())),
+        Value::Number(_) | Value::Bool(_) if kind == ParameterKind::String => {
+            Some(Value::String(value.to_string()))
+        }
         other => Some(other.clone()),
     }
 }

@@ -101,7 +101,10 @@ impl Package {
             })?;
             let real = below.canonicalize().unwrap_or_else(|_| below.clone());
             if path.contains(&real) {
-                return Err(at(Error::input(format!("operators depend on each other in a circle: {}", circle(path, &real)))));
+                return Err(at(Error::input(format!(
+                    "operators depend on each other in a circle: {}",
+                    circle(path, &real)
+                ))));
             }
             if path.len() == DEPTH_MAX {
                 return Err(at(Error::input(format!("more than {DEPTH_MAX} packages inside each other"))));

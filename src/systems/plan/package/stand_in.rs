@@ -55,7 +55,9 @@ pub fn stand_in(template: &str, parameters: &[Parameter]) -> String {
 
 /// The stand-in for the pod of a pipe.
 pub(super) fn pod(template: &str, files: &[PipeSettings]) -> String {
-    let path = files.first().map_or("/tmp/file", |file| if file.file.is_empty() { &file.env_file } else { &file.file });
+    let path = files
+        .first()
+        .map_or("/tmp/file", |file| if file.file.is_empty() { &file.env_file } else { &file.file });
     let mount = Path::new(path).parent().unwrap_or(Path::new("/tmp")).to_string_lossy().into_owned();
     json!({
         "kind": "Pod",

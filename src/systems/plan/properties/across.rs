@@ -27,7 +27,8 @@ impl InstanceSeen {
             })?;
             return self.check_fresh(input);
         }
-        let is_again = self.completed.contains(&(plan.clone(), input.uid.clone())) && input.status != Complete;
+        let is_again =
+            self.completed.contains(&(plan.clone(), input.uid.clone())) && input.status != Complete;
         check("no-re-execution", !is_again, || {
             format!("execution {} of {plan} is stored as complete and begins again", input.uid)
         })?;
@@ -64,7 +65,9 @@ impl InstanceSeen {
         let is_again = self.completed.contains(&(plan.clone(), uid.clone()));
         check("no-re-execution", !is_again, || format!("{name} runs, and {plan} is stored as complete"))?;
         let fatal = self.fatal.contains(&(plan, uid, place[0].clone(), place[1].clone()));
-        check("fatal-never-again", !fatal, || format!("{name} runs, and its step was stored as FATAL_ERROR"))?;
+        check("fatal-never-again", !fatal, || {
+            format!("{name} runs, and its step was stored as FATAL_ERROR")
+        })?;
         pass.task_started(place)
     }
 
@@ -86,7 +89,9 @@ impl InstanceSeen {
             format!("the end of {plan} ({uid}) was told, and its start was not")
         })?;
         let is_first = self.finished.insert(uid.to_owned());
-        check("plan-events", is_first || has_crashed, || format!("the end of {plan} ({uid}) was told twice"))?;
+        check("plan-events", is_first || has_crashed, || {
+            format!("the end of {plan} ({uid}) was told twice")
+        })?;
         let Some(stored) = &self.stored else { return Ok(()) };
         let known = stored.plan(plan).map(|known| (known.status, known.uid.as_str()));
         check("plan-events", known == Some((status, uid)), || {
@@ -134,8 +139,7 @@ fn changed(before: &StoredState, after: &StoredState) -> Judged {
     let mut touched = Vec::new();
     for plan in &after.plans {
         let Some(old) = before.plan(&plan.name) else { continue };
-        let is_known = !old.status.is_never_run() || !plan.status.is_never_run();
-        if *old != *plan && is_known {
+        if !stands_as(old, plan) {
             touched.push(plan.name.as_str());
         }
         if old.uid != plan.uid || old.status.is_never_run() {
@@ -153,7 +157,10 @@ fn changed(before: &StoredState, after: &StoredState) -> Judged {
         }
         let is_lasting = !old.status.is_terminal() || plan.status == old.status;
         check("no-regress", is_lasting, || {
-            format!("execution {} of {} was {} and is stored as {}", plan.uid, plan.name, old.status, plan.status)
+            format!(
+                "execution {} of {} was {} and is stored as {}",
+                plan.uid, plan.name, old.status, plan.status
+            )
         })?;
         let (steps_before, steps) = (old.steps_complete(), plan.steps_complete());
         check("progress", steps >= steps_before || plan.phases.len() != old.phases.len(), || {
@@ -164,6 +171,19 @@ fn changed(before: &StoredState, after: &StoredState) -> Judged {
         return broken("fresh-start", format!("one write changed the statuses of {}", touched.join(" and ")));
     }
     Ok(())
+}
+
+/// Whether a plan, its phases and its steps stand where they stood; phases and steps may have come and gone.
+fn stands_as(old: &PlanStatus, new: &PlanStatus) -> bool {
+    let phases = new.phases.iter().all(|phase| {
+        let known = old.phase(&phase.name);
+        known.is_none_or(|known| {
+            let steps =
+                phase.steps.iter().all(|step| known.step(&step.name).is_none_or(|known| known == step));
+            (known.status, &known.message) == (phase.status, &phase.message) && steps
+        })
+    });
+    (old.status, &old.uid, &old.message) == (new.status, &new.uid, &new.message) && phases
 }
 
 impl StoredState {

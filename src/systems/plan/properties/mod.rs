@@ -190,7 +190,9 @@ impl PlanProperties {
                 if output.name == CLEANUP {
                     seen.cleanup = Some(output.status);
                 }
-                check("input-kept", *input_kept, || "the status that the pass began with has changed".to_owned())?;
+                check("input-kept", *input_kept, || {
+                    "the status that the pass began with has changed".to_owned()
+                })?;
                 pass.finished(output, error.as_deref())?;
                 let (key, came_to) = pass.digest(output);
                 let known = *self.known.entry(key).or_insert(came_to);
@@ -200,14 +202,18 @@ impl PlanProperties {
             }
             PlanEvent::PlanStarted { uid, .. } => {
                 let is_first = seen.started.insert(uid.clone());
-                check("plan-events", is_first || self.has_crashed, || format!("the start of {uid} was told twice"))
+                check("plan-events", is_first || self.has_crashed, || {
+                    format!("the start of {uid} was told twice")
+                })
             }
             PlanEvent::PlanFinished { plan, uid, status, .. } => {
                 seen.plan_finished(plan, uid, *status, self.has_crashed)
             }
             PlanEvent::Reconciled { scheduled, again_ns, .. } => {
                 let is_left = !scheduled.is_empty() && again_ns.is_none();
-                check("no-stall", !is_left, || format!("plan {scheduled} has not ended, and nobody looks again"))
+                check("no-stall", !is_left, || {
+                    format!("plan {scheduled} has not ended, and nobody looks again")
+                })
             }
             PlanEvent::Stored { state, .. } => seen.stored(state),
             PlanEvent::Warned { .. } => Ok(()),

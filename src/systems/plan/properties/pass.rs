@@ -54,7 +54,10 @@ impl PassSeen {
         match self.failed_for_good.take() {
             Some(object) if answer != "fatal error" => {
                 let name = place.join(".");
-                broken("permanent-is-fatal", format!("{object} has failed for good, and {name} said: {answer}"))
+                broken(
+                    "permanent-is-fatal",
+                    format!("{object} has failed for good, and {name} said: {answer}"),
+                )
             }
             Some(_) | None => Ok(()),
         }
@@ -94,8 +97,10 @@ impl PassSeen {
         let is_same = self.input.status == output.status && self.input.message == output.message;
         let holds = if is_same { before == after } else { after.is_some() };
         check("timestamps", holds, || {
-            format!("plan {} went from {} to {} and its time from {before:?} to {after:?}",
-                output.name, self.input.status, output.status)
+            format!(
+                "plan {} went from {} to {} and its time from {before:?} to {after:?}",
+                output.name, self.input.status, output.status
+            )
         })
     }
 
@@ -109,9 +114,11 @@ impl PassSeen {
             format!("{at} plan and phase are {shape:?}, the step {:?}", output.step(phase, step))
         })?;
         let messages = (output.message.as_str(), output.phase(phase).map_or("", |phase| &phase.message));
-        check("fatal-shape", messages == ("", "") && told.is_some_and(|step| !step.message.is_empty()), || {
-            format!("{at} plan and phase say {messages:?}; the message is the step's alone")
-        })?;
+        check(
+            "fatal-shape",
+            messages == ("", "") && told.is_some_and(|step| !step.message.is_empty()),
+            || format!("{at} plan and phase say {messages:?}; the message is the step's alone"),
+        )?;
         for (phase, before) in self.input.phases.iter().flat_map(steps_of) {
             let ran = self.runs.iter().any(|run| run.is_of(phase, &before.name));
             let after = output.step(phase, &before.name);
@@ -140,9 +147,11 @@ impl PassSeen {
         let is_open = |step: &&Step| {
             self.input.step(&phase.name, &step.name).is_some_and(|before| before.status != Complete)
         };
-        let untried = phase.steps.iter().filter(is_open).find(|step| {
-            !step.tasks.iter().all(|task| self.answers(phase, step, task).next().is_some())
-        });
+        let untried = phase
+            .steps
+            .iter()
+            .filter(is_open)
+            .find(|step| !step.tasks.iter().all(|task| self.answers(phase, step, task).next().is_some()));
         check("parallel", untried.is_none(), || {
             let name = untried.map(|step| step.name.as_str()).unwrap_or_default();
             format!("step {}.{name} is open and was not tried in this pass", phase.name)
@@ -159,16 +168,16 @@ impl PassSeen {
             })?;
         }
         if after.status == Error {
-            let failed = self.runs.iter().rfind(|run| {
-                run.is_of(&phase.name, &step.name) && run.is("transient error")
-            });
+            let failed =
+                self.runs.iter().rfind(|run| run.is_of(&phase.name, &step.name) && run.is("transient error"));
             let names = |run: &TaskRan| after.message.contains(&run.place[2]);
             let is_told = !after.message.is_empty() && failed.is_none_or(names);
             check("messages", is_told, || {
                 format!("step {name} is ERROR and does not name the task: {:?}", after.message)
             })?;
         }
-        let all_done = step.tasks.iter().all(|task| self.answers(phase, step, task).any(|run| run.is("done")));
+        let all_done =
+            step.tasks.iter().all(|task| self.answers(phase, step, task).any(|run| run.is("done")));
         let is_new = after.status == Complete && before != Some(Complete);
         check("honest-steps", !is_new || all_done, || {
             format!("step {name} is complete, and not all of its tasks were done in this pass")
@@ -190,7 +199,8 @@ impl PassSeen {
 
     fn check_serial(&self, spec: &Plan, output: &PlanStatus) -> Judged {
         let ran = |phase: &str| self.runs.iter().any(|run| run.place[0] == *phase);
-        let is_complete = |phase: &Phase| output.phase(&phase.name).is_some_and(|phase| phase.status == Complete);
+        let is_complete =
+            |phase: &Phase| output.phase(&phase.name).is_some_and(|phase| phase.status == Complete);
         if spec.strategy == Strategy::Serial {
             let open = spec.phases.iter().position(|phase| !is_complete(phase)).unwrap_or(spec.phases.len());
             let early = spec.phases.iter().skip(open + 1).find(|phase| ran(&phase.name));
@@ -229,7 +239,8 @@ impl PassSeen {
                 format!("phase {} is {status}, and of its steps {are} complete", phase.name)
             })?;
         }
-        let complete = |phase: &Phase| output.phase(&phase.name).is_some_and(|phase| phase.status == Complete);
+        let complete =
+            |phase: &Phase| output.phase(&phase.name).is_some_and(|phase| phase.status == Complete);
         let all = spec.phases.iter().all(complete);
         check("complete-iff-children", (output.status == Complete) == all, || {
             let are = if all { "all are" } else { "not all are" };
@@ -253,7 +264,14 @@ impl PassSeen {
     pub(super) fn digest(&self, output: &PlanStatus) -> (u64, u64) {
         let mut heard = statuses(&self.input);
         for (phase, step) in self.spec.iter().flat_map(|spec| spec.steps()) {
-            heard += &format!("{}/{}:{:?}/{}:{:?};", phase.name, phase.strategy, step.tasks, step.name, phase.steps.len());
+            heard += &format!(
+                "{}/{}:{:?}/{}:{:?};",
+                phase.name,
+                phase.strategy,
+                step.tasks,
+                step.name,
+                phase.steps.len()
+            );
         }
         let mut ran = String::new();
         for run in &self.runs {

@@ -255,6 +255,8 @@ impl Settings {
 }
 
 /// A value that is written as nothing is the default.
-fn or_default<'de, T: DeserializeOwned + Default, D: serde::Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+fn or_default<'de, T: DeserializeOwned + Default, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
     Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }

@@ -17,7 +17,9 @@ struct Operator(Settings);
 /// Builds it.
 pub(super) fn operator(task: &Task) -> Result<Box<dyn TaskRun>, BuildError> {
     let settings = Settings::of(task)?;
-    let missing = |what: &str| BuildError(format!("task validation error: kudo operator task '{}' has an empty {what}", task.name));
+    let missing = |what: &str| {
+        BuildError(format!("task validation error: kudo operator task '{}' has an empty {what}", task.name))
+    };
     if settings.package.is_empty() {
         return Err(missing("package name"));
     }
@@ -74,7 +76,9 @@ impl Operator {
     async fn operator_version(&self, context: &TaskContext<'_>) -> Result<OperatorVersion, Answer> {
         let version = self.version();
         let found = context.client.get((OPERATOR_VERSION, version.as_str())).await;
-        found.map_err(Answer::transient)?.ok_or_else(|| Answer::transient(format!("no operator version {version}")))
+        found
+            .map_err(Answer::transient)?
+            .ok_or_else(|| Answer::transient(format!("no operator version {version}")))
     }
 
     async fn create(
@@ -113,7 +117,8 @@ impl Operator {
         let mut wanted = child.clone();
         (wanted.spec.operator_version, wanted.spec.params) = (version, params);
         let uid = format!("{uid}.{}", entry.version);
-        let admitted = admission::admit_update(&child, wanted, (&before, &after), uid).map_err(Answer::transient)?;
+        let admitted =
+            admission::admit_update(&child, wanted, (&before, &after), uid).map_err(Answer::transient)?;
         context.client.update((INSTANCE, name), entry.version, admitted).await.map_err(Answer::transient)?;
         Ok(Answer::Pending)
     }

@@ -130,13 +130,17 @@ fn data(file: &PipeSettings, content: &str) -> Result<Value, Answer> {
 /// What keeps a pod from being one that files can be taken from: one init container and no other, one empty volume that
 /// it mounts, and the files below the mount.
 pub fn pod_problem(pod: &Object, files: &[PipeSettings]) -> Option<String> {
-    let listed = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let listed =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     if pod.kind != "Pod" {
         return Some(format!("a pipe needs a Pod, and this is a {}", pod.kind));
     }
     if !listed(&pod.spec, "containers").is_empty() {
-        return Some("pipe pod should not have containers: artefacts are made in the init container".to_owned());
+        return Some(
+            "pipe pod should not have containers: artefacts are made in the init container".to_owned(),
+        );
     }
     let init = listed(&pod.spec, "initContainers");
     if init.len() != 1 {
@@ -158,7 +162,8 @@ pub fn pod_problem(pod: &Object, files: &[PipeSettings]) -> Option<String> {
     let mount = text(mount, "mountPath");
     let is_below = |file: &&PipeSettings| {
         let below = Path::new(file.path()).strip_prefix(&mount);
-        below.is_ok_and(|below| below.components().all(|part| matches!(part, std::path::Component::Normal(_))))
+        below
+            .is_ok_and(|below| below.components().all(|part| matches!(part, std::path::Component::Normal(_))))
     };
     let outside = files.iter().find(|file| !is_below(file))?;
     Some(format!("pipe file {} should be a child of {mount} mount path", outside.path()))

@@ -121,10 +121,7 @@ pub(super) fn judged(objects: &[Object], context: &TaskContext<'_>) -> Answer {
 }
 
 /// The objects of a task, rendered, known to the cluster, and completed.
-pub(super) fn prepared(
-    resources: &[String],
-    context: &TaskContext<'_>,
-) -> Result<Vec<Object>, Answer> {
+pub(super) fn prepared(resources: &[String], context: &TaskContext<'_>) -> Result<Vec<Object>, Answer> {
     resources.iter().map(|template| completed(rendered(template, context)?, context)).collect()
 }
 

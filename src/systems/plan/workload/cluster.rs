@@ -95,7 +95,9 @@ impl Cluster {
         if failed && !can_fail {
             sleep(self.rollout).await;
         }
-        let Some(mut now) = self.still(entry).filter(|now| now.generation == object.generation) else { return };
+        let Some(mut now) = self.still(entry).filter(|now| now.generation == object.generation) else {
+            return;
+        };
         let is_failed = failed && can_fail;
         now.status = ObjectStatus { observed: object.generation, ready: !is_failed, failed: is_failed };
         if self.store.put(key.clone(), &now).is_ok() {

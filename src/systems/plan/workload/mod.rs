@@ -152,7 +152,8 @@ impl Shipped {
             params_path: Path::new("params.yaml"),
             params: Some(params),
         };
-        Package::parse(&texts, &Kinds::reference()).expect("the operators of this crate are right: a test reads them")
+        Package::parse(&texts, &Kinds::reference())
+            .expect("the operators of this crate are right: a test reads them")
     }
 }
 
@@ -212,7 +213,8 @@ impl PlanWorkload {
 
     /// The parameter that is changed: the first of texts that triggers no plan by name.
     fn parameter(&self) -> (String, Value) {
-        let free = |parameter: &&super::instance::Parameter| parameter.trigger.is_none() && !parameter.immutable;
+        let free =
+            |parameter: &&super::instance::Parameter| parameter.trigger.is_none() && !parameter.immutable;
         let name = self.package.parameters.iter().find(free).map(|parameter| parameter.name.clone());
         (name.unwrap_or_default(), Value::String("changed".to_owned()))
     }

@@ -57,7 +57,9 @@ impl Orders {
         let instance: Option<Instance> = store.peek((INSTANCE, name));
         match instance {
             Some(_) if asked.deleted => return Err(format!("instance {name} is to be deleted and is there")),
-            None if !asked.deleted => return Err(format!("instance {name} is gone, and nobody asked for that")),
+            None if !asked.deleted => {
+                return Err(format!("instance {name} is gone, and nobody asked for that"));
+            }
             Some(instance) => asked.check_instance(&instance)?,
             None => {}
         }
@@ -73,7 +75,8 @@ impl Asked {
     fn demand(&mut self, task: &Task, operator: &OperatorVersion, values: &BTreeMap<String, Value>) {
         let settings = Settings::of(task).unwrap_or_default();
         let is_on = values.get(&settings.parameter).and_then(Value::as_str) == Some("true");
-        let objects = settings.resources.iter().filter_map(|name| render(name, &operator.templates, values).ok());
+        let objects =
+            settings.resources.iter().filter_map(|name| render(name, &operator.templates, values).ok());
         for object in objects {
             let name = object.key().name.to_string();
             match task.kind.as_str() {

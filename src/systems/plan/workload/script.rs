@@ -19,6 +19,8 @@ use crate::time::{Duration, sleep};
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a plan that has failed for good is asked for again, at most.
 const RETRIES_MAX: u32 = 40;
+/// How long the user waits for one thing before going on all the same, in looks.
+const PATIENCE: u32 = 1800;
 /// How long a person who changed a status by hand waits for what comes of it.
 const HOPE: Duration = Duration::from_secs(10);
 
@@ -83,8 +85,11 @@ impl User {
                     continue;
                 }
                 plan => self.change(&uid, |instance, _| {
-                    instance.spec.plan_execution =
-                        PlanExecution { name: plan.to_owned(), uid: uid.clone(), status: ExecutionStatus::NeverRun };
+                    instance.spec.plan_execution = PlanExecution {
+                        name: plan.to_owned(),
+                        uid: uid.clone(),
+                        status: ExecutionStatus::NeverRun,
+                    };
                 })?,
             }
             if is_cut {
@@ -111,7 +116,8 @@ impl User {
 
     fn install(&self, uid: &str) -> Result<(), ScriptError> {
         let operator = &self.versions[0];
-        let instance = admit_create(Instance::new(&operator.name, BTreeMap::new()), operator, uid.to_owned())?;
+        let instance =
+            admit_create(Instance::new(&operator.name, BTreeMap::new()), operator, uid.to_owned())?;
         self.store.create(self.key(), &instance)?;
         self.ordered(&instance);
         Ok(())
@@ -148,8 +154,11 @@ impl User {
             *counted += 1;
             let uid = format!("{failed}-again-{counted}");
             self.change(&uid, |instance, _| {
-                instance.spec.plan_execution =
-                    PlanExecution { name: failed.clone(), uid: uid.clone(), status: ExecutionStatus::NeverRun };
+                instance.spec.plan_execution = PlanExecution {
+                    name: failed.clone(),
+                    uid: uid.clone(),
+                    status: ExecutionStatus::NeverRun,
+                };
             })?;
             reachable("asked-again");
         }
@@ -158,7 +167,7 @@ impl User {
 
     /// Waits until nothing is scheduled or under way; the plan that has failed for good, if the last one did.
     async fn until_idle(&self) -> Option<String> {
-        loop {
+        for _ in 0..PATIENCE {
             let instance = self.instance()?;
             let is_idle = instance.spec.plan_execution.name.is_empty() && instance.metadata.ended.is_none();
             let last = instance.last_executed_plan().map(|plan| (plan.name.clone(), plan.status));
@@ -171,6 +180,7 @@ impl User {
                 _ => sleep(LOOK).await,
             }
         }
+        None
     }
 
     /// Removes the jobs and pods that have failed for good, as one has to before they can be made again.
@@ -211,7 +221,9 @@ impl User {
         for attempt in 0..RETRIES_MAX {
             let is_gone = self.until_gone_or_fatal().await;
             if is_gone {
-                reachable("deleted");
+                if self.instance().is_none() {
+                    reachable("deleted");
+                }
                 return Ok(());
             }
             reachable("cleanup-fatal");
@@ -226,16 +238,20 @@ impl User {
     fn clean_up(&self, uid: &str) -> Result<(), ScriptError> {
         let Some(old) = self.instance() else { return Ok(()) };
         let mut new = old.clone();
-        new.spec.plan_execution =
-            PlanExecution { name: CLEANUP.to_owned(), uid: uid.to_owned(), status: ExecutionStatus::NeverRun };
+        new.spec.plan_execution = PlanExecution {
+            name: CLEANUP.to_owned(),
+            uid: uid.to_owned(),
+            status: ExecutionStatus::NeverRun,
+        };
         let operator = self.operator(&old);
         let admitted = admit_update(&old, new, (&operator, &operator), uid.to_owned())?;
         self.store.put(self.key(), &admitted)?;
         Ok(())
     }
 
+    /// Whether it is gone; also when the user's patience is.
     async fn until_gone_or_fatal(&self) -> bool {
-        loop {
+        for _ in 0..PATIENCE {
             let Some(instance) = self.instance() else { return true };
             let cleanup = instance.status.plans.get(CLEANUP).map(|plan| plan.status);
             let is_told = instance.spec.plan_execution.status == ExecutionStatus::FatalError;
@@ -244,5 +260,6 @@ impl User {
             }
             sleep(LOOK).await;
         }
+        true
     }
 }
