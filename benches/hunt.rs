@@ -85,7 +85,10 @@ fn main() {
         files(dir).into_iter().filter(|path| path.to_string_lossy().contains(text)).collect::<Vec<_>>()
     };
     if what == "bugs" {
-        for path in ["scenarios/bugs/graph", "scenarios/bugs/controller"].into_iter().flat_map(chosen) {
+        for path in ["scenarios/bugs/graph", "scenarios/bugs/controller", "scenarios/bugs/plugin"]
+            .into_iter()
+            .flat_map(chosen)
+        {
             let (found, others) = hunt(&read(&path));
             let (median, last) = (found.get(found.len() / 2), found.last());
             println!(
@@ -96,7 +99,7 @@ fn main() {
         }
     }
     if what == "silent" {
-        for path in chosen("scenarios/controller") {
+        for path in ["scenarios/controller", "scenarios/plugin"].into_iter().flat_map(chosen) {
             let scenario = read(&path);
             let (failed, fired, reached) = silence(&scenario);
             println!(

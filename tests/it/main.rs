@@ -8,6 +8,7 @@ mod core;
 mod graph;
 mod host;
 mod pages;
+mod plugin;
 mod props;
 mod readme;
 mod scenarios;

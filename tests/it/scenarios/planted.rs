@@ -10,7 +10,10 @@ use std::path::PathBuf;
 
 /// The scenarios with a planted bug, of every family.
 fn bugs() -> Vec<PathBuf> {
-    ["scenarios/bugs/graph", "scenarios/bugs/controller"].into_iter().flat_map(files).collect()
+    ["scenarios/bugs/graph", "scenarios/bugs/controller", "scenarios/bugs/plugin"]
+        .into_iter()
+        .flat_map(files)
+        .collect()
 }
 
 #[test]
@@ -49,7 +52,7 @@ fn each_bug_is_another_one_and_fails_with_a_named_property() {
 
 #[test]
 fn every_scenario_passes_in_its_baseline_run() {
-    let correct = ["scenarios/graph", "scenarios/controller"].into_iter().flat_map(files);
+    let correct = ["scenarios/graph", "scenarios/controller", "scenarios/plugin"].into_iter().flat_map(files);
     for path in correct.chain(bugs()) {
         let scenario = Scenario::read(&path, &registry()).unwrap();
         let run = scenario.check.replay(&Tape::default(), Keep::default(), scenario.program());
