@@ -11,6 +11,7 @@ mod graph;
 mod host;
 mod pages;
 mod plan;
+mod plugin;
 mod props;
 mod readme;
 mod scenarios;

@@ -228,9 +228,12 @@ impl<'a> Walk<'a> {
         task: Option<&TaskRecord>,
         is_late: bool,
     ) -> Result<(), SystemError> {
-        let mut task = task.cloned().or_else(|| call.status.task.clone());
-        if let Some(task) = task.as_mut().filter(|_| is_late) {
-            task.cleanup_on_failure = true;
+        let stored = call.status.task.as_ref();
+        let mut task = task.or(stored).cloned();
+        if let Some(task) = &mut task {
+            // It is handed what is stored, whatever was reported just now.
+            task.state = stored.and_then(|stored| stored.state.clone());
+            task.cleanup_on_failure |= is_late;
         }
         let status = NodeStatus { task, ..call.status.clone() };
         release(NodeCall { status: &status, ..call }).await

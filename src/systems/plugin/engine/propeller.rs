@@ -19,15 +19,17 @@ use crate::systems::plugin::status::{WORKFLOW, Workflow, WorkflowStatus, wall_ns
 use crate::systems::plugin::variant::Variant;
 use crate::systems::plugin::workflow::WorkflowSpec;
 use crate::task::JoinSet;
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The delay after the first failure, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How soon a view is looked at again that was too old.
+/// How soon a view is looked at again that was too old, and how soon anything is, at the earliest.
 const STALE_AGAIN: Duration = Duration::from_millis(200);
+/// Doublings of the delay after rounds that were thrown away.
+const DOUBLINGS_MAX: u32 = 6;
 
 /// The versions that were written over: a view that shows one of them is too old for a round.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +68,8 @@ pub enum Handled {
     Absent,
     /// The view was too old.
     Stale,
+    /// The last round was thrown away, and it is too early for another. It is due after so long.
+    Early(Duration),
     /// It is over.
     Over,
     /// The round changed nothing, and wrote nothing. It is due again after so long.
@@ -112,6 +116,9 @@ struct Inner {
     /// Sees the present, and writes.
     direct: Client,
     versions: Mutex<VersionCache>,
+    /// Workflows whose last round was thrown away, and when they may have another: that the count was written is
+    /// heard of at once, and must not use up the retries.
+    resting: Mutex<BTreeMap<String, Instant>>,
     /// States that could not be written, which only `Variant::RoundAppliedTwice` keeps.
     unwritten: Mutex<BTreeMap<String, Next>>,
 }
@@ -120,8 +127,8 @@ impl Propeller {
     /// An engine on this store that has seen nothing yet.
     pub fn new(effects: Effects, store: &Client) -> Propeller {
         let (cached, direct) = (store.clone(), store.consistent());
-        let (versions, unwritten) = (Mutex::default(), Mutex::default());
-        Propeller(Arc::new(Inner { effects, cached, direct, versions, unwritten }))
+        let (versions, resting, unwritten) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Propeller(Arc::new(Inner { effects, cached, direct, versions, resting, unwritten }))
     }
 
     /// Handles workflows as they change or are asked for, so many at a time, until `token` is cancelled. Dropping the
@@ -154,6 +161,9 @@ impl Propeller {
     /// # Errors
     /// The round is lost or came to nothing, and is to be repeated.
     pub async fn handle(&self, name: &str) -> Result<Handled, HandleError> {
+        if let Some(left) = self.rests(name) {
+            return Ok(Handled::Early(left));
+        }
         let Some(entry) = self.read(name).await? else {
             self.versions().evict(name);
             return Ok(Handled::Absent);
@@ -207,11 +217,32 @@ impl Propeller {
                 Ok(Handled::Written(self.due(workflow, &next, now_ns)))
             }
             Err(RoundError::Discarded { error, next }) => {
+                self.rest(name, next.status.failed_attempts);
                 self.write(name, entry, workflow, &next).await?;
                 Err(RoundError::Discarded { error, next }.into())
             }
             Err(error @ RoundError::Abort { .. }) => Err(error.into()),
         }
+    }
+
+    /// How long a workflow has to wait for its next round.
+    fn rests(&self, name: &str) -> Option<Duration> {
+        let mut resting = self.resting();
+        let left = resting.get(name)?.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            resting.remove(name);
+            return None;
+        }
+        Some(left)
+    }
+
+    fn rest(&self, name: &str, failed_attempts: u32) {
+        let delay = BACKOFF.0 * 2u32.pow(failed_attempts.saturating_sub(1).min(DOUBLINGS_MAX));
+        self.resting().insert(name.to_owned(), Instant::now() + delay.min(BACKOFF.1));
+    }
+
+    fn resting(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.0.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one write of a round. If it is not known to have been done, the next round reads the present.
@@ -261,7 +292,7 @@ impl Propeller {
             let execution = execution.map(|then| until(then, limits.execution));
             execution.into_iter().chain(active.map(|then| until(then, limits.active))).min()
         });
-        left.min().unwrap_or(config.resync).min(config.resync)
+        left.min().map_or(config.resync, |left| left.max(STALE_AGAIN)).min(config.resync)
     }
 
     fn is_over(&self, workflow: &Workflow) -> bool {
@@ -296,7 +327,9 @@ impl Reconciler for Propeller {
             match self.handle(&request.name).await {
                 Ok(Handled::Absent | Handled::Over) => Ok(()),
                 Ok(Handled::Stale) => Err(requeue_after(STALE_AGAIN)),
-                Ok(Handled::Unchanged(due) | Handled::Written(due)) => Err(requeue_after(due)),
+                Ok(Handled::Early(due) | Handled::Unchanged(due) | Handled::Written(due)) => {
+                    Err(requeue_after(due))
+                }
                 Err(error) => Err(error.into()),
             }
         })
