@@ -61,12 +61,34 @@ pub struct Check {
     pub runs_min: u64,
     /// Failing seeds that are shrunk, per kind and property.
     pub shrunk_max: usize,
+    /// How much is done to shrink one.
+    pub effort: Effort,
     /// Where failure files go; `None` writes none.
     pub failures_dir: Option<PathBuf>,
     /// Where files lie that are replayed first.
     pub regressions_dir: Option<PathBuf>,
     /// Wall time after which a poll that never returns ends the process.
     pub hang_after: Duration,
+}
+
+/// How much is done to shrink a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// All that is worth it for a failure that somebody has to understand.
+    #[default]
+    Full,
+    /// A quarter of that at most: for one that was expected, and is only shown.
+    Brief,
+}
+
+impl Effort {
+    /// The part of a budget that may be used.
+    pub(super) fn of(self, budget: u64) -> u64 {
+        match self {
+            Effort::Full => budget,
+            Effort::Brief => budget / 4,
+        }
+    }
 }
 
 impl Check {
@@ -93,6 +115,7 @@ impl Check {
             recheck_one_in: 20,
             runs_min: 100,
             shrunk_max: 10,
+            effort: Effort::Full,
             failures_dir: Some(PathBuf::from("fatum-failures")),
             regressions_dir: Some(PathBuf::from("tests/regressions")),
             hang_after: Duration::from_secs(60),

@@ -19,7 +19,7 @@ mod sweep;
 mod tally;
 mod watchdog;
 
-pub use config::{Check, RUNS_DEFAULT, Reproduce};
+pub use config::{Check, Effort, RUNS_DEFAULT, Reproduce};
 pub use env::{Environment, TraceFormat, shard};
 pub use points::{Perturbation, Points};
 pub use program::Program;

@@ -34,7 +34,7 @@ pub(super) fn first_of_shape(
     if tape.is_empty() {
         return None;
     }
-    let yields = yields(shrinker, tape);
+    let (yields, steps_max) = (yields(shrinker, tape), shrinker.part(steps_max));
     shrinker.steps = 0;
     for shape in shapes(tape, &yields) {
         if shrinker.steps >= steps_max {
@@ -117,7 +117,7 @@ impl Source for YieldSites {
 
 fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64, steps_max: u64) -> Option<Tape> {
     let mut enumerator = Enumerator::new(depth as usize);
-    let runs_max = shrinker.runs + RUNS_MAX;
+    let runs_max = shrinker.runs + shrinker.part(RUNS_MAX);
     while let Some(next) = enumerator.advance() {
         shrinker.runs += 1;
         let source = StepsSource::shaped(next.steps.clone(), shape.clone());

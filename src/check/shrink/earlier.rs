@@ -20,11 +20,11 @@ struct Placed {
 
 /// The tape after each deviation was moved to the earliest place of its sort, again until none moves.
 pub(super) fn earlier(shrinker: &mut Shrinker<'_>, tape: Tape) -> Tape {
-    let limit = shrinker.runs + RUNS_MAX;
+    let limit = shrinker.runs + shrinker.part(RUNS_MAX);
     shrinker.steps = 0;
     let taken = play(shrinker, Replaying::new(&tape, None)).1.taken;
     let mut best = Placed { tape, taken };
-    while shrinker.runs < limit && shrinker.steps < STEPS_MAX {
+    while shrinker.runs < limit && shrinker.steps < shrinker.part(STEPS_MAX) {
         let Some(next) = swapped(shrinker, &best).or_else(|| one_moved(shrinker, &best, limit)) else {
             break;
         };
@@ -68,7 +68,7 @@ fn moved(shrinker: &mut Shrinker<'_>, best: &Placed, index: usize, limit: u64) -
     let sort = play(shrinker, Replaying::new(&best.tape, None)).1.sort_at(bound.position)?;
     let mut earlier = asked.open.into_iter().filter(|(step, of)| *step < bound && *of == sort);
     earlier.find_map(|(step, _)| {
-        let allowed = shrinker.runs < limit && shrinker.steps < STEPS_MAX;
+        let allowed = shrinker.runs < limit && shrinker.steps < shrinker.part(STEPS_MAX);
         allowed.then(|| accepted(shrinker, best, &rest, Some(step))).flatten()
     })
 }

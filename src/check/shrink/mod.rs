@@ -100,6 +100,11 @@ impl Shrinker<'_> {
         }
     }
 
+    /// The part of a budget that may be used.
+    fn part(&self, budget: u64) -> u64 {
+        self.check.effort.of(budget)
+    }
+
     /// The recorded tape of a candidate, if it fails in the same way.
     fn attempt(&mut self, tape: &Tape) -> Option<Tape> {
         self.runs += 1;

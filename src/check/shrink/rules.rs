@@ -10,7 +10,7 @@ use crate::sim::Run;
 use crate::trace::Kind;
 
 /// Runs that the search for pairs may take.
-const PAIRS_MAX: usize = 2_000;
+const PAIRS_MAX: u64 = 2_000;
 /// Polls that the runs of single rules may take, and those of pairs.
 const STEPS_MAX: u64 = 600_000;
 /// Rules of one failing run that are tried.
@@ -32,9 +32,9 @@ pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Option<Tape>
     let single = least(shrinker, rules.iter().map(|rule| vec![rule.clone()]));
     let found = single.or_else(|| {
         shrinker.steps = 0;
-        let mut pairs = pairs(&rules).take(PAIRS_MAX);
+        let mut pairs = pairs(&rules).take(shrinker.part(PAIRS_MAX) as usize);
         pairs.find_map(|pair| {
-            let allowed = shrinker.steps < STEPS_MAX;
+            let allowed = shrinker.steps < shrinker.part(STEPS_MAX);
             allowed.then(|| shrinker.attempt_source(Box::new(RuleSource::new(pair)))).flatten()
         })
     });
@@ -45,7 +45,7 @@ fn least(shrinker: &mut Shrinker<'_>, candidates: impl Iterator<Item = Vec<Rule>
     let mut best: Option<Tape> = None;
     shrinker.steps = 0;
     for rules in candidates {
-        if shrinker.steps >= STEPS_MAX {
+        if shrinker.steps >= shrinker.part(STEPS_MAX) {
             break;
         }
         let found = shrinker.attempt_source(Box::new(RuleSource::new(rules)));

@@ -1,7 +1,7 @@
 //! The flags of `fatum check`, and what they change in a sweep.
 
 use crate::Error;
-use crate::check::{Check, Environment, Perturbation, shard};
+use crate::check::{Check, Effort, Environment, Perturbation, shard};
 use crate::cli::invoked::invoked_as;
 use crate::scenario::{Expect, Scenario};
 use crate::span::{BadSpan, Span};
@@ -94,6 +94,7 @@ impl Arguments {
         if scenario.expect != Expect::Passed {
             // A failure that is expected is shown once: the first is enough.
             scenario.check.shrunk_max = 1;
+            scenario.check.effort = Effort::Brief;
         }
         Ok(())
     }
