@@ -246,7 +246,7 @@ fn two_operations_in_a_step_or_one_in_none_are_found() {
     let done = [began(), op(Op::Prepare), end(Op::Prepare, OpEnd::Done)];
     assert_eq!(broken(&[&done[..], &[op(Op::Start)]].concat()), Some("one-op-per-step"));
     let noop = ended(status(Ready), status(Ready), RUN, Next::Noop);
-    assert_eq!(broken(&[&done[..], &[noop.clone()]].concat()), Some("one-op-per-step"));
+    assert_eq!(broken(&[&done[..], std::slice::from_ref(&noop)].concat()), Some("one-op-per-step"));
     assert_eq!(broken(&[began(), noop]), None);
 }
 
