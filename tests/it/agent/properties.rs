@@ -109,6 +109,10 @@ fn deleted() -> AgentEvent {
     AgentEvent::RecordDeleted { node: node(), task: "t".into() }
 }
 
+fn freed() -> AgentEvent {
+    AgentEvent::Removed { node: node(), task: "t".into() }
+}
+
 fn unassigned() -> AgentEvent {
     AgentEvent::Unassigned { node: node(), task: "t".into() }
 }
@@ -397,7 +401,7 @@ fn a_second_container_or_start_is_found_and_one_for_a_task_that_is_gone() {
     assert_eq!(broken(&[container(Created), container(Created)]), Some("starts-once"));
     assert_eq!(broken(&[container(Created), container(Started), container(Started)]), Some("starts-once"));
     assert_eq!(
-        broken(&[container(Created), container(Removed), deleted(), container(Created)]),
+        broken(&[container(Created), container(Removed), freed(), container(Created)]),
         Some("no-orphan")
     );
 }
