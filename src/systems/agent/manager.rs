@@ -289,7 +289,8 @@ impl Loop {
             Phase::InFlight { step, .. } | Phase::BackingOff { step, .. } => step == of,
             Phase::Due | Phase::Resting => false,
         };
-        let is_bare = self.variant == Variant::BareRetryTimer && matches!(how, Finished::BackedOff);
+        let is_bare = self.variant == Variant::BareRetryTimer
+            && matches!((&self.phase, &how), (Phase::InFlight { .. }, Finished::BackedOff));
         if !is_current && !is_bare {
             return;
         }

@@ -27,7 +27,7 @@ fn runtime() -> Runtime {
 
 async fn controller(runtime: &Runtime, image: &str) -> Arc<dyn Controller> {
     let executor = ContainerExecutor::new(runtime.clone());
-    executor.controller(&Task::new("t", image)).await.ok().expect("the image can be run")
+    executor.controller(&Task::new("t", image)).await.unwrap()
 }
 
 fn says(outcome: Outcome) -> String {

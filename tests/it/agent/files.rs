@@ -4,7 +4,8 @@ use super::swarm::registry;
 use fatum::scenario::{Document, Scenario};
 
 fn error(workload: &str) -> String {
-    let text = format!("system = \"agent\"\nexpect = \"passed\"\n\n[workload]\n{workload}\n");
+    let text =
+        format!("system = \"agent\"\ndescription = \"x\"\nexpect = \"passed\"\n\n[workload]\n{workload}\n");
     Scenario::parse(&Document::new("swarm.toml", text), &registry()).unwrap_err().to_string()
 }
 

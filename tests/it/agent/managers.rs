@@ -290,26 +290,38 @@ fn alone(stub: StubController, task: Task, variant: Variant) -> Option<&'static 
     observed.broken()
 }
 
+/// A controller that fails to start once, has started, cannot start, or does everything.
+fn starting(answer: fn(u64) -> Result<(), TaskError>) -> StubController {
+    server().answers(Op::Start, answer)
+}
+
 #[test]
 fn bugs_of_a_step_break_the_property_of_the_step() {
-    let busy = || {
-        server().answers(Op::Start, |before| match before {
-            0 => Err(make_temporary(TaskError::new("busy"))),
-            _ => Ok(()),
-        })
-    };
-    let started = || server().answers(Op::Start, |_| Err(ErrorKind::TaskStarted.into()));
-    let broken = || server().answers(Op::Start, |_| Err(TaskError::new("no")));
-    let starting = || task(TaskState::Starting, TaskState::Running);
-    let removed = || task(TaskState::Running, DesiredState::REMOVE);
-    for (variant, stub, task, property) in [
-        (Variant::RetryAtOnce, busy(), starting(), "paced"),
-        (Variant::AlreadyIsFatal, started(), starting(), "do-result"),
-        (Variant::StartFailureRejected, broken(), starting(), "do-result"),
-        (Variant::DesireExactly, server(), removed(), "no-work-after-shutdown"),
+    let busy = |before: u64| if before == 0 { Err(make_temporary(TaskError::new("busy"))) } else { Ok(()) };
+    let at = |state, desired: DesiredState| task(state, desired);
+    for (variant, answer, task, property) in [
+        (Variant::RetryAtOnce, busy as fn(u64) -> _, at(TaskState::Starting, DesiredState::RUNNING), "paced"),
+        (
+            Variant::AlreadyIsFatal,
+            |_| Err(ErrorKind::TaskStarted.into()),
+            at(TaskState::Starting, DesiredState::RUNNING),
+            "do-result",
+        ),
+        (
+            Variant::StartFailureRejected,
+            |_| Err(TaskError::new("no")),
+            at(TaskState::Starting, DesiredState::RUNNING),
+            "do-result",
+        ),
+        (
+            Variant::DesireExactly,
+            |_| Ok(()),
+            at(TaskState::Running, DesiredState::REMOVE),
+            "no-work-after-shutdown",
+        ),
     ] {
-        assert_eq!(alone(stub.clone(), task.clone(), Variant::Correct), None, "{variant}");
-        assert_eq!(alone(stub, task, variant), Some(property), "{variant}");
+        assert_eq!(alone(starting(answer), task.clone(), Variant::Correct), None, "{variant}");
+        assert_eq!(alone(starting(answer), task, variant), Some(property), "{variant}");
     }
 }
 

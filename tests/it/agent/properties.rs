@@ -109,6 +109,10 @@ fn deleted() -> AgentEvent {
     AgentEvent::RecordDeleted { node: node(), task: "t".into() }
 }
 
+fn freed() -> AgentEvent {
+    AgentEvent::Removed { node: node(), task: "t".into() }
+}
+
 fn unassigned() -> AgentEvent {
     AgentEvent::Unassigned { node: node(), task: "t".into() }
 }
@@ -246,7 +250,7 @@ fn two_operations_in_a_step_or_one_in_none_are_found() {
     let done = [began(), op(Op::Prepare), end(Op::Prepare, OpEnd::Done)];
     assert_eq!(broken(&[&done[..], &[op(Op::Start)]].concat()), Some("one-op-per-step"));
     let noop = ended(status(Ready), status(Ready), RUN, Next::Noop);
-    assert_eq!(broken(&[&done[..], &[noop.clone()]].concat()), Some("one-op-per-step"));
+    assert_eq!(broken(&[&done[..], std::slice::from_ref(&noop)].concat()), Some("one-op-per-step"));
     assert_eq!(broken(&[began(), noop]), None);
 }
 
@@ -397,7 +401,7 @@ fn a_second_container_or_start_is_found_and_one_for_a_task_that_is_gone() {
     assert_eq!(broken(&[container(Created), container(Created)]), Some("starts-once"));
     assert_eq!(broken(&[container(Created), container(Started), container(Started)]), Some("starts-once"));
     assert_eq!(
-        broken(&[container(Created), container(Removed), deleted(), container(Created)]),
+        broken(&[container(Created), container(Removed), freed(), container(Created)]),
         Some("no-orphan")
     );
 }

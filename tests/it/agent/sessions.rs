@@ -3,10 +3,10 @@
 
 use super::{ms, secs, simulate};
 use fatum::store::Store;
-use fatum::systems::agent::agent::next_backoff;
 use fatum::systems::agent::assignment::{Assignments, DispatchError, Extent, Message};
 use fatum::systems::agent::dispatcher::Manager;
 use fatum::systems::agent::executor::EncryptionKey;
+use fatum::systems::agent::service::next_backoff;
 use fatum::systems::agent::{
     Agent, AgentConfig, AgentError, BoxFuture, ContainerExecutor, DesiredState, Dispatcher, MemoryStorage,
     Node, NodeDescription, Runtime, Session, SessionTracker, TaskId, TaskSpec, TaskState, TaskStatus,

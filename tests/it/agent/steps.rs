@@ -295,6 +295,9 @@ fn a_step_never_goes_back() {
 
 // What is collected.
 
+/// What a controller says of its container or ports.
+type Answer<T> = fn() -> Result<Option<T>, TaskError>;
+
 fn ports() -> PortStatus {
     PortStatus { published: vec![80] }
 }
@@ -355,8 +358,7 @@ fn what_is_wrapped_tells_neither_code_nor_container() {
 
 #[test]
 fn an_answer_that_fails_or_is_empty_leaves_the_container_as_it_was() {
-    let answers: [fn() -> Result<Option<ContainerStatus>, TaskError>; 2] =
-        [|| Ok(None), || Err(TaskError::new("no"))];
+    let answers: [Answer<ContainerStatus>; 2] = [|| Ok(None), || Err(TaskError::new("no"))];
     for answer in answers {
         for previous in [None, Some(exited(0))] {
             let stub = StubController::new()
@@ -372,8 +374,7 @@ fn an_answer_that_fails_or_is_empty_leaves_the_container_as_it_was() {
 
 #[test]
 fn ports_that_cannot_be_had_are_none() {
-    let answers: [fn() -> Result<Option<PortStatus>, TaskError>; 2] =
-        [|| Ok(None), || Err(TaskError::new("no"))];
+    let answers: [Answer<PortStatus>; 2] = [|| Ok(None), || Err(TaskError::new("no"))];
     for answer in answers {
         let stub = StubController::new()
             .answers(Op::Start, |_| Ok(()))

@@ -16,7 +16,7 @@ pub(super) struct Residue {
     records: BTreeSet<At>,
     containers: BTreeSet<At>,
     started: BTreeSet<At>,
-    /// What had a record once and has none any more.
+    /// What was freed.
     gone: BTreeSet<At>,
     removing: BTreeSet<At>,
     needs: BTreeMap<At, Arc<BTreeSet<String>>>,
@@ -84,10 +84,10 @@ impl Residue {
             }
             AgentEvent::Removed { .. } => {
                 self.removing.remove(at);
+                self.gone.insert(at.clone());
             }
             AgentEvent::RecordDeleted { .. } => {
                 self.records.remove(at);
-                self.gone.insert(at.clone());
             }
             AgentEvent::Looked { asked, key, held, .. } => return self.looked(at, asked, key, held),
             AgentEvent::OpBegan { op: Op::Prepare, .. } => return self.prepares(at),

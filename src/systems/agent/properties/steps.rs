@@ -23,6 +23,8 @@ struct Stepping {
     managed: bool,
     /// The version that the controller has yet to hear of.
     undelivered: Option<u64>,
+    /// It is hearing of one: a step that begins meanwhile overlaps with that, which is another mistake.
+    updating: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -88,7 +90,7 @@ impl Stepping {
 
     fn began(&mut self, now: u64, at: &At) -> Result<(), Violation> {
         self.open = Some(Open::default());
-        if let Some(version) = self.undelivered {
+        if let Some(version) = self.undelivered.filter(|_| !self.updating) {
             let detail = format!("a step of {} began before its controller heard of version {version}", at.1);
             return broken("update-before-do", detail);
         }
@@ -110,6 +112,7 @@ impl Stepping {
     }
 
     fn op_began(&mut self, at: &At, op: Op) -> Result<(), Violation> {
+        self.updating |= op == Op::Update;
         let is_of_step = matches!(op, Op::Prepare | Op::Start | Op::Wait | Op::Shutdown);
         let Some(open) = self.open.as_mut().filter(|_| is_of_step) else { return Ok(()) };
         open.ops.push((op, None));
@@ -123,6 +126,7 @@ impl Stepping {
     }
 
     fn op_ended(&mut self, op: Op, end: OpEnd) {
+        self.updating &= op != Op::Update;
         if op == Op::Update && matches!(end, OpEnd::Done | OpEnd::Already | OpEnd::Refused) {
             self.undelivered = None;
         }

@@ -100,9 +100,14 @@ impl Statuses {
     async fn tell_stored(&self, kept: &Kept, listener: &dyn StatusReporter) {
         for (id, record) in kept.records.all().filter(|(_, record)| !record.removing) {
             if let Some(status) = &record.status {
+                self.tell_heard(id, status);
                 listener.report(id, status).await;
             }
         }
+    }
+
+    fn tell_heard(&self, id: &TaskId, status: &TaskStatus) {
+        emit(AgentEvent::Heard { node: self.node.clone(), task: id.clone(), state: status.state });
     }
 
     /// Stores a status; whether there is a record of its task.
@@ -117,7 +122,7 @@ impl Statuses {
     }
 
     async fn tell(&self, kept: &Kept, id: &TaskId, status: &TaskStatus) {
-        emit(AgentEvent::Heard { node: self.node.clone(), task: id.clone(), state: status.state });
+        self.tell_heard(id, status);
         for listener in &kept.listeners {
             listener.report(id, status).await;
         }

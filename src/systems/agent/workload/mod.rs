@@ -5,12 +5,12 @@ mod script;
 
 pub use script::Act;
 
-use super::agent::{Agent, AgentConfig};
 use super::container::{Image, Runtime};
 use super::container_controller::ContainerExecutor;
 use super::dispatcher::{Manager, STATUS};
 use super::properties;
 use super::record::{AgentEvent, ContainerChange, OpEnd};
+use super::service::{Agent, AgentConfig};
 use super::variant::Variant;
 use crate::property::reachable;
 use crate::sim::{Differential, Host, Sim};

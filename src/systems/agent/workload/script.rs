@@ -73,7 +73,7 @@ impl Act {
 pub(super) fn images(given: &BTreeMap<String, Image>) -> BTreeMap<String, Image> {
     let span = |millis| Span(Duration::from_millis(millis));
     let server = Image { pull: span(2000), start: span(500), stop: span(1000), ..Image::default() };
-    let job = Image { pull: span(1000), run: Some(span(3000)), ..Image::default() };
+    let job = Image { pull: span(1000), start: span(500), run: Some(span(3000)), ..Image::default() };
     let mut images = BTreeMap::from([
         ("failing".to_owned(), Image { exit: 3, ..job.clone() }),
         ("sickly".to_owned(), Image { unhealthy: Some(span(3000)), ..server.clone() }),
