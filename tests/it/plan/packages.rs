@@ -194,6 +194,15 @@ fn mistakes_are_told_with_their_place_and_what_is_allowed() {
             "  deply:",
             "operator.yaml:18:5: there is no plan `deploy`, which every operator needs",
         ),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(mistake(from, to), expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn mistakes_in_tasks_and_keys_are_told() {
+    let cases = [
         (
             "parameter: ON",
             "parameter: OFF",
@@ -215,6 +224,15 @@ fn mistakes_are_told_with_their_place_and_what_is_allowed() {
             "v2\nname",
             "operator.yaml:1:13: there is no apiVersion `kudo.dev/v2`\nhelp: did you mean `kudo.dev/v1beta1`? allowed: kudo.dev/v1beta1",
         ),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(mistake(from, to), expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn mistakes_in_parameters_are_told_in_their_own_file() {
+    let cases = [
         (
             "trigger: deploy",
             "trigger: deplo",

@@ -204,6 +204,10 @@ impl PlanWorkload {
             let mut longer = (**plan).clone();
             if let Some(mut phase) = longer.phases.first().cloned() {
                 phase.name = format!("{}-again", phase.name);
+                // What pipes make has one place.
+                let is_pipe =
+                    |name: &String| next.tasks.iter().any(|task| task.name == *name && task.kind == "Pipe");
+                phase.steps.retain(|step| !step.tasks.iter().any(is_pipe));
                 longer.phases.insert(1, phase);
             }
             *plan = longer.into();
