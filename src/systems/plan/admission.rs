@@ -349,6 +349,17 @@ impl ParameterKind {
         }
     }
 
+    /// The value that says nothing.
+    pub fn empty(self) -> Value {
+        match self {
+            ParameterKind::String => Value::String(String::new()),
+            ParameterKind::Integer | ParameterKind::Number => Value::from(0),
+            ParameterKind::Boolean => Value::Bool(false),
+            ParameterKind::Array => Value::Array(Vec::new()),
+            ParameterKind::Map => Value::Object(serde_json::Map::new()),
+        }
+    }
+
     /// Whether a value is of this kind; texts that say one count.
     pub fn takes(self, value: &Value) -> bool {
         let text = value.as_str();

@@ -30,6 +30,7 @@
 //! * A pod of a pipe that has failed for good is a fatal error.
 //! * The status of a plan that has ended goes along with the spec: a crash before it is written loses nothing. In the
 //!   reference such a plan stays `IN_PROGRESS` for ever.
+//! * A dummy of a package that says nothing is done; one that says `done: false` never is.
 //! * A word that is no strategy is an error; [`plan::Strategy::lenient`] is parity.
 //! * Templates are not Go's: they are JSON with `{{ .Params.NAME }}` in it.
 

@@ -226,7 +226,7 @@ impl PlanWorkload {
 
 impl Workload for PlanWorkload {
     const NAME: &'static str = "plan";
-    const ABOUT: &'static str = "Plans: an operator's phases, steps and tasks, carried out pass by pass";
+    const ABOUT: &'static str = "the plans of an operator: phases of steps of tasks, carried out pass by pass by a controller that crashes";
     const EXAMPLE: &'static str = include_str!("plan.toml");
     const VARIANTS: &'static [&'static str] = &Variant::NAMES;
     const SITES: &'static [&'static str] = cluster::SITES;
