@@ -192,7 +192,7 @@ fn mistakes_are_told_with_their_place_and_what_is_allowed() {
         (
             "  deploy:",
             "  deply:",
-            "operator.yaml:18:5: there is no plan `deploy`, which every operator needs",
+            "operator.yaml:17:3: there is no plan `deploy`, which every operator needs",
         ),
     ];
     for (from, to, expected) in cases {
@@ -218,7 +218,7 @@ fn mistakes_in_tasks_and_keys_are_told() {
             "resorces: [a.yaml]",
             "operator.yaml:8:17: there is no setting of a task `resorces`\nhelp: did you mean `resources`? allowed: resources, parameter, done, wantErr, fatal, pod, pipe, package, instanceName, appVersion, operatorVersion, parameterFile",
         ),
-        ("name: small\n", "", "operator.yaml:1:1: the key `name` is missing here"),
+        ("name: small\n", "", "operator.yaml:15:1: the key `name` is missing here"),
         (
             "v1beta1\nname",
             "v2\nname",
