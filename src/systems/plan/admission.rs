@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::definition::{CLEANUP, DEPLOY, UPDATE};
 use super::instance::{Instance, OperatorVersion, Parameter, ParameterKind, PlanExecution};
-use super::plan::{CLEANUP, DEPLOY, UPDATE};
 use super::status::ExecutionStatus;
 
 /// Why a change is not taken.

@@ -257,7 +257,7 @@ fn empty_lists_are_complete_at_once() {
 fn answered(active: &ActivePlan, options: Options, answers: &[(&str, Answer)]) -> (Vec<String>, Outcome) {
     let (metadata, mut ran) = (metadata(), Vec::new());
     let mut pass = Pass::new(active, &metadata, options, Timestamp(7));
-    while let Some(run) = pass.next() {
+    while let Some(run) = pass.next_task() {
         let name = format!("{}.{}", run.step, run.task.name);
         let count = ran.iter().filter(|known| **known == name).count();
         let known = answers.iter().filter(|(known, _)| *known == name).nth(count);

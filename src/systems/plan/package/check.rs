@@ -10,8 +10,8 @@ use serde_saphyr::{Location, Spanned};
 use super::format::{OperatorFile, ParameterFile, ParamsFile, PhaseFile, PlanFile, StepFile, TaskFile};
 use super::{Package, Texts, yaml};
 use crate::Error;
+use crate::systems::plan::definition::{DEPLOY, Phase, Plan, Step, Strategy, Task};
 use crate::systems::plan::instance::{Parameter, ParameterKind};
-use crate::systems::plan::plan::{DEPLOY, Phase, Plan, Step, Strategy, Task};
 use crate::systems::plan::task::{Kinds, SETTINGS, Settings};
 
 /// Longest names, in characters.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{InstanceSeen, Judged, PassSeen, broken, check};
-use crate::systems::plan::plan::{CLEANUP, Plan};
+use crate::systems::plan::definition::{CLEANUP, Plan};
 use crate::systems::plan::record::StoredState;
 use crate::systems::plan::status::{ExecutionStatus, PlanStatus};
 

@@ -37,7 +37,7 @@ mod install;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::plan::{CLEANUP, Plan};
+use super::definition::{CLEANUP, Plan};
 use super::record::{PlanEvent, StoredState};
 use super::status::{ExecutionStatus, PlanStatus};
 

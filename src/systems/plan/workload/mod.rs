@@ -24,10 +24,10 @@ use crate::systems::Workload;
 use crate::time::Duration;
 
 use super::controller::{ControllerOptions, PlanController};
+use super::definition::DEPLOY;
 use super::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion};
 use super::object::OBJECT;
 use super::package::{Package, Texts};
-use super::plan::DEPLOY;
 use super::properties;
 use super::record::PlanEvent;
 use super::status::ExecutionStatus;

@@ -7,9 +7,9 @@ use super::oracle::Orders;
 use crate::property::reachable;
 use crate::store::{Key, Store, StoreError};
 use crate::systems::plan::admission::{Denied, admit_create, admit_update};
+use crate::systems::plan::definition::{CLEANUP, DEPLOY};
 use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
 use crate::systems::plan::object::{OBJECT, Object};
-use crate::systems::plan::plan::{CLEANUP, DEPLOY};
 use crate::systems::plan::status::ExecutionStatus;
 use crate::time::{Duration, sleep};
 
