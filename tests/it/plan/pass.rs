@@ -253,6 +253,9 @@ fn empty_lists_are_complete_at_once() {
     }
 }
 
+/// What tasks answer, by step and task.
+type Answers<'a> = &'a [(&'a str, Answer)];
+
 /// The tasks that were run, and the statuses, where each is answered as said.
 fn answered(active: &ActivePlan, options: Options, answers: &[(&str, Answer)]) -> (Vec<String>, Outcome) {
     let (metadata, mut ran) = (metadata(), Vec::new());
@@ -346,7 +349,7 @@ fn passes_repeat_until_all_is_done_and_complete_steps_rest() {
     let status =
         tree(Pending, &[("phase", Pending, &[("one", Pending), ("two", Pending), ("three", Pending)])]);
     let mut active = active(status, spec, &["a", "b"].map(done));
-    let script: [(&[(&str, Answer)], &[&str], ExecutionStatus); 4] = [
+    let script: [(Answers<'_>, &[&str], ExecutionStatus); 4] = [
         (&[("one.b", Answer::Pending)], &["one.a", "one.b"], InProgress),
         (&[("two.a", transient())], &["one.a", "one.b", "two.a"], InProgress),
         (&[("three.b", Answer::Pending)], &["two.a", "three.b"], InProgress),
@@ -373,7 +376,7 @@ fn the_plans_strategy_orders_phases_and_the_phases_orders_steps() {
     ] {
         let first = phase("first", inner, &[("one", &["a"]), ("two", &["a"])]);
         let second = phase("second", inner, &[("three", &["a"]), ("four", &["a"])]);
-        let (a, b): (&[(&str, ExecutionStatus)], &[(&str, ExecutionStatus)]) =
+        let (a, b): (Steps<'_>, Steps<'_>) =
             (&[("one", Pending), ("two", Pending)], &[("three", Pending), ("four", Pending)]);
         let status = tree(Pending, &[("first", Pending, a), ("second", Pending, b)]);
         let active = active(status, Some(plan(outer, vec![first, second])), &[pending("a")]);
