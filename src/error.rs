@@ -5,6 +5,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// How much of a line an error shows, in characters.
+const TEXT_MAX: usize = 160;
+
 /// A user's mistake, or something the machine refused.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
@@ -83,7 +86,7 @@ impl Error {
         let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
-        let content: String = text.lines().nth(line - 1).unwrap_or("").chars().take(160).collect();
+        let content: String = text.lines().nth(line - 1).unwrap_or("").chars().take(TEXT_MAX).collect();
         self.0.place = Some(Place { path: path.to_owned(), line, column, text: content });
         self
     }
@@ -112,9 +115,11 @@ impl fmt::Display for Error {
             Some(place) => {
                 writeln!(f, "{}:{}:{}: {}", place.path.display(), place.line, place.column, self.0.message)?;
                 let margin = place.line.to_string().len();
+                // The text is cut, and a width has a limit.
+                let column = place.column.min(TEXT_MAX + 1);
                 writeln!(f, "{:margin$} |", "")?;
                 writeln!(f, "{} | {}", place.line, place.text)?;
-                write!(f, "{:margin$} | {:>column$}", "", "^", column = place.column)?;
+                write!(f, "{:margin$} | {:>column$}", "", "^")?;
             }
             None => write!(f, "{}", self.0.message)?,
         }

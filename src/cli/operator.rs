@@ -12,7 +12,7 @@ use crate::fault::{FaultKind, FaultPlan, FaultRule};
 use crate::sim::{Keep, Run};
 use crate::store::Store;
 use crate::systems::Workload;
-use crate::systems::plan::plan::{CLEANUP, DEPLOY};
+use crate::systems::plan::definition::{CLEANUP, DEPLOY};
 use crate::systems::plan::workload::PlanWorkload;
 use crate::systems::plan::{Kinds, Package, status_tree};
 use clap::ValueEnum;
@@ -70,8 +70,8 @@ fn simulated(workload: &PlanWorkload, seed: u64, faults: Faults) -> (Run, String
     };
     let check = Check::new(workload.name()).faults(harm());
     let run = match faults {
-        Faults::Default => crate::log::captured(|| check.run_seed(seed, &program)),
-        Faults::None => crate::log::captured(|| check.replay(&Tape::default(), Keep::Trace, &program)),
+        Faults::Default => crate::log::captured(|| check.run_seed(seed, program)),
+        Faults::None => crate::log::captured(|| check.replay(&Tape::default(), Keep::Trace, program)),
     };
     let store = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
     let tree = store

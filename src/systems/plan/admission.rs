@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::definition::{CLEANUP, DEPLOY, UPDATE};
 use super::instance::{Instance, OperatorVersion, Parameter, ParameterKind, PlanExecution};
-use super::plan::{CLEANUP, DEPLOY, UPDATE};
 use super::status::ExecutionStatus;
 
 /// Why a change is not taken.
@@ -346,6 +346,17 @@ impl ParameterKind {
             ParameterKind::Boolean => "boolean",
             ParameterKind::Array => "array",
             ParameterKind::Map => "map",
+        }
+    }
+
+    /// The value that says nothing.
+    pub fn empty(self) -> Value {
+        match self {
+            ParameterKind::String => Value::String(String::new()),
+            ParameterKind::Integer | ParameterKind::Number => Value::from(0),
+            ParameterKind::Boolean => Value::Bool(false),
+            ParameterKind::Array => Value::Array(Vec::new()),
+            ParameterKind::Map => Value::Object(serde_json::Map::new()),
         }
     }
 

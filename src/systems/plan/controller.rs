@@ -15,11 +15,11 @@ use crate::store::{Client, Entry, StoreError};
 use crate::time::Duration;
 
 use super::admission::{self, Denied};
+use super::definition::{ActivePlan, Metadata, Task};
 use super::engine::execute;
 use super::error::{EventName, ExecutionError};
 use super::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
 use super::model::{OnUnready, Options};
-use super::plan::{ActivePlan, Metadata, Task};
 use super::record::PlanEvent;
 use super::status::{ExecutionStatus, PlanStatus, Timestamp};
 use super::task::{Kinds, OwnerLabel, TaskContext, Tasks};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::emit;
 use crate::task::yield_point;
 
+use super::definition::{ActivePlan, Metadata};
 use super::error::Answer;
 use super::model::{Options, Outcome, Pass, Run};
-use super::plan::{ActivePlan, Metadata};
 use super::record::PlanEvent;
 use super::status::Timestamp;
 
@@ -38,7 +38,7 @@ pub async fn execute(
         input: input.clone(),
     });
     let mut pass = Pass::new(plan, metadata, options, Timestamp::now());
-    while let Some(run) = pass.next() {
+    while let Some(run) = pass.next_task() {
         let place = Arc::new([run.phase.to_owned(), run.step.to_owned(), run.task.name.clone()]);
         emit(PlanEvent::TaskStarted { instance: instance.clone(), place: place.clone() });
         yield_point("plan.task").await;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::time::Duration;
 
-use super::plan::{ActivePlan, CLEANUP, DEPLOY, Plan, Task, UPDATE, UPGRADE};
+use super::definition::{ActivePlan, CLEANUP, DEPLOY, Plan, Task, UPDATE, UPGRADE};
 use super::status::{ExecutionStatus, PhaseStatus, PlanStatus, StepStatus, Timestamp};
 use super::task::Settings;
 

@@ -30,10 +30,11 @@
 //! * A pod of a pipe that has failed for good is a fatal error.
 //! * The status of a plan that has ended goes along with the spec: a crash before it is written loses nothing. In the
 //!   reference such a plan stays `IN_PROGRESS` for ever.
-//! * A word that is no strategy is an error; [`plan::Strategy::lenient`] is parity.
+//! * A dummy of a package that says nothing is done; one that says `done: false` never is.
+//! * A word that is no strategy is an error; [`definition::Strategy::lenient`] is parity.
 //! * Templates are not Go's: they are JSON with `{{ .Params.NAME }}` in it.
 
-pub mod plan;
+pub mod definition;
 pub mod status;
 pub mod error;
 mod variant;
@@ -52,12 +53,12 @@ pub mod properties;
 pub mod workload;
 
 pub use controller::{ControllerOptions, PlanController, ReconcileError};
+pub use definition::{ActivePlan, Metadata, Phase, Plan, Step, Strategy, Task};
 pub use engine::{Runner, execute};
 pub use error::{Answer, EventName, ExecutionError};
 pub use instance::{Instance, OperatorVersion};
 pub use model::{OnUnready, Options, Outcome, Pass};
 pub use package::Package;
-pub use plan::{ActivePlan, Metadata, Phase, Plan, Step, Strategy, Task};
 pub use record::PlanEvent;
 pub use status::{ExecutionStatus, PhaseStatus, PlanStatus, StepStatus, Timestamp};
 pub use task::{Kinds, TaskContext, TaskRun, Tasks};

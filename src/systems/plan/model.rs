@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use super::definition::{ActivePlan, Metadata, Phase, Step, Strategy, Task};
 use super::error::{Answer, EventName, ExecutionError, FatalPlan, FatalTask};
-use super::plan::{ActivePlan, Metadata, Phase, Step, Strategy, Task};
 use super::status::{ExecutionStatus, PlanStatus, Timestamp};
 use super::variant::Variant;
 
@@ -117,7 +117,7 @@ impl<'p> Pass<'p> {
     }
 
     /// The next task to run; none when the pass is over. Asked again only after [`Pass::answer`].
-    pub fn next(&mut self) -> Option<Run<'p>> {
+    pub fn next_task(&mut self) -> Option<Run<'p>> {
         loop {
             match self.at {
                 At::Phase => self.enter_phase(),
@@ -132,7 +132,7 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Takes the answer of the task that [`Pass::next`] named.
+    /// Takes the answer of the task that [`Pass::next_task`] named.
     pub fn answer(&mut self, answer: Answer) {
         if self.at != At::Task {
             return;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::trace::{Record, Value};
 
-use super::plan::Plan;
+use super::definition::Plan;
 use super::status::{ExecutionStatus, PlanStatus};
 
 /// One event of plans. All but `Stored` are said by engine and controller; that one is what the store holds, for

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::definition::Plan;
 use super::instance::{Instance, OperatorVersion};
-use super::plan::Plan;
 use super::status::PlanStatus;
 
 /// A line and those below it.

@@ -42,11 +42,11 @@ fn plan(strategy: Strategy, phases: Vec<Phase>) -> Plan {
     Plan { strategy, phases }
 }
 
+/// Steps and where they stand.
+type Steps<'a> = &'a [(&'a str, ExecutionStatus)];
+
 /// A status tree without messages.
-fn tree(
-    status: ExecutionStatus,
-    phases: &[(&str, ExecutionStatus, &[(&str, ExecutionStatus)])],
-) -> PlanStatus {
+fn tree(status: ExecutionStatus, phases: &[(&str, ExecutionStatus, Steps<'_>)]) -> PlanStatus {
     let phases = phases.iter().map(|(name, status, steps)| PhaseStatus {
         name: (*name).to_owned(),
         status: *status,

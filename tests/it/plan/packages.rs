@@ -6,8 +6,8 @@ use fatum::choice::tape::Tape;
 use fatum::fault::{FaultKind, FaultPlan, FaultRule};
 use fatum::sim::Keep;
 use fatum::systems::Workload;
+use fatum::systems::plan::definition::DEPLOY;
 use fatum::systems::plan::package::{Package, Texts};
-use fatum::systems::plan::plan::DEPLOY;
 use fatum::systems::plan::workload::{PlanWorkload, Shipped};
 use fatum::systems::plan::{ExecutionStatus, Kinds, Strategy};
 use std::fs;
@@ -192,8 +192,17 @@ fn mistakes_are_told_with_their_place_and_what_is_allowed() {
         (
             "  deploy:",
             "  deply:",
-            "operator.yaml:18:5: there is no plan `deploy`, which every operator needs",
+            "operator.yaml:17:3: there is no plan `deploy`, which every operator needs",
         ),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(mistake(from, to), expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn mistakes_in_tasks_and_keys_are_told() {
+    let cases = [
         (
             "parameter: ON",
             "parameter: OFF",
@@ -209,12 +218,21 @@ fn mistakes_are_told_with_their_place_and_what_is_allowed() {
             "resorces: [a.yaml]",
             "operator.yaml:8:17: there is no setting of a task `resorces`\nhelp: did you mean `resources`? allowed: resources, parameter, done, wantErr, fatal, pod, pipe, package, instanceName, appVersion, operatorVersion, parameterFile",
         ),
-        ("name: small\n", "", "operator.yaml:1:1: the key `name` is missing here"),
+        ("name: small\n", "", "operator.yaml:15:1: the key `name` is missing here"),
         (
             "v1beta1\nname",
             "v2\nname",
             "operator.yaml:1:13: there is no apiVersion `kudo.dev/v2`\nhelp: did you mean `kudo.dev/v1beta1`? allowed: kudo.dev/v1beta1",
         ),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(mistake(from, to), expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn mistakes_in_parameters_are_told_in_their_own_file() {
+    let cases = [
         (
             "trigger: deploy",
             "trigger: deplo",

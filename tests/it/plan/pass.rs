@@ -41,7 +41,7 @@ fn lines<const N: usize>(lines: [&str; N]) -> Vec<String> {
 
 /// The first fifteen rows: plan `test` of instance `default/test-instance`.
 #[test]
-fn a_plan_of_one_step_comes_out_as_in_the_table() {
+fn a_plan_of_one_step_goes_on_as_in_the_table() {
     let complete = lines(["P COMPLETE", "phase COMPLETE", "step COMPLETE"]);
     let rows = [
         ("1: terminal, nothing known", tree(Complete, &[]), None, vec![], lines(["P COMPLETE"]), false),
@@ -81,6 +81,15 @@ fn a_plan_of_one_step_comes_out_as_in_the_table() {
             ]),
             false,
         ),
+    ];
+    for (what, status, spec, tasks, expected, is_error) in rows {
+        check(Case { what, status, spec, tasks, expected, is_error });
+    }
+}
+
+#[test]
+fn a_plan_of_one_step_fails_for_good_as_in_the_table() {
+    let rows = [
         (
             "7: no such task",
             all(InProgress, InProgress, InProgress),
@@ -148,69 +157,22 @@ fn what_fails_holds_back_what_comes_after_it_in_series_alone() {
     let error = |place: &str| format!("{TRANSIENT} test.{place}. Will retry. dummy error");
     let step = format!("stepOne ERROR {}", error("phase.stepOne.taskOne"));
     let phase_step = format!("step ERROR {}", error("phaseOne.step.taskOne"));
+    let steps = |second: &str| lines(["P IN_PROGRESS", "phase IN_PROGRESS", &step, second]);
+    let phases = |second: [&str; 2]| {
+        lines(["P IN_PROGRESS", "phaseOne IN_PROGRESS", &phase_step, second[0], second[1]])
+    };
+    let untouched = ["phaseTwo IN_PROGRESS", "step IN_PROGRESS"];
+    let complete = ["phaseTwo COMPLETE", "step COMPLETE"];
     let cases = [
         // 9: the second step is not run.
-        (
-            SERIAL,
-            false,
-            pending("taskTwo"),
-            lines(["P IN_PROGRESS", "phase IN_PROGRESS", &step, "stepTwo IN_PROGRESS"]),
-        ),
-        (
-            SERIAL,
-            false,
-            done("taskTwo"),
-            lines(["P IN_PROGRESS", "phase IN_PROGRESS", &step, "stepTwo IN_PROGRESS"]),
-        ),
-        (
-            PARALLEL,
-            false,
-            pending("taskTwo"),
-            lines(["P IN_PROGRESS", "phase IN_PROGRESS", &step, "stepTwo IN_PROGRESS"]),
-        ),
-        (
-            PARALLEL,
-            false,
-            done("taskTwo"),
-            lines(["P IN_PROGRESS", "phase IN_PROGRESS", &step, "stepTwo COMPLETE"]),
-        ),
+        (SERIAL, false, pending("taskTwo"), steps("stepTwo IN_PROGRESS")),
+        (SERIAL, false, done("taskTwo"), steps("stepTwo IN_PROGRESS")),
+        (PARALLEL, false, pending("taskTwo"), steps("stepTwo IN_PROGRESS")),
+        (PARALLEL, false, done("taskTwo"), steps("stepTwo COMPLETE")),
         // 12: the second phase is not run.
-        (
-            SERIAL,
-            true,
-            pending("taskTwo"),
-            lines([
-                "P IN_PROGRESS",
-                "phaseOne IN_PROGRESS",
-                &phase_step,
-                "phaseTwo IN_PROGRESS",
-                "step IN_PROGRESS",
-            ]),
-        ),
-        (
-            SERIAL,
-            true,
-            done("taskTwo"),
-            lines([
-                "P IN_PROGRESS",
-                "phaseOne IN_PROGRESS",
-                &phase_step,
-                "phaseTwo IN_PROGRESS",
-                "step IN_PROGRESS",
-            ]),
-        ),
-        (
-            PARALLEL,
-            true,
-            done("taskTwo"),
-            lines([
-                "P IN_PROGRESS",
-                "phaseOne IN_PROGRESS",
-                &phase_step,
-                "phaseTwo COMPLETE",
-                "step COMPLETE",
-            ]),
-        ),
+        (SERIAL, true, pending("taskTwo"), phases(untouched)),
+        (SERIAL, true, done("taskTwo"), phases(untouched)),
+        (PARALLEL, true, done("taskTwo"), phases(complete)),
     ];
     for (strategy, as_phases, second, expected) in cases {
         let outcome = two(strategy, as_phases, second.clone());
@@ -291,11 +253,14 @@ fn empty_lists_are_complete_at_once() {
     }
 }
 
+/// What tasks answer, by step and task.
+type Answers<'a> = &'a [(&'a str, Answer)];
+
 /// The tasks that were run, and the statuses, where each is answered as said.
 fn answered(active: &ActivePlan, options: Options, answers: &[(&str, Answer)]) -> (Vec<String>, Outcome) {
     let (metadata, mut ran) = (metadata(), Vec::new());
     let mut pass = Pass::new(active, &metadata, options, Timestamp(7));
-    while let Some(run) = pass.next() {
+    while let Some(run) = pass.next_task() {
         let name = format!("{}.{}", run.step, run.task.name);
         let count = ran.iter().filter(|known| **known == name).count();
         let known = answers.iter().filter(|(known, _)| *known == name).nth(count);
@@ -384,7 +349,7 @@ fn passes_repeat_until_all_is_done_and_complete_steps_rest() {
     let status =
         tree(Pending, &[("phase", Pending, &[("one", Pending), ("two", Pending), ("three", Pending)])]);
     let mut active = active(status, spec, &["a", "b"].map(done));
-    let script: [(&[(&str, Answer)], &[&str], ExecutionStatus); 4] = [
+    let script: [(Answers<'_>, &[&str], ExecutionStatus); 4] = [
         (&[("one.b", Answer::Pending)], &["one.a", "one.b"], InProgress),
         (&[("two.a", transient())], &["one.a", "one.b", "two.a"], InProgress),
         (&[("three.b", Answer::Pending)], &["two.a", "three.b"], InProgress),
@@ -411,7 +376,7 @@ fn the_plans_strategy_orders_phases_and_the_phases_orders_steps() {
     ] {
         let first = phase("first", inner, &[("one", &["a"]), ("two", &["a"])]);
         let second = phase("second", inner, &[("three", &["a"]), ("four", &["a"])]);
-        let (a, b): (&[(&str, ExecutionStatus)], &[(&str, ExecutionStatus)]) =
+        let (a, b): (Steps<'_>, Steps<'_>) =
             (&[("one", Pending), ("two", Pending)], &[("three", Pending), ("four", Pending)]);
         let status = tree(Pending, &[("first", Pending, a), ("second", Pending, b)]);
         let active = active(status, Some(plan(outer, vec![first, second])), &[pending("a")]);

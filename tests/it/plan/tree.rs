@@ -81,15 +81,15 @@ fn the_trace_of_a_pass_says_what_ran_and_what_was_answered() {
         tree(Pending, &[("phase", Pending, &[("first", Pending), ("second", Pending), ("third", Pending)])]);
     let active = active(status, Some(spec), &[done("ok"), failing("no"), pending("wait"), fatal("bad")]);
     insta::assert_snapshot!(told(&active), @r#"
-    0ns  controller         plan.pass-started instance=test-instance plan=test uid= status=PENDING steps_complete=0
-    0ns  controller         plan.task-started instance=test-instance task=phase.first.ok
-    0ns  controller         plan.task-answered instance=test-instance task=phase.first.ok answer=done cause=
-    0ns  controller         plan.task-started instance=test-instance task=phase.first.no
-    0ns  controller         plan.task-answered instance=test-instance task=phase.first.no answer="transient error" cause="dummy error"
-    0ns  controller         plan.task-started instance=test-instance task=phase.second.wait
-    0ns  controller         plan.task-answered instance=test-instance task=phase.second.wait answer="not done" cause=
-    0ns  controller         plan.task-started instance=test-instance task=phase.third.bad
-    0ns  controller         plan.task-answered instance=test-instance task=phase.third.bad answer="fatal error" cause="dummy error"
-    0ns  controller         plan.pass-finished instance=test-instance plan=test uid= status=FATAL_ERROR steps_complete=0 error="Error during execution: fatal error: default/test-instance failed in test.phase.third.bad: dummy error" input_kept=true
+    0ns  controller  plan.pass-started instance=test-instance plan=test uid= status=PENDING steps_complete=0
+    0ns  controller  plan.task-started instance=test-instance task=phase.first.ok
+    0ns  controller  plan.task-answered instance=test-instance task=phase.first.ok answer=done cause=
+    0ns  controller  plan.task-started instance=test-instance task=phase.first.no
+    0ns  controller  plan.task-answered instance=test-instance task=phase.first.no answer="transient error" cause="dummy error"
+    0ns  controller  plan.task-started instance=test-instance task=phase.second.wait
+    0ns  controller  plan.task-answered instance=test-instance task=phase.second.wait answer="not done" cause=
+    0ns  controller  plan.task-started instance=test-instance task=phase.third.bad
+    0ns  controller  plan.task-answered instance=test-instance task=phase.third.bad answer="fatal error" cause="dummy error"
+    0ns  controller  plan.pass-finished instance=test-instance plan=test uid= status=FATAL_ERROR steps_complete=0 error="Error during execution: fatal error: default/test-instance failed in test.phase.third.bad: dummy error" input_kept=true
     "#);
 }

@@ -10,8 +10,8 @@ use serde_saphyr::{Location, Spanned};
 use super::format::{OperatorFile, ParameterFile, ParamsFile, PhaseFile, PlanFile, StepFile, TaskFile};
 use super::{Package, Texts, yaml};
 use crate::Error;
+use crate::systems::plan::definition::{DEPLOY, Phase, Plan, Step, Strategy, Task};
 use crate::systems::plan::instance::{Parameter, ParameterKind};
-use crate::systems::plan::plan::{DEPLOY, Phase, Plan, Step, Strategy, Task};
 use crate::systems::plan::task::{Kinds, SETTINGS, Settings};
 
 /// Longest names, in characters.
@@ -130,7 +130,8 @@ impl Source<'_> {
             }
         }
         let spec = settings.map(|(key, value)| (key.clone(), value.value.clone())).collect();
-        let task = Task { name: file.name.value.clone(), kind: kind.clone(), spec };
+        let mut task = Task { name: file.name.value.clone(), kind: kind.clone(), spec };
+        is_done_unless_said(&mut task);
         match kinds.build(&task) {
             Ok(_) => Ok(task),
             Err(error) => {
@@ -181,6 +182,15 @@ impl Source<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A dummy that says neither whether it is done nor that it fails is done. The reference takes it for one that is never
+/// done, and a published package has one: its plan would run for ever.
+fn is_done_unless_said(task: &mut Task) {
+    let says = |key: &str| task.spec.contains_key(key);
+    if task.kind == "Dummy" && !says("done") && !says("wantErr") {
+        task.spec.insert("done".to_owned(), Value::Bool(true));
     }
 }
 

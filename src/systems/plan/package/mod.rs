@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use crate::Error;
 
+use super::definition::{Plan, Task};
 use super::instance::{OperatorVersion, Parameter};
-use super::plan::{Plan, Task};
 use super::task::{Kinds, Settings};
 
 pub use stand_in::stand_in;

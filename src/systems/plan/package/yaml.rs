@@ -67,7 +67,7 @@ fn options() -> Options {
         max_total_replayed_events: REPLAYED_MAX,
         max_replay_stack_depth: 16,
     };
-    serde_saphyr::options! { budget: budget, alias_limits: aliases, with_snippet: false }
+    serde_saphyr::options! { budget: budget, alias_limits: aliases, with_snippet: false, strict_booleans: true }
 }
 
 /// The byte of a line and column.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{InstanceSeen, Judged, PassSeen, broken, check};
-use crate::systems::plan::plan::{CLEANUP, Plan};
+use crate::systems::plan::definition::{CLEANUP, Plan};
 use crate::systems::plan::record::StoredState;
 use crate::systems::plan::status::{ExecutionStatus, PlanStatus};
 
@@ -27,10 +27,9 @@ impl InstanceSeen {
             })?;
             return self.check_fresh(input);
         }
-        let is_again =
-            self.completed.contains(&(plan.clone(), input.uid.clone())) && input.status != Complete;
+        let is_again = known.status.is_terminal() && !input.status.is_terminal();
         check("no-re-execution", !is_again, || {
-            format!("execution {} of {plan} is stored as complete and begins again", input.uid)
+            format!("execution {} of {plan} is stored as {} and begins again", input.uid, known.status)
         })?;
         let mut expected = known.clone();
         expected.normalise();
@@ -112,6 +111,10 @@ impl InstanceSeen {
         let Some(after) = state else { return Ok(()) };
         for plan in &after.plans {
             self.remember(plan);
+            if !after.by_controller && !plan.status.is_terminal() {
+                // A person took its end back.
+                self.finished.remove(&plan.uid);
+            }
         }
         match before {
             Some(before) if after.by_controller => changed(&before, after),

@@ -10,8 +10,8 @@ use crate::host::{HostChange, HostEvent};
 use crate::property;
 use crate::sim::Sim;
 use crate::store::{Entry, Store, StoreEvent};
+use crate::systems::plan::definition::CLEANUP;
 use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION};
-use crate::systems::plan::plan::CLEANUP;
 use crate::systems::plan::record::{PlanEvent, StoredState};
 
 /// Judges every plan in this simulation; a broken property ends it under its own name. `controller` is the client whose

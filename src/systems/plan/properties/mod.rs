@@ -23,7 +23,7 @@
 //! | `timestamps` | the time of a status never goes back, and changes with the status only |
 //! | `one-plan` | one plan of an instance at a time; the clean-up takes over from others as the instance is deleted |
 //! | `finalizer` | the finalizer goes once the clean-up is complete; one that has failed is not begun again |
-//! | `no-re-execution` | a plan that is stored as complete runs no task again |
+//! | `no-re-execution` | a plan that is stored as ended does not begin again in its execution |
 //! | `plan-events` | a plan's start and end are told once, in this order, and the end once it is stored |
 //! | `no-stall` | what is not at an end is looked at again |
 //! | `determinism` | from equal statuses, equal answers lead to equal runs and equal messages |
@@ -37,7 +37,7 @@ mod install;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::plan::{CLEANUP, Plan};
+use super::definition::{CLEANUP, Plan};
 use super::record::{PlanEvent, StoredState};
 use super::status::{ExecutionStatus, PlanStatus};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Judged, PassSeen, TaskRan, broken, check};
 use crate::choice::hash_bytes;
-use crate::systems::plan::plan::{Phase, Plan, Step, Strategy};
+use crate::systems::plan::definition::{Phase, Plan, Step, Strategy};
 use crate::systems::plan::status::{ExecutionStatus, PhaseStatus, PlanStatus, StepStatus};
 
 use ExecutionStatus::{Complete, Error, FatalError, InProgress};

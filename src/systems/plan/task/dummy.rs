@@ -1,9 +1,9 @@
 //! Dummy: does nothing, and answers as its settings say.
 
 use super::{BuildError, Settings, TaskContext, TaskRun};
+use crate::systems::plan::definition::Task;
 use crate::systems::plan::engine::BoxFuture;
 use crate::systems::plan::error::{Answer, EventName};
-use crate::systems::plan::plan::Task;
 
 struct Dummy(Settings);
 

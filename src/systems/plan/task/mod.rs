@@ -20,11 +20,11 @@ use serde_json::Value;
 
 use crate::store::Client;
 
+use super::definition::{Metadata, Task};
 use super::engine::{BoxFuture, Runner};
 use super::error::Answer;
 use super::model::Run;
 use super::object::Object;
-use super::plan::{Metadata, Task};
 use super::variant::Variant;
 
 /// A task, ready to be run.

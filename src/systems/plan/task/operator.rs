@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::{BuildError, Settings, TaskContext, TaskRun};
 use crate::store::Entry;
 use crate::systems::plan::admission;
+use crate::systems::plan::definition::Task;
 use crate::systems::plan::engine::BoxFuture;
 use crate::systems::plan::error::{Answer, EventName};
 use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion};
-use crate::systems::plan::plan::Task;
 
 struct Operator(Settings);
 

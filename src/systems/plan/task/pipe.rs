@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::resources::{completed, gone, put, rendered};
 use super::{BuildError, PipeSettings, Settings, TaskContext, TaskRun};
 use crate::emit;
+use crate::systems::plan::definition::Task;
 use crate::systems::plan::engine::BoxFuture;
 use crate::systems::plan::error::{Answer, EventName};
 use crate::systems::plan::object::{Health, Object};
-use crate::systems::plan::plan::Task;
 use crate::systems::plan::record::PlanEvent;
 
 /// The largest file that is taken, in bytes.

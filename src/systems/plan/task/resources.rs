@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::{BuildError, Settings, TaskContext, TaskRun};
 use crate::emit;
+use crate::systems::plan::definition::Task;
 use crate::systems::plan::engine::BoxFuture;
 use crate::systems::plan::error::{Answer, EventName};
 use crate::systems::plan::object::{Health, Object, RenderError, render};
-use crate::systems::plan::plan::Task;
 use crate::systems::plan::record::PlanEvent;
 use crate::systems::plan::variant::Variant;
 

@@ -24,10 +24,10 @@ use crate::systems::Workload;
 use crate::time::Duration;
 
 use super::controller::{ControllerOptions, PlanController};
+use super::definition::DEPLOY;
 use super::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion};
 use super::object::OBJECT;
 use super::package::{Package, Texts};
-use super::plan::DEPLOY;
 use super::properties;
 use super::record::PlanEvent;
 use super::status::ExecutionStatus;
@@ -204,6 +204,10 @@ impl PlanWorkload {
             let mut longer = (**plan).clone();
             if let Some(mut phase) = longer.phases.first().cloned() {
                 phase.name = format!("{}-again", phase.name);
+                // What pipes make has one place.
+                let is_pipe =
+                    |name: &String| next.tasks.iter().any(|task| task.name == *name && task.kind == "Pipe");
+                phase.steps.retain(|step| !step.tasks.iter().any(is_pipe));
                 longer.phases.insert(1, phase);
             }
             *plan = longer.into();
@@ -222,7 +226,7 @@ impl PlanWorkload {
 
 impl Workload for PlanWorkload {
     const NAME: &'static str = "plan";
-    const ABOUT: &'static str = "Plans: an operator's phases, steps and tasks, carried out pass by pass";
+    const ABOUT: &'static str = "the plans of an operator: phases of steps of tasks, carried out pass by pass by a controller that crashes";
     const EXAMPLE: &'static str = include_str!("plan.toml");
     const VARIANTS: &'static [&'static str] = &Variant::NAMES;
     const SITES: &'static [&'static str] = cluster::SITES;

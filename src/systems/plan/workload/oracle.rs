@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::store::Store;
+use crate::systems::plan::definition::Task;
 use crate::systems::plan::instance::{INSTANCE, Instance, OperatorVersion};
 use crate::systems::plan::object::{Health, OBJECT, Object, render};
-use crate::systems::plan::plan::Task;
 use crate::systems::plan::status::ExecutionStatus;
 use crate::systems::plan::task::Settings;
 

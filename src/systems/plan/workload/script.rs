@@ -1,17 +1,15 @@
 //! What the user does: asks for plans, one after the other, waits for each, and helps where one has failed for good. It
 //! writes as the store's server, without faults, and what it writes passes admission as anybody's.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::oracle::Orders;
 use crate::property::reachable;
 use crate::store::{Key, Store, StoreError};
 use crate::systems::plan::admission::{Denied, admit_create, admit_update};
+use crate::systems::plan::definition::{CLEANUP, DEPLOY};
 use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
 use crate::systems::plan::object::{OBJECT, Object};
-use crate::systems::plan::plan::{CLEANUP, DEPLOY};
 use crate::systems::plan::status::ExecutionStatus;
 use crate::time::{Duration, sleep};
 
@@ -114,10 +112,12 @@ impl User {
         self.versions.iter().find(|version| version.name == *name).cloned().unwrap_or_default()
     }
 
+    /// Creates the instance, with a value for each parameter that has to have one and has no default.
     fn install(&self, uid: &str) -> Result<(), ScriptError> {
         let operator = &self.versions[0];
-        let instance =
-            admit_create(Instance::new(&operator.name, BTreeMap::new()), operator, uid.to_owned())?;
+        let needed = operator.parameters.iter().filter(|known| known.required && known.default.is_none());
+        let params = needed.map(|known| (known.name.clone(), known.kind.empty())).collect();
+        let instance = admit_create(Instance::new(&operator.name, params), operator, uid.to_owned())?;
         self.store.create(self.key(), &instance)?;
         self.ordered(&instance);
         Ok(())
