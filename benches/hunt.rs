@@ -19,8 +19,20 @@ fn files(dir: &str) -> Vec<PathBuf> {
         .expect("the scenarios are there")
         .map(|entry| entry.expect("it can be read").path())
         .collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     files
+}
+
+/// The systems that have scenarios.
+fn families() -> Vec<String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/bugs");
+    let entries = std::fs::read_dir(dir).expect("the scenarios are there");
+    let names =
+        entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
 }
 
 fn run(scenario: &Scenario, seed: u64) -> fatum::Run {
@@ -81,14 +93,12 @@ fn main() {
     let what = arguments.first().map_or("", String::as_str);
     let text = arguments.get(1).map_or("", String::as_str);
     let read = |path: &PathBuf| Scenario::read(path, &Registry::shipped()).expect("the scenario is right");
-    let chosen = |dir: &str| {
-        files(dir).into_iter().filter(|path| path.to_string_lossy().contains(text)).collect::<Vec<_>>()
+    let chosen = |below: &str| {
+        let files = families().into_iter().flat_map(|family| files(&format!("{below}/{family}")));
+        files.filter(|path| path.to_string_lossy().contains(text)).collect::<Vec<_>>()
     };
     if what == "bugs" {
-        for path in ["scenarios/bugs/graph", "scenarios/bugs/controller", "scenarios/bugs/plugin"]
-            .into_iter()
-            .flat_map(chosen)
-        {
+        for path in chosen("scenarios/bugs") {
             let (found, others) = hunt(&read(&path));
             let (median, last) = (found.get(found.len() / 2), found.last());
             println!(
@@ -99,7 +109,7 @@ fn main() {
         }
     }
     if what == "silent" {
-        for path in ["scenarios/controller", "scenarios/plugin"].into_iter().flat_map(chosen) {
+        for path in chosen("scenarios") {
             let scenario = read(&path);
             let (failed, fired, reached) = silence(&scenario);
             println!(

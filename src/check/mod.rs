@@ -8,6 +8,7 @@ mod determinism;
 mod env;
 pub mod file;
 mod findings;
+pub(crate) mod parallel;
 mod program;
 mod regressions;
 mod points;

@@ -3,6 +3,7 @@
 
 use super::config::Check;
 use super::determinism::{Differing, Recheck, Rechecks, Take, is_due};
+use super::parallel;
 use super::points::Points;
 use super::program::Program;
 use super::report::Report;
@@ -70,7 +71,7 @@ impl Check {
     /// No runs; a shard that is none, or one of an exhaustive search; a failure file that cannot be written.
     pub fn sweep(&self, program: impl Program, progress: &(dyn Fn(u64) + Sync)) -> Result<Report, Error> {
         self.validate()?;
-        let watchdog = Watchdog::new(self.threads_max(), Subject::baseline());
+        let watchdog = Watchdog::new(parallel::threads(self.jobs), Subject::baseline());
         watchdog.over(self, &program, || self.sweep_watched(&program, &watchdog, progress))
     }
 
@@ -129,7 +130,7 @@ impl Check {
         progress: &(dyn Fn(u64) + Sync),
     ) -> (Tally, Vec<Differing>) {
         let shared = Shared::new(self, watchdog, progress);
-        self.threads(|job| self.work(job, &shared, program));
+        parallel::on_each(parallel::threads(self.jobs), |job| self.work(job, &shared, program));
         // What the threads left over runs here, which is another thread.
         self.recheck(&shared.rechecks, Take::Any, begins, watched);
         let merged = shared.merged.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -144,28 +145,6 @@ impl Check {
             check.calibration = baseline.calibration();
         }
         check
-    }
-
-    fn threads_max(&self) -> usize {
-        match self.jobs {
-            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            jobs => jobs,
-        }
-    }
-
-    /// Runs `work` on each of this check's threads.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a sweep uses the cores with ordinary threads; a run never does"
-    )]
-    fn threads(&self, work: impl Fn(usize) + Sync) {
-        std::thread::scope(|scope| {
-            let work = &work;
-            let threads: Vec<_> = (0..self.threads_max()).map(|job| scope.spawn(move || work(job))).collect();
-            for thread in threads {
-                thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload));
-            }
-        });
     }
 
     /// Seeds of a chunk: fewer where there would be none for some shard.
@@ -183,7 +162,7 @@ impl Check {
                 shared.watchdog.begin(job, *seed);
             }
         };
-        let which = if self.threads_max() > 1 { Take::NotOf(job) } else { Take::Surplus };
+        let which = if parallel::threads(self.jobs) > 1 { Take::NotOf(job) } else { Take::Surplus };
         loop {
             let chunk = shared.next.fetch_add(self.shard.1, Ordering::Relaxed);
             if chunk >= chunks || self.wall_max.is_some_and(|max| shared.clock.elapsed() > max) {

@@ -3,28 +3,59 @@
 //! It must not know how a scenario ended.
 
 use super::output;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
+
+/// The progress of all scenarios of a command.
+pub(super) struct Board {
+    bars: Option<MultiProgress>,
+    of: usize,
+}
+
+impl Board {
+    /// For so many scenarios.
+    pub(super) fn new(of: usize) -> Board {
+        Board { bars: std::io::stderr().is_terminal().then(MultiProgress::new), of }
+    }
+
+    /// Begins on a scenario; `runs` is how many there will be, if that is known.
+    pub(super) fn begin(&self, name: &str, nth: usize, runs: Option<u64>) -> Progress {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(runs.map_or_else(ProgressBar::no_length, ProgressBar::new));
+            bar.set_style(style(runs.is_some()));
+            bar.set_message(self.title(name, nth));
+            bar
+        });
+        Progress { bar }
+    }
+
+    /// Says how a scenario ended, where there is no bar to say that it has.
+    pub(super) fn ended(&self, name: &str, nth: usize, how: &str) {
+        if self.bars.is_none() {
+            output::note(&format!("{}: {how}", self.title(name, nth)));
+        }
+    }
+
+    /// Says lines between the bars.
+    pub(super) fn say(&self, lines: &[String]) {
+        let say = || lines.iter().for_each(|line| output::say(line));
+        match &self.bars {
+            Some(bars) => bars.suspend(say),
+            None => say(),
+        }
+    }
+
+    fn title(&self, name: &str, nth: usize) -> String {
+        format!("[{}/{}] {name}", nth + 1, self.of)
+    }
+}
 
 /// The progress of one scenario.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    name: String,
 }
 
 impl Progress {
-    /// Begins, on scenario `nth` of `of`; `runs` is how many there will be, if that is known.
-    pub(super) fn begin(name: &str, (nth, of): (usize, usize), runs: Option<u64>) -> Progress {
-        let name = format!("[{nth}/{of}] {name}");
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(runs, ProgressDrawTarget::stderr());
-            bar.set_style(style(runs.is_some()));
-            bar.set_message(name.clone());
-            bar
-        });
-        Progress { bar, name }
-    }
-
     /// So many runs are done.
     pub(super) fn done(&self, runs: u64) {
         if let Some(bar) = &self.bar {
@@ -32,11 +63,10 @@ impl Progress {
         }
     }
 
-    /// All are done; `how` says how it ended.
-    pub(super) fn end(self, how: &str) {
-        match self.bar {
-            Some(bar) => bar.finish_and_clear(),
-            None => output::note(&format!("{}: {how}", self.name)),
+    /// All are done.
+    pub(super) fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
         }
     }
 }

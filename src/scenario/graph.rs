@@ -8,6 +8,7 @@ use crate::Error;
 use crate::choice::fault::{SITE_LATE, SITE_STALL};
 use crate::property;
 use crate::sim::Sim;
+use crate::systems::graph::planner::PlanError;
 use crate::systems::graph::properties::{NAMES, install};
 use crate::systems::graph::workload::{GraphSource, StepResult, Workload, run};
 use crate::systems::graph::{GraphEvent, Punctuality, RunFacts, Variant, judge_sweep};
@@ -54,7 +55,7 @@ impl System for Graph {
     }
 
     fn sites(&self) -> &[&'static str] {
-        &["action.run"]
+        &["action.run", "cloud.get"]
     }
 
     fn example(&self) -> &'static str {
@@ -182,6 +183,9 @@ fn places_of(event: &GraphEvent) -> Vec<&'static str> {
 fn refused(steps: Vec<(&'static str, StepResult)>) -> Result<(), String> {
     let refused = steps.into_iter().find_map(|(name, result)| match result {
         StepResult::Refused(why) => Some(format!("the step {name} was refused: {why}")),
+        // What there is could not be fetched: a fault, and no plan is right then.
+        StepResult::Unplanned(why) if matches!(*why, PlanError::Closure(_)) => None,
+        StepResult::Unplanned(why) => Some(format!("the step {name} has no plan: {why}")),
         StepResult::Complete(_) | StepResult::Incomplete(_) | StepResult::Overdue => None,
     });
     refused.map_or(Ok(()), Err)

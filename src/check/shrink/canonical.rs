@@ -6,7 +6,6 @@
 //! shape and kept for the other seeds of a sweep.
 
 use super::Shrinker;
-use super::earlier::earlier;
 use crate::choice::enumerate::{Enumerator, Shape, StepsSource};
 use crate::choice::tape::{Tape, TapeSource};
 use crate::choice::{Ask, Names, Ready, Source, hash_bytes};
@@ -14,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs that one enumeration may take.
 const RUNS_MAX: u64 = 20_000;
-/// Polls that all enumerations for one failure may take.
-const STEPS_MAX: u64 = 4_000_000;
+/// Polls that all enumerations for a tape that cannot be cut any more may take.
+pub(super) const STEPS_MAX: u64 = 1_000_000;
 /// Deviations that an enumeration goes up to.
 const DEPTH_MAX: u64 = 3;
 
@@ -25,31 +24,37 @@ pub struct Canonical {
     found: BTreeMap<(String, Shape), Option<Tape>>,
 }
 
-/// The first failing tape of the same shape, or the tape with each deviation where it first matters.
-pub(super) fn first_of_shape(shrinker: &mut Shrinker<'_>, tape: Tape, canonical: &mut Canonical) -> Tape {
+/// The first failing tape of the same shape, if enumerations of so many polls meet one.
+pub(super) fn first_of_shape(
+    shrinker: &mut Shrinker<'_>,
+    tape: &Tape,
+    canonical: &mut Canonical,
+    steps_max: u64,
+) -> Option<Tape> {
     if tape.is_empty() {
-        return tape;
+        return None;
     }
-    let yields = yields(shrinker, &tape);
+    let yields = yields(shrinker, tape);
     shrinker.steps = 0;
-    for shape in shapes(&tape, &yields) {
-        if shrinker.steps >= STEPS_MAX {
+    for shape in shapes(tape, &yields) {
+        if shrinker.steps >= steps_max {
             break;
         }
         let key = (format!("{:?}", shrinker.end.signature()), shape.clone());
         let found = match canonical.found.get(&key) {
             Some(found) => found.clone(),
             None => {
-                let found = enumerate(shrinker, &shape, tape.deviations().min(DEPTH_MAX));
+                let depth = tape.deviations().min(DEPTH_MAX);
+                let found = enumerate(shrinker, &shape, depth, steps_max);
                 canonical.found.insert(key, found.clone());
                 found
             }
         };
         if let Some(first) = found.filter(|first| first.deviations() <= tape.deviations()) {
-            return first;
+            return Some(first);
         }
     }
-    earlier(shrinker, tape)
+    None
 }
 
 /// The shapes to try: the other sites with ever more of the schedule, then with each yield at its own site.
@@ -110,7 +115,7 @@ impl Source for YieldSites {
     }
 }
 
-fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64) -> Option<Tape> {
+fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64, steps_max: u64) -> Option<Tape> {
     let mut enumerator = Enumerator::new(depth as usize);
     let runs_max = shrinker.runs + RUNS_MAX;
     while let Some(next) = enumerator.advance() {
@@ -121,7 +126,7 @@ fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64) -> Option<T
             return Some(shrinker.check.record_steps(&next.steps, shrinker.program).tape);
         }
         shrinker.steps += run.steps;
-        if shrinker.runs >= runs_max || shrinker.steps >= STEPS_MAX {
+        if shrinker.runs >= runs_max || shrinker.steps >= steps_max {
             return None;
         }
         enumerator.ran(asked);

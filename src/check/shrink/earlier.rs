@@ -10,7 +10,7 @@ use crate::sim::Keep;
 /// Runs that moving the deviations of one tape may take.
 const RUNS_MAX: u64 = 4_000;
 /// Polls that it may take.
-const STEPS_MAX: u64 = 3_000_000;
+const STEPS_MAX: u64 = 1_000_000;
 
 /// A tape and the positions at which its run deviates.
 struct Placed {

@@ -4,37 +4,44 @@ use super::Shrinker;
 use crate::choice::landmarks;
 use crate::choice::tape::Tape;
 
-/// Removes ever smaller chunks for as long as the run still fails.
-pub(super) fn reduce(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
+/// Chunks of which each can be tried again after every one that goes.
+const FEW_CHUNKS: usize = 32;
+
+/// Removes ever smaller chunks, down to this size, for as long as the run still fails.
+pub(super) fn reduce(shrinker: &mut Shrinker<'_>, mut best: Tape, least: usize) -> Tape {
     let mut chunk = (best.deviations() as usize).div_ceil(2);
-    while chunk > 0 {
-        match without_some_chunk(shrinker, &best, chunk) {
-            Some(smaller) => best = smaller,
-            None if chunk == 1 => break,
-            None => chunk = chunk.div_ceil(2),
+    while chunk >= least.max(1) {
+        let smaller = without_chunks(shrinker, best.clone(), chunk);
+        if smaller.deviations() == best.deviations() {
+            chunk = if chunk == 1 { 0 } else { chunk.div_ceil(2) };
         }
+        best = smaller;
         chunk = chunk.min(best.deviations() as usize);
     }
     best
 }
 
-/// The first removal of a chunk after which the run still fails, from the last chunk to the first.
-fn without_some_chunk(shrinker: &mut Shrinker<'_>, best: &Tape, chunk: usize) -> Option<Tape> {
-    let starts = (0..best.deviations() as usize).step_by(chunk.max(1)).rev();
-    starts.into_iter().find_map(|start| smaller(shrinker, &best.without(start, chunk), best))
+/// One pass from the last chunk to the first: each goes if the run still fails without it. What has to stay may be free
+/// to go after another has gone; as long as chunks are few, the pass begins again then.
+fn without_chunks(shrinker: &mut Shrinker<'_>, mut best: Tape, chunk: usize) -> Tape {
+    let mut end = best.deviations() as usize;
+    while end > 0 {
+        let start = end.saturating_sub(chunk);
+        if let Some(smaller) = smaller(shrinker, &best.without(start, end - start), &best) {
+            best = smaller;
+            if best.deviations() as usize <= chunk * FEW_CHUNKS {
+                end = best.deviations() as usize;
+                continue;
+            }
+        }
+        end = start.min(best.deviations() as usize);
+    }
+    best
 }
 
 /// The recorded tape of a candidate that fails with fewer deviations than the best so far.
 pub(super) fn smaller(shrinker: &mut Shrinker<'_>, candidate: &Tape, best: &Tape) -> Option<Tape> {
     shrinker.attempt(candidate).filter(|recorded| recorded.deviations() < best.deviations())
-}
-
-/// Removes single deviations until none can go.
-pub(super) fn minimize(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {
-    while let Some(smaller) = without_some_chunk(shrinker, &best, 1) {
-        best = smaller;
-    }
-    best
 }
 
 /// Lowers each value to the least that still fails, as far as failing is a matter of size.

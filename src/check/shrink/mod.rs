@@ -1,8 +1,8 @@
 //! Shrinking: from the tape of a failing run to the few deviations that matter.
 //!
 //! Rules taken from the failing run come first, single and in pairs, each run from the baseline and recorded as an
-//! ordinary tape; then delta debugging, the first run of an enumeration that has the same shape, and the lowering of
-//! values. What counts as failing is the same kind and property. The result is 1-minimal.
+//! ordinary tape; then delta debugging, the first run of an enumeration that has the same shape (or else each deviation
+//! as early as it matters), and the lowering of values. All but the cutting is bounded in polls. What counts as failing is the same kind and property. The result is 1-minimal.
 
 mod canonical;
 mod earlier;
@@ -18,6 +18,13 @@ use crate::choice::Source;
 use crate::choice::tape::Tape;
 use crate::runtime::End;
 use crate::sim::{Keep, Run};
+
+/// The part of a tape that is cut out at once before anything finer is tried.
+const COARSE: usize = 32;
+/// Deviations of which each is cut out in less time than an enumeration takes.
+const FEW: u64 = 16;
+/// Polls that the attempt to meet a tape, instead of cutting it out, may take.
+const MEETING_STEPS_MAX: u64 = 300_000;
 
 /// A shrunk tape.
 #[derive(Clone, Debug)]
@@ -62,19 +69,30 @@ pub(super) struct Shrinker<'a> {
 impl Shrinker<'_> {
     fn shrink(&mut self, failing: &Run, canonical: &mut Canonical) -> Tape {
         let Some(baseline) = self.attempt(&Tape::default()) else {
-            let ruled = rules::shrink(self, failing);
-            let reduced = elements::reduce(self, ruled);
-            let first = canonical::first_of_shape(self, reduced, canonical);
+            let ruled = rules::shrink(self, failing).unwrap_or_else(|| failing.tape.clone());
+            let coarse = elements::reduce(self, ruled, failing.tape.deviations() as usize / COARSE);
+            let met = self.met(&coarse, canonical);
+            let reduced = elements::reduce(self, met.unwrap_or(coarse), 1);
+            let first = canonical::first_of_shape(self, &reduced, canonical, canonical::STEPS_MAX);
+            let first = first.unwrap_or_else(|| earlier::earlier(self, reduced));
             return self.least(first);
         };
         baseline
+    }
+
+    /// A tape of few deviations of the same sorts: of many, it is met sooner than they are cut out.
+    fn met(&mut self, coarse: &Tape, canonical: &mut Canonical) -> Option<Tape> {
+        if coarse.deviations() <= FEW {
+            return None;
+        }
+        canonical::first_of_shape(self, coarse, canonical, MEETING_STEPS_MAX)
     }
 
     /// Removes what can go and lowers what can be lower, until neither changes anything.
     fn least(&mut self, mut best: Tape) -> Tape {
         loop {
             let lowered = elements::lower(self, best.clone());
-            let least = elements::minimize(self, lowered);
+            let least = elements::reduce(self, lowered, 1);
             if least == best {
                 return best;
             }

@@ -11,8 +11,8 @@ use crate::trace::Kind;
 
 /// Runs that the search for pairs may take.
 const PAIRS_MAX: usize = 2_000;
-/// Polls that the runs of pairs may take.
-const PAIRS_STEPS_MAX: u64 = 1_500_000;
+/// Polls that the runs of single rules may take, and those of pairs.
+const STEPS_MAX: u64 = 600_000;
 /// Rules of one failing run that are tried.
 const RULES_MAX: usize = 1_000;
 
@@ -26,25 +26,28 @@ enum Rule {
     Late { task: String, turn: u32 },
 }
 
-/// The least tape that rules of the failing run lead to, or its own tape when none fails.
-pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Tape {
+/// The least tape that rules of the failing run lead to, if any of them fails and it is less than the run's own.
+pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Option<Tape> {
     let rules = read(failing);
     let single = least(shrinker, rules.iter().map(|rule| vec![rule.clone()]));
     let found = single.or_else(|| {
         shrinker.steps = 0;
         let mut pairs = pairs(&rules).take(PAIRS_MAX);
         pairs.find_map(|pair| {
-            let allowed = shrinker.steps < PAIRS_STEPS_MAX;
+            let allowed = shrinker.steps < STEPS_MAX;
             allowed.then(|| shrinker.attempt_source(Box::new(RuleSource::new(pair)))).flatten()
         })
     });
-    let own = &failing.tape;
-    found.filter(|tape| tape.deviations() < own.deviations()).unwrap_or_else(|| own.clone())
+    found.filter(|tape| tape.deviations() < failing.tape.deviations())
 }
 
 fn least(shrinker: &mut Shrinker<'_>, candidates: impl Iterator<Item = Vec<Rule>>) -> Option<Tape> {
     let mut best: Option<Tape> = None;
+    shrinker.steps = 0;
     for rules in candidates {
+        if shrinker.steps >= STEPS_MAX {
+            break;
+        }
         let found = shrinker.attempt_source(Box::new(RuleSource::new(rules)));
         if let Some(tape) = found
             && best.as_ref().is_none_or(|best| tape.deviations() < best.deviations())

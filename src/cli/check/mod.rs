@@ -8,27 +8,26 @@ mod summary;
 
 pub(super) use flags::{Arguments, strategy};
 
-use super::progress::Progress;
+use super::progress::Board;
 use super::{OK, UNEXPECTED, find, json, output};
 use crate::Error;
+use crate::check::parallel;
 use crate::scenario::{Judgement, Registry, Scenario};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 impl Arguments {
     pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
-        let scenarios = self.scenarios(registry)?;
+        let mut scenarios = self.scenarios(registry)?;
+        let threads = share_threads(&mut scenarios);
         if let Some(path) = &self.json {
             json::probe(path)?;
         }
         if let Some(page) = self.seed_base_page() {
             output::note(&page);
         }
-        let mut sweeps = Vec::new();
-        let of = scenarios.len();
-        for (scenario, nth) in scenarios.into_iter().zip(1..) {
-            let judgement = self.sweep(&scenario, (nth, of))?;
-            sweeps.push((scenario, judgement));
-        }
+        let judgements = sweep_all(&scenarios, threads, self.verbose)?;
+        let sweeps: Vec<_> = scenarios.into_iter().zip(judgements).collect();
         for (scenario, judgement) in &sweeps {
             page::unexpected(scenario, judgement).iter().for_each(|line| output::say(line));
         }
@@ -67,18 +66,56 @@ impl Arguments {
         mistakes.iter().for_each(output::complain);
         Err(last)
     }
+}
 
-    fn sweep(&self, scenario: &Scenario, place: (usize, usize)) -> Result<Judgement, Error> {
-        let check = &scenario.check;
-        let is_bounded = check.exhaustive.is_none() && check.points.is_none() && check.wall_max.is_none();
-        let runs = is_bounded.then_some(check.runs / check.shard.1);
-        let progress = Progress::begin(&scenario.name, place, runs);
-        let judgement = scenario.sweep(&|done| progress.done(done))?;
-        progress.end(&page::outcome(&judgement));
-        if let Some(points) = judgement.report.points {
-            output::say(&format!("{}: {points}", scenario.name));
-        }
-        page::expected(scenario, &judgement, self.verbose).iter().for_each(|line| output::say(line));
-        Ok(judgement)
+/// How many scenarios are swept at a time, each with its share of the threads. Many are spread over the cores whole, so
+/// that none waits while a failure is shrunk; where wall time bounds a sweep, each has the machine for itself.
+fn share_threads(scenarios: &mut [Scenario]) -> usize {
+    if scenarios.iter().any(|scenario| scenario.check.wall_max.is_some()) {
+        return 1;
     }
+    let jobs = scenarios.iter().map(|scenario| parallel::threads(scenario.check.jobs)).max();
+    let threads = jobs.unwrap_or(1).min(scenarios.len().max(1));
+    for scenario in scenarios {
+        scenario.check.jobs = (parallel::threads(scenario.check.jobs) / threads).max(1);
+    }
+    threads
+}
+
+/// The sweeps of all scenarios, told in their order.
+fn sweep_all(scenarios: &[Scenario], threads: usize, verbose: bool) -> Result<Vec<Judgement>, Error> {
+    let board = Board::new(scenarios.len());
+    let (mut judgements, mut failed) = (Vec::new(), None);
+    let sweep = |nth, scenario: &Scenario| sweep(scenario, &board, nth);
+    parallel::in_order(threads, scenarios, sweep, |nth, judgement| match judgement {
+        Ok(judgement) => {
+            tell(&scenarios[nth], &judgement, verbose, &board, nth);
+            judgements.push(judgement);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    failed.map_or(Ok(judgements), Err)
+}
+
+fn sweep(scenario: &Scenario, board: &Board, nth: usize) -> Result<Judgement, Error> {
+    let check = &scenario.check;
+    let is_bounded = check.exhaustive.is_none() && check.points.is_none() && check.wall_max.is_none();
+    let runs = is_bounded.then_some(check.runs / check.shard.1);
+    let progress = board.begin(&scenario.name, nth, runs);
+    let judgement = scenario.sweep(&|done| progress.done(done));
+    progress.end();
+    judgement
+}
+
+fn tell(scenario: &Scenario, judgement: &Judgement, verbose: bool, board: &Board, nth: usize) {
+    board.ended(&scenario.name, nth, &page::outcome(judgement));
+    let points = judgement.report.points.as_ref();
+    let mut lines: Vec<String> =
+        points.map(|points| format!("{}: {points}", scenario.name)).into_iter().collect();
+    lines.extend(page::expected(scenario, judgement, verbose));
+    board.say(&lines);
 }

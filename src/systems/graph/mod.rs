@@ -38,6 +38,7 @@ mod declare;
 mod verdict;
 pub mod engine;
 pub mod retry;
+pub mod planner;
 pub mod workload;
 
 pub use action::{Action, ActionBase, ActionMetadata, ActionType, EventAction, FnAction, Gate, SharedAction};

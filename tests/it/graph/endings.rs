@@ -11,7 +11,7 @@ use fatum::systems::graph::action::{
     Action, ActionBase, ActionMetadata, ActionResult, BoxFuture, FnAction, SharedAction,
 };
 use fatum::systems::graph::model::State;
-use fatum::systems::graph::workload::{Cloud, Workload};
+use fatum::systems::graph::workload::{Cloud, Work, Workload};
 use fatum::systems::graph::{
     ActionError, Config, Context, ErrorStrategy, Event, Executor, GraphEvent, Order, Outcome, Parity, Retry,
     TraceEntry, Tracer,
@@ -316,7 +316,7 @@ fn the_outcome_follows_from_the_trace() {
                 tracer: Some(Arc::clone(&tracer) as _),
                 ..Config::parallel()
             };
-            let actions = workload.steps().remove(0).actions;
+            let Work::Listed(actions) = workload.steps().remove(0).work else { panic!("it lists them") };
             let executor = Executor::new(config, actions).expect("not strict");
             let result = executor.run(Arc::new(Cloud::new()), &CancellationToken::new()).await;
             if let Err(error) = &result {

@@ -99,7 +99,7 @@ fn mistakes_are_named() {
         (
             "graph.load-balancer = { workflow = \"crate\" }",
             "unknown variant `crate`, expected one of `create`, \
-          `stable-resync`, `retarget`, `update-label`, `update-description`, `teardown`",
+          `stable-resync`, `retarget`, `update-label`, `update-description`, `recreate-address`, `teardown`",
         ),
         ("", "missing field `graph`"),
         ("graph.chain = { length = -1 }", "invalid value: integer `-1`, expected u32"),

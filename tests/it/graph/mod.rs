@@ -15,6 +15,8 @@ mod strictness;
 mod drawing;
 mod files;
 mod properties;
+mod planned;
+mod planner;
 mod planted;
 mod hunts;
 mod world;

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::emit;
+use crate::fault::failpoint_on;
+use crate::systems::graph::action::BoxFuture;
 use crate::systems::graph::event::Id;
+use crate::systems::graph::planner::{BoxError, Fetch, Ownership, Resource};
 use crate::systems::graph::record::GraphEvent;
 
 /// What the cloud refuses.
@@ -38,7 +41,7 @@ pub enum CloudError {
 /// The resources and their references.
 #[derive(Debug, Default)]
 pub struct Cloud {
-    resources: Mutex<BTreeMap<Id, BTreeSet<Id>>>,
+    resources: Mutex<BTreeMap<Id, Resource>>,
 }
 
 impl Cloud {
@@ -47,7 +50,7 @@ impl Cloud {
         Cloud::default()
     }
 
-    fn resources(&self) -> MutexGuard<'_, BTreeMap<Id, BTreeSet<Id>>> {
+    fn resources(&self) -> MutexGuard<'_, BTreeMap<Id, Resource>> {
         self.resources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,29 +58,27 @@ impl Cloud {
     ///
     /// # Errors
     /// It exists, or one of its references does not.
-    pub fn create(&self, id: &Id, refs: &BTreeSet<Id>) -> Result<(), CloudError> {
+    pub fn create(&self, resource: &Resource) -> Result<(), CloudError> {
         let mut resources = self.resources();
-        if resources.contains_key(id) {
-            return Err(CloudError::Exists(id.clone()));
+        if resources.contains_key(&resource.id) {
+            return Err(CloudError::Exists(resource.id.clone()));
         }
-        check_refs(&resources, id, refs)?;
-        resources.insert(id.clone(), refs.clone());
-        changed("create", id);
+        put(&mut resources, resource)?;
+        changed("create", &resource.id);
         Ok(())
     }
 
-    /// Replaces the references of a resource.
+    /// Replaces the values and references of a resource.
     ///
     /// # Errors
     /// It does not exist, or one of its references does not.
-    pub fn update(&self, id: &Id, refs: &BTreeSet<Id>) -> Result<(), CloudError> {
+    pub fn update(&self, resource: &Resource) -> Result<(), CloudError> {
         let mut resources = self.resources();
-        if !resources.contains_key(id) {
-            return Err(CloudError::Missing(id.clone()));
+        if !resources.contains_key(&resource.id) {
+            return Err(CloudError::Missing(resource.id.clone()));
         }
-        check_refs(&resources, id, refs)?;
-        resources.insert(id.clone(), refs.clone());
-        changed("update", id);
+        put(&mut resources, resource)?;
+        changed("update", &resource.id);
         Ok(())
     }
 
@@ -90,7 +91,7 @@ impl Cloud {
         if !resources.contains_key(id) {
             return Err(CloudError::Missing(id.clone()));
         }
-        if let Some((by, _)) = resources.iter().find(|(_, refs)| refs.contains(id)) {
+        if let Some((by, _)) = resources.iter().find(|(_, other)| other.refs.contains(id)) {
             return Err(CloudError::InUse { id: id.clone(), by: by.clone() });
         }
         resources.remove(id);
@@ -105,19 +106,27 @@ impl Cloud {
 
     /// The resources and their references.
     pub fn snapshot(&self) -> BTreeMap<Id, BTreeSet<Id>> {
-        self.resources().clone()
+        self.resources().iter().map(|(id, resource)| (id.clone(), resource.refs.clone())).collect()
     }
 }
 
-fn check_refs(
-    resources: &BTreeMap<Id, BTreeSet<Id>>,
-    id: &Id,
-    refs: &BTreeSet<Id>,
-) -> Result<(), CloudError> {
-    match refs.iter().find(|to| !resources.contains_key(*to)) {
-        Some(to) => Err(CloudError::DanglingRef { from: id.clone(), to: to.clone() }),
-        None => Ok(()),
+impl Fetch for Cloud {
+    fn fetch<'a>(&'a self, id: &'a Id) -> BoxFuture<'a, Result<Option<Resource>, BoxError>> {
+        Box::pin(async move {
+            failpoint_on("cloud.get", id.as_str()).await?;
+            let there = self.resources().get(id).cloned();
+            // Whose it is, is what the caller wants to be told, not what it said last.
+            Ok(there.map(|resource| Resource { ownership: Ownership::Unknown, ..resource }))
+        })
     }
+}
+
+fn put(resources: &mut BTreeMap<Id, Resource>, resource: &Resource) -> Result<(), CloudError> {
+    if let Some(to) = resource.refs.iter().find(|to| !resources.contains_key(*to)) {
+        return Err(CloudError::DanglingRef { from: resource.id.clone(), to: to.clone() });
+    }
+    resources.insert(resource.id.clone(), resource.clone());
+    Ok(())
 }
 
 fn changed(op: &'static str, id: &Id) {

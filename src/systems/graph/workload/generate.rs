@@ -2,36 +2,60 @@
 //! it must not run anything.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::leaf::{Leaf, Operation};
-use super::shape::ActionShape;
+use super::leaf::Leaf;
 use super::{ActionSpec, Behaviour, Cloud, GraphSource, Workload, workflow};
 use crate::systems::graph::action::{ActionBase, ActionType, SharedAction};
 use crate::systems::graph::event::{Event, Id};
+use crate::systems::graph::planner::{ActionShape, Operation, PlanError, ResourceGraph, plan};
 
 /// One run of a workload.
 pub struct Step {
     /// Its name.
     pub name: &'static str,
-    /// Its actions.
-    pub actions: Vec<SharedAction<Cloud>>,
+    /// What is to be done.
+    pub work: Work,
+}
+
+/// What is to be done in a step.
+pub enum Work {
+    /// These actions.
+    Listed(Vec<SharedAction<Cloud>>),
+    /// Whatever leads from what there is to these resources.
+    Wanted(ResourceGraph),
 }
 
 impl Workload {
     /// The steps; a random graph is drawn now.
     pub fn steps(&self) -> Vec<Step> {
-        let one = |actions: Vec<SharedAction<Cloud>>| vec![Step { name: "run", actions }];
+        let one = |actions: Vec<SharedAction<Cloud>>| vec![Step { name: "run", work: Work::Listed(actions) }];
         match &self.graph {
             GraphSource::Actions(specs) => one(specs.iter().map(|spec| self.listed(spec)).collect()),
             GraphSource::Star(star) => one(self.star(star.fan_out)),
             GraphSource::Chain(chain) => one(self.chain(chain.length)),
             GraphSource::Random(random) => one(self.random(random.nodes, random.edge_percent)),
             GraphSource::LoadBalancer(load_balancer) => {
-                let step = |(name, shapes): (&'static str, Vec<ActionShape>)| Step {
-                    name,
-                    actions: shapes.iter().map(|shape| self.shaped(shape)).collect(),
-                };
+                let step = |(name, wanted)| Step { name, work: Work::Wanted(wanted) };
                 workflow::steps(load_balancer).into_iter().map(step).collect()
+            }
+        }
+    }
+
+    /// The actions of a step, planned now if they are not listed.
+    ///
+    /// # Errors
+    /// They cannot be planned.
+    pub async fn actions(
+        &self,
+        work: Work,
+        cloud: &Arc<Cloud>,
+    ) -> Result<Vec<SharedAction<Cloud>>, PlanError> {
+        match work {
+            Work::Listed(actions) => Ok(actions),
+            Work::Wanted(wanted) => {
+                let plan = plan(cloud, wanted).await?;
+                Ok(plan.actions.iter().map(|shape| self.shaped(shape)).collect())
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The action of a scenario: takes its time, ends as its behaviour says, changes the cloud. Separate because it is
 //! where faults strike (`action.run`); it must not know who runs it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,23 +12,8 @@ use super::{Behaviour, Ends, Growth, RetrySpec};
 use crate::systems::graph::action::{ActionBase, FnAction, SharedAction};
 use crate::systems::graph::context::Context;
 use crate::systems::graph::error::ActionError;
-use crate::systems::graph::event::Id;
+use crate::systems::graph::planner::Operation;
 use crate::systems::graph::retry::{self, Policy, Retry};
-
-/// What an action does to the cloud.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// Nothing but signal.
-    Signal,
-    /// Something that only counts as done.
-    Touch(Id),
-    /// Creates a resource with these references.
-    Create(Id, BTreeSet<Id>),
-    /// Gives a resource these references.
-    Update(Id, BTreeSet<Id>),
-    /// Deletes a resource.
-    Delete(Id),
-}
 
 impl Operation {
     fn apply(&self, cloud: &Cloud) -> Result<(), CloudError> {
@@ -39,8 +23,8 @@ impl Operation {
                 cloud.touch(id);
                 Ok(())
             }
-            Operation::Create(id, refs) => cloud.create(id, refs),
-            Operation::Update(id, refs) => cloud.update(id, refs),
+            Operation::Create(resource) => cloud.create(resource),
+            Operation::Update(resource) => cloud.update(resource),
             Operation::Delete(id) => cloud.delete(id),
         }
     }

@@ -5,7 +5,6 @@ mod bounds;
 mod options;
 mod cloud;
 mod leaf;
-mod shape;
 mod workflow;
 mod generate;
 mod run;
@@ -20,11 +19,10 @@ use super::action::ActionType;
 
 pub use crate::span::{BadSpan, Span};
 pub use cloud::{Cloud, CloudError};
-pub use generate::Step;
-pub use leaf::{Leaf, Operation};
+pub use generate::{Step, Work};
+pub use leaf::Leaf;
 pub use options::{ExecutorOptions, Mode};
 pub use run::{StepResult, WorkloadResult, run};
-pub use shape::{ActionShape, Plan, Resource, shape};
 #[cfg(feature = "proptest")]
 pub use strategies::workloads;
 pub use workflow::{LoadBalancer, Workflow};

@@ -14,6 +14,7 @@ use crate::systems::graph::config::Config;
 use crate::systems::graph::engine::Executor;
 use crate::systems::graph::error::{InvalidConfig, RunError};
 use crate::systems::graph::outcome::Outcome;
+use crate::systems::graph::planner::PlanError;
 use crate::systems::graph::record::GraphEvent;
 
 /// Small waits after the patience is over.
@@ -26,6 +27,8 @@ pub enum StepResult {
     Complete(Outcome),
     /// Some action did not complete.
     Incomplete(RunError),
+    /// It could not be planned.
+    Unplanned(Arc<PlanError>),
     /// It did not begin.
     Refused(InvalidConfig),
     /// It did not return in time, and was dropped.
@@ -38,7 +41,7 @@ impl StepResult {
         match self {
             StepResult::Complete(outcome) => Some(outcome),
             StepResult::Incomplete(error) => Some(&error.outcome),
-            StepResult::Refused(_) | StepResult::Overdue => None,
+            StepResult::Unplanned(_) | StepResult::Refused(_) | StepResult::Overdue => None,
         }
     }
 }
@@ -95,7 +98,11 @@ async fn run_step(
 ) -> StepResult {
     let config = workload.executor.config();
     let patience = workload.patience(&config);
-    let executor = match Executor::new(config, step.actions) {
+    let actions = match workload.actions(step.work, cloud).await {
+        Ok(actions) => actions,
+        Err(error) => return StepResult::Unplanned(Arc::new(error)),
+    };
+    let executor = match Executor::new(config, actions) {
         Ok(executor) => executor,
         Err(refused) => return StepResult::Refused(refused),
     };

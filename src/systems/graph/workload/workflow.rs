@@ -1,13 +1,10 @@
-//! The provisioning of a load balancer, as steps over one cloud: health check and endpoint group under a backend
-//! service, URL map, proxy, and a forwarding rule on an address. Separate because it is data about load balancers;
-//! it must not know how actions run.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! The provisioning of a load balancer, as what is wanted step after step: health check and endpoint group under a
+//! backend service, URL map, proxy, and a forwarding rule on an address. Separate because it is data about load
+//! balancers; it must not know plans, nor how actions run.
 
 use serde::{Deserialize, Serialize};
 
-use super::shape::{ActionShape, Plan, Resource, shape};
-use crate::systems::graph::event::Id;
+use crate::systems::graph::planner::{GraphBuilder, Resource, ResourceGraph};
 
 /// A load balancer and what happens to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,77 +28,68 @@ pub enum Workflow {
     UpdateLabel,
     /// It is created, then the forwarding rule is made again for a new description.
     UpdateDescription,
+    /// It is created, then its address is made again for a new description, and the forwarding rule with it.
+    RecreateAddress,
     /// It is created, then deleted.
     Teardown,
 }
 
-type Refs = BTreeMap<Id, BTreeSet<Id>>;
-
-/// The resources of a new load balancer, each with its references.
-fn created() -> Refs {
-    refs(&[
-        ("hc", &[]),
-        ("neg", &[]),
-        ("addr", &[]),
-        ("bs", &["hc", "neg"]),
-        ("um", &["bs"]),
-        ("thp", &["um"]),
-        ("fr", &["thp", "addr"]),
-    ])
+/// The resources of a load balancer. A forwarding rule's target and label change in place, its description does not; who
+/// needs it need not wait while it changes.
+fn resources() -> Vec<Resource> {
+    vec![
+        Resource::new("hc"),
+        Resource::new("neg"),
+        Resource::new("addr"),
+        Resource::new("bs").refers_to(["hc", "neg"]),
+        Resource::new("um").refers_to(["bs"]),
+        Resource::new("thp").refers_to(["um"]),
+        forwarding_rule().refers_to(["thp", "addr"]),
+    ]
 }
 
-/// The same after its forwarding rule was given a new target.
-fn retargeted() -> Refs {
-    let mut resources = created();
-    resources.remove(&Id::from("thp"));
-    resources.extend(refs(&[("thp-new", &["um"]), ("fr", &["thp-new", "addr"])]));
-    resources
+fn forwarding_rule() -> Resource {
+    Resource::new("fr").updated_in_background().recreated_on("description")
 }
 
-fn refs(list: &[(&str, &[&str])]) -> Refs {
-    let entry = |(id, refs): &(&str, &[&str])| (Id::from(*id), refs.iter().copied().map(Id::from).collect());
-    list.iter().map(entry).collect()
+/// The resources with these in place of, or beside, those of their ids.
+fn with(changed: Vec<Resource>) -> Vec<Resource> {
+    let is_changed = |resource: &Resource| changed.iter().any(|other| other.id == resource.id);
+    let kept: Vec<Resource> = resources().into_iter().filter(|resource| !is_changed(resource)).collect();
+    kept.into_iter().chain(changed).collect()
 }
 
-/// The steps, each a name and its actions.
-pub(crate) fn steps(load_balancer: &LoadBalancer) -> Vec<(&'static str, Vec<ActionShape>)> {
-    let first = ("create", sync(&Refs::new(), &created(), None));
+fn retargeted() -> Vec<Resource> {
+    let proxy = Resource::new("thp-new").refers_to(["um"]);
+    let mut wanted = with(vec![proxy, forwarding_rule().refers_to(["thp-new", "addr"])]);
+    wanted.retain(|resource| resource.id.as_str() != "thp");
+    wanted
+}
+
+/// The steps, each a name and the resources that are wanted then.
+pub(crate) fn steps(load_balancer: &LoadBalancer) -> Vec<(&'static str, ResourceGraph)> {
+    let rule = || forwarding_rule().refers_to(["thp", "addr"]);
     let second = match load_balancer.workflow {
         Workflow::Create => None,
-        Workflow::StableResync => Some(("resync", sync(&created(), &created(), None))),
-        Workflow::Retarget => {
-            Some(("retarget", sync(&created(), &retargeted(), Some(Plan::UpdateInBackground))))
-        }
-        Workflow::UpdateLabel => {
-            Some(("update-label", sync(&created(), &created(), Some(Plan::UpdateInBackground))))
-        }
+        Workflow::StableResync => Some(("resync", resources())),
+        Workflow::Retarget => Some(("retarget", retargeted())),
+        Workflow::UpdateLabel => Some(("update-label", with(vec![rule().field("label", "foo=bar")]))),
         Workflow::UpdateDescription => {
-            Some(("update-description", sync(&created(), &created(), Some(Plan::Recreate))))
+            Some(("update-description", with(vec![rule().field("description", "changed")])))
         }
-        Workflow::Teardown => Some(("teardown", sync(&created(), &Refs::new(), None))),
+        Workflow::RecreateAddress => {
+            let address = Resource::new("addr").recreated_on("description").field("description", "changed");
+            Some(("recreate-address", with(vec![address])))
+        }
+        Workflow::Teardown => {
+            let gone = resources().into_iter().map(|resource| Resource::absent(resource.id));
+            Some(("teardown", gone.collect()))
+        }
     };
-    std::iter::once(first).chain(second).collect()
-}
-
-/// The actions that lead from what is to what is wanted, given what happens to the forwarding rule.
-fn sync(got: &Refs, wanted: &Refs, forwarding_rule: Option<Plan>) -> Vec<ActionShape> {
-    let ids: BTreeSet<&Id> = got.keys().chain(wanted.keys()).collect();
-    let mut actions = Vec::new();
-    for id in ids {
-        let plan = match (got.contains_key(id), wanted.contains_key(id)) {
-            (true, true) if id.as_str() == "fr" => forwarding_rule.unwrap_or(Plan::Nothing),
-            (true, true) => Plan::Nothing,
-            (true, false) => Plan::Delete,
-            (false, _) => Plan::Create,
-        };
-        let referrers = got.iter().filter(|(_, refs)| refs.contains(id));
-        let resource = Resource {
-            id: id.clone(),
-            refs_got: got.get(id).cloned().unwrap_or_default(),
-            refs_wanted: wanted.get(id).cloned().unwrap_or_default(),
-            referrers: referrers.map(|(from, _)| from.clone()).collect(),
-        };
-        actions.extend(shape(&resource, plan));
-    }
-    actions
+    let graph = |wanted: Vec<Resource>| {
+        let built = wanted.into_iter().collect::<GraphBuilder>().build();
+        built.expect("each resource is listed once, and so are those that it refers to")
+    };
+    let steps = std::iter::once(("create", resources())).chain(second);
+    steps.map(|(name, wanted)| (name, graph(wanted))).collect()
 }

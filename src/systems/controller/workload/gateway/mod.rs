@@ -70,6 +70,9 @@ pub struct Gateway {
     pub force_close: Chance,
     /// How long the user waits for each change to take effect.
     pub patience: Span,
+    /// What of the run without faults must be repeated. Events that are lost while the user's patience lasts can make two
+    /// writes of what is bound one.
+    pub differential: Differential,
     /// So many notes follow each write of what is bound: writes that a sweep over all writes must count.
     pub notes: u32,
     #[serde(skip)]
@@ -97,6 +100,7 @@ impl Default for Gateway {
             restore: Chance::Sometimes,
             force_close: Chance::Sometimes,
             patience: Span(Duration::from_secs(300)),
+            differential: Differential::StateAndEffects,
             notes: 0,
             variant: Variant::Correct,
         }
@@ -119,7 +123,7 @@ impl ControllerWorkload for Gateway {
     }
 
     fn differential(&self) -> Differential {
-        Differential::StateAndEffects
+        self.differential
     }
 
     fn set_up(&self, sim: &mut Sim, stage: &Stage) {
