@@ -181,11 +181,15 @@ impl<'a> Walk<'a> {
         let error = outcome.error.clone().unwrap_or_else(unknown);
         if self.config().generation == Generation::First {
             let counted = status.attempts + u32::from(self.effects.has(Variant::AttemptTooFew));
-            let Retry { decision, .. } = retry(node.retries(), counted, &error);
+            let Retry { attempts, decision } = retry(node.retries(), counted, &error);
             return match decision {
                 Err(error) => {
                     let failed = Outcome { asked: Asked::Failed, error: Some(error), ..outcome };
-                    self.become_(node, failed).await
+                    let answer = self.become_(node, failed).await?;
+                    if let Some(next) = self.status.nodes.get_mut(&node.name) {
+                        next.attempts = attempts;
+                    }
+                    Ok(answer)
                 }
                 Ok(()) => Ok(self.next_attempt(node, status, error)),
             };
@@ -209,10 +213,13 @@ impl<'a> Walk<'a> {
     }
 
     fn next_attempt(&mut self, node: &NodeSpec, status: &NodeStatus, error: TaskError) -> Answer {
+        // The first generation does not ask who is to blame.
+        let is_the_platforms =
+            self.config().generation == Generation::Successor && error.kind == ErrorKind::System;
         let next = NodeStatus {
             phase: NodePhase::RetryableFailure,
             attempts: status.attempts + 1,
-            system_failures: status.system_failures + u32::from(error.kind == ErrorKind::System),
+            system_failures: status.system_failures + u32::from(is_the_platforms),
             queued_ns: status.queued_ns,
             error: Some(error),
             ..NodeStatus::default()
@@ -286,7 +293,8 @@ impl<'a> Walk<'a> {
             queued_ns: before.queued_ns.or((phase == NodePhase::Queued).then_some(self.now_ns)),
             attempt_began_ns: began,
             task,
-            error: error.or(before.error.filter(|_| phase != NodePhase::Succeeded)),
+            // What an earlier attempt said is not said of this one.
+            error: error.or(before.error.filter(|_| before.phase == NodePhase::Failing)),
             cached: cached || before.cached,
         };
         if answer == Answer::Failed {
