@@ -150,10 +150,10 @@ impl TaskHandler<'_> {
         if data.head(path).await?.is_none() {
             return Ok(Outcome::failed(Asked::RetryableFailure, outputs_not_found(path)));
         }
-        if let Some(catalog) = self.catalog(ready) {
-            if let Err(error) = self.put(&*catalog, ready).await {
-                tracing::warn!(%error, "the outputs are not in the catalog");
-            }
+        if let Some(catalog) = self.catalog(ready)
+            && let Err(error) = self.put(&*catalog, ready).await
+        {
+            tracing::warn!(%error, "the outputs are not in the catalog");
         }
         Ok(Outcome::of(Asked::Success))
     }

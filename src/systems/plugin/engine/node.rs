@@ -274,15 +274,15 @@ impl<'a> Walk<'a> {
         let before = self.before.status.node(&node.name);
         let (mut phase, mut answer) = transition(outcome.asked).map_err(unknown)?;
         let Outcome { mut error, task, cached, .. } = outcome;
-        if let Some(event) = phase.event_phase().filter(|_| phase != before.phase) {
-            if let Recorded::Conflict = self.tell(node, event, error.as_ref()).await? {
-                let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &before };
-                if before.phase.may_hold() && !task.as_ref().is_some_and(|task| task.phase.is_terminal()) {
-                    release(call).await?;
-                }
-                error = Some(mismatch(phase));
-                (phase, answer) = (NodePhase::Failed, Answer::Failed);
+        if let Some(event) = phase.event_phase().filter(|_| phase != before.phase)
+            && let Recorded::Conflict = self.tell(node, event, error.as_ref()).await?
+        {
+            let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &before };
+            if before.phase.may_hold() && !task.as_ref().is_some_and(|task| task.phase.is_terminal()) {
+                release(call).await?;
             }
+            error = Some(mismatch(phase));
+            (phase, answer) = (NodePhase::Failed, Answer::Failed);
         }
         let is_running = phase == NodePhase::Running;
         let began = before.attempt_began_ns.or(is_running.then_some(self.now_ns));

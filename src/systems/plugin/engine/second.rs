@@ -173,16 +173,16 @@ impl CoreHandler<'_> {
     async fn told(&self, ready: &Ready<'_>, transition: Transition) -> Result<Outcome, SystemError> {
         let Transition { info, state } = transition;
         let seen = self.0.status.task.as_ref().map(|task| (task.phase, task.version));
-        if seen != Some((info.phase, info.version)) {
-            if let Recorded::Conflict = self.record(&ready.context, &info).await? {
-                let message = "phase mismatch between propeller and control plane; Propeller State: the task event \
-                               was refused";
-                // What it holds is in its state, and has to be released whatever it says of itself.
-                let PhaseInfo { phase, version, reason, .. } = info;
-                let task = TaskRecord { phase, version, state, reason, cleanup_on_failure: true };
-                let failed = Outcome::failed(Asked::Failed, TaskError::user(codes::ILLEGAL_STATE, message));
-                return Ok(Outcome { task: Some(task), ..failed });
-            }
+        if seen != Some((info.phase, info.version))
+            && let Recorded::Conflict = self.record(&ready.context, &info).await?
+        {
+            let message = "phase mismatch between propeller and control plane; Propeller State: the task event \
+                           was refused";
+            // What it holds is in its state, and has to be released whatever it says of itself.
+            let PhaseInfo { phase, version, reason, .. } = info;
+            let task = TaskRecord { phase, version, state, reason, cleanup_on_failure: true };
+            let failed = Outcome::failed(Asked::Failed, TaskError::user(codes::ILLEGAL_STATE, message));
+            return Ok(Outcome { task: Some(task), ..failed });
         }
         let asked = match info.phase {
             CorePhase::Success => Asked::Success,
