@@ -95,12 +95,13 @@ impl TaskError {
 pub struct SystemError {
     message: String,
     cause: Option<Cause>,
+    panicked: bool,
 }
 
 impl SystemError {
     /// An error of these words.
     pub fn new(message: impl Into<String>) -> SystemError {
-        SystemError { message: message.into(), cause: None }
+        SystemError { message: message.into(), cause: None, panicked: false }
     }
 
     /// An error with another behind it.
@@ -109,7 +110,7 @@ impl SystemError {
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> SystemError {
         let cause: Box<dyn Error + Send + Sync> = cause.into();
-        SystemError { message: message.into(), cause: Some(Arc::from(cause)) }
+        SystemError { message: message.into(), cause: Some(Arc::from(cause)), panicked: false }
     }
 
     /// The error of a panic that was caught.
@@ -117,18 +118,22 @@ impl SystemError {
         let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "a value that is no text".to_owned());
-        SystemError::new(format!("panic when {what}: {text}"))
+        SystemError { panicked: true, ..SystemError::new(format!("panic when {what}: {text}")) }
+    }
+
+    /// Whether a panic is behind it.
+    pub fn is_panic(&self) -> bool {
+        let behind = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<SystemError>());
+        self.panicked || behind.is_some_and(SystemError::is_panic)
     }
 
     /// Several errors as one, in their order.
     pub fn joined(errors: Vec<SystemError>) -> Option<SystemError> {
-        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let mut errors = errors.into_iter();
-        let first = errors.next()?;
-        match errors.next() {
-            None => Some(first),
-            Some(_) => Some(SystemError { message: said.join("; "), cause: first.cause }),
+        if errors.len() < 2 {
+            return errors.into_iter().next();
         }
+        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Some(SystemError::new(said.join("; ")))
     }
 }
 
@@ -214,6 +219,20 @@ pub enum RegistryError {
         existing: String,
         /// The other.
         given: String,
+    },
+    /// Two executors of one id.
+    #[error("an Executor of the id [{id}] is registered already, and is another one")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// A plugin whose names would not tell attempts apart.
+    #[error("plugin [{id}] asks for names of at most {asked} letters: at least 8 are needed")]
+    NameTooShort {
+        /// The id.
+        id: String,
+        /// What it asks for.
+        asked: usize,
     },
     /// None for that type.
     #[error("No Executor defined for TaskType [{task_type}] and no default executor is configured.")]

@@ -170,7 +170,9 @@ fn output(phase: EventPhase, err: Option<&TaskError>, context: &TaskContext) -> 
             Some(OutputResult::Error { code, message, uri: context.paths.error.clone() })
         }
         EventPhase::Undefined
+        | EventPhase::WaitingForResources
         | EventPhase::Queued
+        | EventPhase::Initializing
         | EventPhase::Running
         | EventPhase::Skipped
         | EventPhase::TimedOut

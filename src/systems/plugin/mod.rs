@@ -27,6 +27,8 @@
 //! * Workflows that fail release what runs on before they are over.
 //! * Each attempt has a directory of its own, and what it left says nothing of another.
 //! * An event says the time that its status says; [`events::OccurredAt::Now`] is what the reference does.
+//! * The executor for clusters asks for the finalizer too, so that no object outlives its workflow.
+//! * The executor for queries looks at each query in each round: it has no poll cache.
 //! * A node is visited once in a round, though two paths lead to it.
 //! * After a restart, or after a write whose answer was lost, the engine reads the present and not a view.
 //! * A workflow whose deletion was asked for vanishes with the write that takes its last finalizer away.

@@ -33,6 +33,7 @@ mod outside;
 mod rounds;
 mod told;
 
+use super::engine::Generation;
 use super::record::{Attempt, PluginEvent, RoundOutcome, View};
 use attempts::AttemptFacts;
 use outside::Outside;
@@ -87,15 +88,24 @@ fn broken(property: &'static str, detail: impl Into<String>) -> Result<(), Viola
 /// What may be taken for granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Whose rules the engine follows.
+    pub generation: Generation,
     /// System errors of a workflow until it is given up.
     pub workflow_retries_max: u32,
+    /// Failures of a node that the platform may use up (successor).
+    pub system_failures_max: u32,
     /// How long something outside may have ended before it is looked at; none where the plan may make anything late.
     pub observe_within_ns: Option<u64>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { workflow_retries_max: super::engine::WORKFLOW_RETRIES_MAX, observe_within_ns: None }
+        Settings {
+            generation: Generation::First,
+            workflow_retries_max: super::engine::WORKFLOW_RETRIES_MAX,
+            system_failures_max: super::engine::Config::default().limits.system_failures_max,
+            observe_within_ns: None,
+        }
     }
 }
 
@@ -217,7 +227,8 @@ impl PluginProperties {
         if view.phase.is_terminal() {
             self.outside.must_be_free(workflow, view.phase.name())?;
         }
-        self.facts(workflow).stored(workflow, view)
+        let settings = self.settings;
+        self.facts(workflow).stored(workflow, view, settings)
     }
 
     fn gone(&mut self, workflow: &Arc<str>) -> Result<(), Violation> {
@@ -226,7 +237,8 @@ impl PluginProperties {
     }
 
     fn round_ended(&mut self, workflow: &Arc<str>, outcome: &RoundOutcome) -> Result<(), Violation> {
-        self.facts(workflow).round_ended(workflow, outcome)
+        let settings = self.settings;
+        self.facts(workflow).round_ended(workflow, outcome, settings)
     }
 
     /// Something ended outside, and the engine has yet to look.

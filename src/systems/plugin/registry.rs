@@ -1,6 +1,7 @@
 //! Who executes which type of tasks: executors by type, one default, and which of them are enabled. A value that the
 //! caller makes; there is no global one. It must not know what executors do.
 
+use super::context::GENERATED_NAME_MIN;
 use super::core::{ExecutorAdapter, Plugin};
 use super::error::{RegistryError, SystemError};
 use super::executor::{Executor, InitializationParameters};
@@ -26,6 +27,16 @@ impl Registered {
         match self {
             Registered::Executor(executor) => executor.id(),
             Registered::Plugin(plugin) => plugin.id(),
+        }
+    }
+
+    /// Whether both are the same executor.
+    fn is(&self, other: &Registered) -> bool {
+        match (self, other) {
+            (Registered::Executor(one), Registered::Executor(other)) => Arc::ptr_eq(one, other),
+            (Registered::Plugin(one), Registered::Plugin(other)) => Arc::ptr_eq(one, other),
+            (Registered::Executor(_), Registered::Plugin(_))
+            | (Registered::Plugin(_), Registered::Executor(_)) => false,
         }
     }
 
@@ -106,6 +117,7 @@ impl Registry {
         if !self.is_enabled(registered.id()) {
             return Ok(());
         }
+        self.admit(&registered)?;
         let taken = task_types.iter().find_map(|of| Some((*of, self.by_type.get(*of)?)));
         if let Some((task_type, existing)) = taken {
             let (task_type, existing) = (task_type.to_owned(), existing.id().to_owned());
@@ -124,6 +136,7 @@ impl Registry {
         if !self.is_enabled(registered.id()) {
             return Ok(());
         }
+        self.admit(&registered)?;
         if let Some(existing) = &self.default {
             let (existing, given) = (existing.id().to_owned(), registered.id().to_owned());
             return Err(RegistryError::DuplicateDefault { existing, given });
@@ -155,6 +168,21 @@ impl Registry {
             registered.initialize(parameters).await.map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Refuses another executor of a known id, and a plugin whose names would be too short.
+    fn admit(&self, registered: &Registered) -> Result<(), RegistryError> {
+        let mut known = self.by_type.values().chain(&self.default);
+        if known.any(|known| known.id() == registered.id() && !known.is(registered)) {
+            return Err(RegistryError::DuplicateId { id: registered.id().to_owned() });
+        }
+        match registered {
+            Registered::Plugin(plugin) if plugin.properties().generated_name_max < GENERATED_NAME_MIN => {
+                let (id, asked) = (plugin.id().to_owned(), plugin.properties().generated_name_max);
+                Err(RegistryError::NameTooShort { id, asked })
+            }
+            Registered::Plugin(_) | Registered::Executor(_) => Ok(()),
+        }
     }
 
     fn is_enabled(&self, id: &str) -> bool {

@@ -81,6 +81,15 @@ pub enum Rules {
     Successor,
 }
 
+impl Rules {
+    fn generation(self) -> Generation {
+        match self {
+            Rules::First => Generation::First,
+            Rules::Adapted | Rules::Successor => Generation::Successor,
+        }
+    }
+}
+
 fn two() -> u32 {
     2
 }
@@ -167,10 +176,7 @@ impl World {
         };
         registry.initialize(&parameters).await.map_err(|error| error.to_string())?;
         let config = Config {
-            generation: match plugins.rules {
-                Rules::First => Generation::First,
-                Rules::Adapted | Rules::Successor => Generation::Successor,
-            },
+            generation: plugins.rules.generation(),
             resync: plugins.resync.0,
             variant: plugins.variant,
             ..Config::default()
@@ -210,6 +216,7 @@ impl Workload for Plugins {
         let is_exact = sim.faults().rules.is_empty();
         let observe_within = (self.resync.0 + SLACK).as_nanos();
         let settings = Settings {
+            generation: self.rules.generation(),
             observe_within_ns: is_exact.then(|| u64::try_from(observe_within).unwrap_or(u64::MAX)),
             ..Settings::default()
         };

@@ -35,7 +35,7 @@ fn a_file_is_read() {
 fn mistakes_are_placed_and_explained() {
     let head = "name = \"w\"\n\n[[node]]\nname = \"a\"\n";
     for (text, place, said) in [
-        (nodes(101), "w.toml:401:1: ", "the workflow has 101 nodes, at most 100 are allowed"),
+        (nodes(101), "w.toml:303:1: ", "the workflow has 101 nodes, at most 100 are allowed"),
         ("name = \"w\"\n".to_owned(), "w.toml:1:1: ", "the workflow has no nodes"),
         (format!("{head}\n[[node]]\nname = \"a\"\n"), "w.toml:6:1: ", "there are two nodes of the name `a`"),
         (

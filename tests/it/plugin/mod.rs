@@ -298,7 +298,7 @@ pub(crate) fn bench(registered: Option<Registered>) -> Bench {
 pub(crate) fn bench_with(registered: Option<Registered>, recorder: Recorder) -> Bench {
     let (files, recorder) = (Files::new(), Arc::new(recorder));
     let mut registry = Registry::new();
-    for registered in registered {
+    if let Some(registered) = registered {
         registry.register(registered, &["type"]).unwrap();
     }
     let effects = Effects {

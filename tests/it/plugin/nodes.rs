@@ -213,8 +213,8 @@ fn a_retryable_failure_is_retried_while_attempts_are_left() {
     let executor = Arc::new(Scripted { check: Does::Returns(status), ..Scripted::default() });
     for (min_attempts, becomes, attempts, whole, events) in [
         (Some(2), NodePhase::RetryableFailure, 1, WorkflowPhase::Running, vec![]),
-        (Some(1), NodePhase::Failed, 0, WorkflowPhase::Failing, vec!["FAILED"]),
-        (None, NodePhase::Failed, 0, WorkflowPhase::Failing, vec!["FAILED"]),
+        (Some(1), NodePhase::Failed, 1, WorkflowPhase::Failing, vec!["FAILED"]),
+        (None, NodePhase::Failed, 1, WorkflowPhase::Failing, vec!["FAILED"]),
     ] {
         let bench = bench(v1(&executor));
         let spec = NodeSpec { min_attempts, ..node("n1", &[]) };

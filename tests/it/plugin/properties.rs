@@ -1,5 +1,6 @@
 //! Each property: a sequence of events that breaks it, written by hand, and one that breaks none.
 
+use fatum::systems::plugin::Generation;
 use fatum::systems::plugin::model::{CorePhase, EventPhase, NodePhase, PhaseVersion, WorkflowPhase};
 use fatum::systems::plugin::properties::{NAMES, PluginProperties, Settings};
 use fatum::systems::plugin::record::{
@@ -332,7 +333,11 @@ fn outputs_and_deadlines() {
         ..node
     };
     let late = vec![begin(4), called("a", 0, Call::Check), end(RoundOutcome::Unchanged)];
-    breaks("deadline", then(until_running(timed), late));
+    SHOWN.lock().unwrap().insert("deadline");
+    let successor = Settings { generation: Generation::Successor, ..Settings::default() };
+    let late = then(until_running(timed), late);
+    assert_eq!(judge(successor, &late), Err("deadline".to_owned()));
+    assert_eq!(judge(Settings::default(), &late), Ok(()), "the first generation has no deadlines");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn handling_a_task_gives_what_its_plugin_says_and_tells_what_is_new() {
         (running(PhaseVersion::MAX.0 + 1), None, Asked::Failed, vec!["FAILED"]),
     ] {
         let bench = bench_of(&handling(info.clone()), Recorder::default());
-        for (path, content) in &file {
+        if let Some((path, content)) = &file {
             bench.files.put(path, content);
         }
         let outcome = handle(&bench, &at(CorePhase::Running, 0)).unwrap();

@@ -151,9 +151,9 @@ impl<'a> NodeCall<'a> {
         match registered {
             Registered::Executor(_) => name,
             Registered::Plugin(plugin) => {
-                let max = plugin.properties().generated_name_max.min(GENERATED_NAME_MAX);
+                let max = plugin.properties().generated_name_max;
                 let long = format!("{}-{}-{number}", self.workflow.spec.name, self.node.name);
-                if long.len() <= max { name } else { bounded(&long, max) }
+                if max == GENERATED_NAME_MAX { name } else { bounded(&long, max) }
             }
         }
     }

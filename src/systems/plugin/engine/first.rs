@@ -30,10 +30,10 @@ impl TaskHandler<'_> {
         };
         let executor = executor(&ready)?;
         let inputs = self.0.inputs().await?;
+        write_inputs(&*self.0.effects.data, Some(&ready.context.paths.inputs), &inputs).await?;
         if let Some(hit) = self.look_up(&ready, &inputs).await? {
             return Ok(hit);
         }
-        write_inputs(&*self.0.effects.data, Some(&ready.context.paths.inputs), &inputs).await?;
         let started = executor.start(&ready.context, ready.template, &inputs);
         let failed = |error| {
             let message = format!("failed to start task [retry attempt: {}]", ready.attempt.number);
@@ -150,10 +150,10 @@ impl TaskHandler<'_> {
         if data.head(path).await?.is_none() {
             return Ok(Outcome::failed(Asked::RetryableFailure, outputs_not_found(path)));
         }
-        if let Some(catalog) = self.catalog(ready) {
-            if let Err(error) = self.put(&*catalog, ready).await {
-                tracing::warn!(%error, "the outputs are not in the catalog");
-            }
+        if let Some(catalog) = self.catalog(ready)
+            && let Err(error) = self.put(&*catalog, ready).await
+        {
+            tracing::warn!(%error, "the outputs are not in the catalog");
         }
         Ok(Outcome::of(Asked::Success))
     }

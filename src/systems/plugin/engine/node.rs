@@ -181,11 +181,15 @@ impl<'a> Walk<'a> {
         let error = outcome.error.clone().unwrap_or_else(unknown);
         if self.config().generation == Generation::First {
             let counted = status.attempts + u32::from(self.effects.has(Variant::AttemptTooFew));
-            let Retry { decision, .. } = retry(node.retries(), counted, &error);
+            let Retry { attempts, decision } = retry(node.retries(), counted, &error);
             return match decision {
                 Err(error) => {
                     let failed = Outcome { asked: Asked::Failed, error: Some(error), ..outcome };
-                    self.become_(node, failed).await
+                    let answer = self.become_(node, failed).await?;
+                    if let Some(next) = self.status.nodes.get_mut(&node.name) {
+                        next.attempts = attempts;
+                    }
+                    Ok(answer)
                 }
                 Ok(()) => Ok(self.next_attempt(node, status, error)),
             };
@@ -209,10 +213,13 @@ impl<'a> Walk<'a> {
     }
 
     fn next_attempt(&mut self, node: &NodeSpec, status: &NodeStatus, error: TaskError) -> Answer {
+        // The first generation does not ask who is to blame.
+        let is_the_platforms =
+            self.config().generation == Generation::Successor && error.kind == ErrorKind::System;
         let next = NodeStatus {
             phase: NodePhase::RetryableFailure,
             attempts: status.attempts + 1,
-            system_failures: status.system_failures + u32::from(error.kind == ErrorKind::System),
+            system_failures: status.system_failures + u32::from(is_the_platforms),
             queued_ns: status.queued_ns,
             error: Some(error),
             ..NodeStatus::default()
@@ -267,15 +274,15 @@ impl<'a> Walk<'a> {
         let before = self.before.status.node(&node.name);
         let (mut phase, mut answer) = transition(outcome.asked).map_err(unknown)?;
         let Outcome { mut error, task, cached, .. } = outcome;
-        if let Some(event) = phase.event_phase().filter(|_| phase != before.phase) {
-            if let Recorded::Conflict = self.tell(node, event, error.as_ref()).await? {
-                let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &before };
-                if before.phase.may_hold() && !task.as_ref().is_some_and(|task| task.phase.is_terminal()) {
-                    release(call).await?;
-                }
-                error = Some(mismatch(phase));
-                (phase, answer) = (NodePhase::Failed, Answer::Failed);
+        if let Some(event) = phase.event_phase().filter(|_| phase != before.phase)
+            && let Recorded::Conflict = self.tell(node, event, error.as_ref()).await?
+        {
+            let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &before };
+            if before.phase.may_hold() && !task.as_ref().is_some_and(|task| task.phase.is_terminal()) {
+                release(call).await?;
             }
+            error = Some(mismatch(phase));
+            (phase, answer) = (NodePhase::Failed, Answer::Failed);
         }
         let is_running = phase == NodePhase::Running;
         let began = before.attempt_began_ns.or(is_running.then_some(self.now_ns));
@@ -286,7 +293,8 @@ impl<'a> Walk<'a> {
             queued_ns: before.queued_ns.or((phase == NodePhase::Queued).then_some(self.now_ns)),
             attempt_began_ns: began,
             task,
-            error: error.or(before.error.filter(|_| phase != NodePhase::Succeeded)),
+            // What an earlier attempt said is not said of this one.
+            error: error.or(before.error.filter(|_| before.phase == NodePhase::Failing)),
             cached: cached || before.cached,
         };
         if answer == Answer::Failed {

@@ -152,8 +152,9 @@ impl Effects {
     async fn release(&self, workflow: &Workflow, is_given_up: bool) -> Result<Proof, SystemError> {
         let errors = abort_all(self, workflow).await;
         let is_logged = self.has(Variant::AbortErrorLogged);
-        let (waited, passed): (Vec<_>, Vec<_>) =
-            errors.into_iter().partition(|error| !is_logged && (error.requires_finalizer || !is_given_up));
+        let (waited, passed): (Vec<_>, Vec<_>) = errors.into_iter().partition(|error| {
+            !is_logged && (error.requires_finalizer || !is_given_up || error.error.is_panic())
+        });
         for error in passed {
             tracing::warn!(error = %error.error, "a task was not killed, and is not waited for");
         }

@@ -35,10 +35,10 @@ impl CoreHandler<'_> {
         };
         let inputs = self.0.inputs().await?;
         if self.0.status.phase != NodePhase::Running {
+            write_inputs(&*self.0.effects.data, Some(&ready.context.paths.inputs), &inputs).await?;
             if let Some(outcome) = self.look_up(&ready, &inputs).await? {
                 return Ok(outcome);
             }
-            write_inputs(&*self.0.effects.data, Some(&ready.context.paths.inputs), &inputs).await?;
         }
         let plugin = ready.registered.as_plugin();
         let handled = plugin.handle(call(&ready, &inputs));
@@ -173,12 +173,16 @@ impl CoreHandler<'_> {
     async fn told(&self, ready: &Ready<'_>, transition: Transition) -> Result<Outcome, SystemError> {
         let Transition { info, state } = transition;
         let seen = self.0.status.task.as_ref().map(|task| (task.phase, task.version));
-        if seen != Some((info.phase, info.version)) {
-            if let Recorded::Conflict = self.record(&ready.context, &info).await? {
-                let message = "phase mismatch between propeller and control plane; Propeller State: the task event \
-                               was refused";
-                return Ok(Outcome::failed(Asked::Failed, TaskError::user(codes::ILLEGAL_STATE, message)));
-            }
+        if seen != Some((info.phase, info.version))
+            && let Recorded::Conflict = self.record(&ready.context, &info).await?
+        {
+            let message = "phase mismatch between propeller and control plane; Propeller State: the task event \
+                           was refused";
+            // What it holds is in its state, and has to be released whatever it says of itself.
+            let PhaseInfo { phase, version, reason, .. } = info;
+            let task = TaskRecord { phase, version, state, reason, cleanup_on_failure: true };
+            let failed = Outcome::failed(Asked::Failed, TaskError::user(codes::ILLEGAL_STATE, message));
+            return Ok(Outcome { task: Some(task), ..failed });
         }
         let asked = match info.phase {
             CorePhase::Success => Asked::Success,
@@ -273,7 +277,11 @@ async fn error_file(data: &dyn DataStore, path: &str) -> Result<Option<PhaseInfo
     let Some(content) = data.read(path).await? else { return Ok(None) };
     let corrupt = |error| SystemError::caused_by(format!("[{path}] is corrupt"), error);
     let document: ErrorDocument = serde_json::from_str(&content).map_err(corrupt)?;
-    Ok(document.error.map(|found| {
+    let Some(found) = document.error else {
+        let error = TaskError::system("EmptyErrorFile", format!("error file [{path}] is empty"));
+        return Ok(Some(PhaseInfo::failed(CorePhase::RetryableFailure, error)));
+    };
+    Ok(Some({
         let phase = if found.recoverable { CorePhase::RetryableFailure } else { CorePhase::PermanentFailure };
         PhaseInfo::failed(phase, TaskError { code: found.code, message: found.message, kind: found.origin })
     }))

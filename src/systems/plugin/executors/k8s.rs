@@ -145,8 +145,9 @@ impl K8s {
         if Some(status.phase.core()) == context.phase {
             return Ok(status);
         }
+        let has_ended = status.phase.ends_attempt();
         let status = self.told(started, context, status).await?;
-        if status.phase.ends_attempt() {
+        if has_ended {
             self.done(self.cluster.clear_finalizers(&context.generated_name).await)?;
         }
         Ok(status)

@@ -7,7 +7,7 @@ use crate::systems::plugin::context::TaskContext;
 use crate::systems::plugin::error::{SystemError, TaskError};
 use crate::systems::plugin::events::{EventRecorder, OccurredAt, Recorded};
 use crate::systems::plugin::executor::{Executor, ExecutorProperties, InitializationParameters};
-use crate::systems::plugin::model::TaskStatus;
+use crate::systems::plugin::model::{TaskPhase, TaskStatus};
 use crate::systems::plugin::outputs::LiteralMap;
 use crate::systems::plugin::outside::{ExecutionPhase, Executions};
 use crate::systems::plugin::state::CustomState;
@@ -22,6 +22,9 @@ pub const WAIT_FOR: &str = "wait-for";
 struct State {
     #[serde(default)]
     waits_for: Vec<String>,
+    /// What the other executor is to read.
+    #[serde(default)]
+    inputs: LiteralMap,
     /// The other executor has accepted the task.
     #[serde(default)]
     handed_over: bool,
@@ -73,8 +76,12 @@ impl Waitable {
         let inner = TaskContext { custom_state: state.inner.take(), ..context.clone() };
         let status = match state.handed_over {
             true => self.inner.check(&inner, template).await?,
-            false => self.inner.start(&inner, template, &LiteralMap::new()).await?,
+            false => self.inner.start(&inner, template, &state.inputs).await?,
         };
+        if status.phase == TaskPhase::NotReady {
+            // It was accepted here, and is handed over again later.
+            return Ok(self.waits(context, &state));
+        }
         let state = State { handed_over: true, inner: status.state.clone(), ..state };
         Ok(status.with_state(stored(&state)))
     }
@@ -120,7 +127,8 @@ impl Executor for Waitable {
     ) -> BoxFuture<'a, Result<TaskStatus, SystemError>> {
         Box::pin(async move {
             let names = inputs.get(WAIT_FOR).and_then(|names| serde_json::from_value(names.clone()).ok());
-            let state = State { waits_for: names.unwrap_or_default(), ..State::default() };
+            let waits_for = names.unwrap_or_default();
+            let state = State { waits_for, inputs: inputs.clone(), ..State::default() };
             self.told(context, TaskStatus::QUEUED.with_state(stored(&state))).await
         })
     }

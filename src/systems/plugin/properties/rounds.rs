@@ -1,6 +1,7 @@
 //! What rounds must hold to, and what they may write. It must not know the world outside.
 
-use super::{Facts, Violation, broken};
+use super::{Facts, Settings, Violation, broken};
+use crate::systems::plugin::engine::Generation;
 use crate::systems::plugin::model::{CorePhase, NodePhase, WorkflowPhase};
 use crate::systems::plugin::record::{NodeView, RoundOutcome, View};
 use std::collections::BTreeSet;
@@ -45,7 +46,12 @@ impl Facts {
         }
     }
 
-    pub(super) fn round_ended(&mut self, workflow: &str, outcome: &RoundOutcome) -> Result<(), Violation> {
+    pub(super) fn round_ended(
+        &mut self,
+        workflow: &str,
+        outcome: &RoundOutcome,
+        settings: Settings,
+    ) -> Result<(), Violation> {
         self.round.outcome = Some(outcome.clone());
         let Some(view) = self.stored.clone() else { return Ok(()) };
         let is_failed_abort = match outcome {
@@ -62,12 +68,17 @@ impl Facts {
             }
         }
         if *outcome == RoundOutcome::Unchanged {
-            return self.late(workflow, &view, &view);
+            return self.late(workflow, &view, &view, settings);
         }
         Ok(())
     }
 
-    pub(super) fn stored(&mut self, workflow: &Arc<str>, view: &Arc<View>) -> Result<(), Violation> {
+    pub(super) fn stored(
+        &mut self,
+        workflow: &Arc<str>,
+        view: &Arc<View>,
+        settings: Settings,
+    ) -> Result<(), Violation> {
         let before = self.stored.replace(Arc::clone(view));
         self.is_gone = false;
         self.digests.insert(view.version, view.digest);
@@ -80,8 +91,9 @@ impl Facts {
         for (name, node) in &view.nodes {
             let was = before.nodes.get(name).cloned().unwrap_or_default();
             self.node_stored(workflow, name, &was, node, &before)?;
+            self.counted(&format!("node {workflow}/{name}"), name, &was, node, settings)?;
         }
-        self.late(workflow, &before, view)?;
+        self.late(workflow, &before, view, settings)?;
         if before.held && !view.held {
             self.released(workflow, view.phase.is_terminal())?;
         }
@@ -161,7 +173,6 @@ impl Facts {
                 return broken("parents-first", detail);
             }
         }
-        self.counted(&whose, name, was, node)?;
         self.event_first(&whose, name, was, node)?;
         let is_done = matches!(node.phase, NodePhase::Succeeded | NodePhase::Succeeding);
         if is_done && node.has_outputs && !self.outputs.contains(name) {
@@ -186,6 +197,7 @@ impl Facts {
         name: &Arc<str>,
         was: &NodeView,
         node: &NodeView,
+        settings: Settings,
     ) -> Result<(), Violation> {
         let facts = self.attempts.get(&(Arc::clone(name), was.attempts));
         let last = facts.and_then(|facts| facts.last);
@@ -193,24 +205,27 @@ impl Facts {
         if node.attempts != was.attempts {
             let is_next = node.attempts == was.attempts + 1;
             let is_failure = matches!(last, Some(CorePhase::RetryableFailure | CorePhase::Success));
-            if is_next && (is_failure || may_be_late) {
-                return Ok(());
+            if !is_next || !(is_failure || may_be_late) {
+                let said = last.map_or("nothing", CorePhase::name);
+                let detail = format!(
+                    "{whose} counts {} failed attempts after {}, and its executor said {said}",
+                    node.attempts, was.attempts
+                );
+                return broken("attempts-counted", detail);
             }
-            let said = last.map_or("nothing", CorePhase::name);
-            let detail = format!(
-                "{whose} counts {} failed attempts after {}, and its executor said {said}",
-                node.attempts, was.attempts
-            );
-            return broken("attempts-counted", detail);
         }
         let gave_up = matches!(node.phase, NodePhase::Failed | NodePhase::Failing) && was.phase != node.phase;
-        let is_first = was.phase != NodePhase::Failing && !self.round.conflicts.contains(name);
+        if !gave_up || was.phase == NodePhase::Failing || self.round.conflicts.contains(name) {
+            return Ok(());
+        }
         let allowed = node.attempts_max.saturating_add(node.system_failures);
-        if gave_up && is_first && last == Some(CorePhase::RetryableFailure) && node.attempts + 1 < allowed {
-            let detail = format!("{whose} failed after {} of {allowed} attempts", node.attempts + 1);
+        // The platform's failures have a limit of their own.
+        let is_open = node.system_failures < settings.system_failures_max;
+        if last == Some(CorePhase::RetryableFailure) && is_open && was.attempts + 1 < allowed {
+            let detail = format!("{whose} failed after {} of {allowed} attempts", was.attempts + 1);
             return broken("attempts-counted", detail);
         }
-        if gave_up && is_first && last == Some(CorePhase::NotReady) {
+        if last == Some(CorePhase::NotReady) {
             return broken("attempts-counted", format!("{whose} failed, and was only not accepted"));
         }
         Ok(())
@@ -235,7 +250,10 @@ impl Facts {
         let is_new = was.task.is_none_or(|(was, _)| was != phase) || was.attempts != node.attempts;
         let is_cached =
             self.attempts.get(&(Arc::clone(name), node.attempts)).is_some_and(|facts| facts.is_cached);
-        let is_told = self.told.knows_task(name, node.attempts, phase.event_phase());
+        // The counter of a node that failed is past its last attempt.
+        let is_told = [node.attempts, was.attempts]
+            .into_iter()
+            .any(|number| self.told.knows_task(name, number, phase.event_phase()));
         if is_new && !is_cached && !is_told {
             let detail = format!("the task of {whose} is {}, and nobody was told", phase.name());
             return broken("event-first", detail);
@@ -244,7 +262,10 @@ impl Facts {
     }
 
     /// An attempt that is over its time must not be left as it is.
-    fn late(&self, workflow: &str, before: &View, view: &View) -> Result<(), Violation> {
+    fn late(&self, workflow: &str, before: &View, view: &View, settings: Settings) -> Result<(), Violation> {
+        if settings.generation == Generation::First {
+            return Ok(());
+        }
         for (name, node) in &view.nodes {
             let Some(was) = before.nodes.get(name) else { continue };
             let is_left = was.phase == NodePhase::Running
