@@ -9,8 +9,7 @@ use std::path::Path;
 
 fn scenario(path: &str) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(path);
-    let mut scenario =
-        Scenario::read(&path, &Registry::shipped()).unwrap_or_else(|error| panic!("{error}"));
+    let mut scenario = Scenario::read(&path, &Registry::shipped()).unwrap_or_else(|error| panic!("{error}"));
     scenario.check.failures_dir = None;
     scenario.check.shrunk_max = 1;
     scenario

@@ -1,10 +1,10 @@
 //! The one test binary.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod agent;
 #[cfg(feature = "cli")]
 mod cli;
 mod composition;
-mod agent;
 mod controller;
 mod core;
 mod graph;

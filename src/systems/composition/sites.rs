@@ -11,8 +11,8 @@ use crate::systems::controller::{
     Topic, requeue_after,
 };
 use crate::systems::plan::admission::{admit_create, admit_update};
+use crate::systems::plan::definition::{CLEANUP, DEPLOY, UPDATE};
 use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, Parameter};
-use crate::systems::plan::plan::{CLEANUP, DEPLOY, UPDATE};
 use crate::systems::plan::{Phase, Plan, Step, Strategy, Task};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
