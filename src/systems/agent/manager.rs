@@ -294,6 +294,8 @@ impl Loop {
         if !is_current && !is_bare {
             return;
         }
+        // The step that is forgotten may not have told the controller yet.
+        self.updated |= !is_current;
         match how {
             Finished::Stepped(Next::Advance) | Finished::BackedOff => self.wake().await,
             Finished::Stepped(Next::Noop) if self.updated => self.wake().await,
