@@ -181,8 +181,10 @@ impl PluginProperties {
                 Ok(())
             }
             PluginEvent::Made { what, name, workflow } => {
-                let is_over = self.facts(workflow).is_over();
-                self.outside.made(*what, name, workflow, is_over)
+                let facts = self.facts(workflow);
+                // What the control plane refuses is released at once, and made again if that was not stored.
+                let (is_over, is_contested) = (facts.is_over(), facts.told.has_conflicts());
+                self.outside.made(*what, name, workflow, is_over, is_contested)
             }
             PluginEvent::Freed { what, name, .. } => {
                 self.outside.freed(*what, name);

@@ -12,7 +12,7 @@ pub(super) struct AttemptFacts {
     pub(super) requires_finalizer: bool,
     /// A call said that it was accepted.
     pub(super) is_accepted: bool,
-    /// It was called to begin, and not released since.
+    /// It was accepted, and not released since.
     pub(super) may_hold: bool,
     /// What the last call said of it.
     pub(super) last: Option<CorePhase>,
@@ -74,7 +74,6 @@ impl Facts {
         let facts = self.attempts.entry(key(attempt)).or_default();
         facts.name = Some(Arc::clone(&attempt.name));
         facts.requires_finalizer = requires_finalizer;
-        facts.may_hold |= matches!(call, Call::Start | Call::Handle);
         facts.finished_ns = None;
         Ok(())
     }
@@ -148,6 +147,7 @@ impl Facts {
         match result {
             Returned::Phase(phase, version) => {
                 facts.is_accepted |= phase.rank() > 0;
+                facts.may_hold |= phase.rank() > 0;
                 facts.last = Some(*phase);
                 if *version > PhaseVersion::MAX && call != Call::Handle {
                     let detail = format!("{} is at version {version} of one phase", words(attempt));

@@ -20,6 +20,7 @@ impl Outside {
         name: &Arc<str>,
         workflow: &Arc<str>,
         is_over: bool,
+        is_contested: bool,
     ) -> Result<(), Violation> {
         let is_new = self.made.insert((what, Arc::clone(name)));
         self.live.insert((what, Arc::clone(name)), Arc::clone(workflow));
@@ -27,7 +28,7 @@ impl Outside {
             let detail = format!("{} {name} was made for workflow {workflow}, which is over", what.name());
             return broken("no-resource-outlives", detail);
         }
-        if !is_new && what.is_made_once() {
+        if !is_new && what.is_made_once() && !is_contested {
             return broken("one-resource-per-name", format!("{} {name} was made twice", what.name()));
         }
         Ok(())

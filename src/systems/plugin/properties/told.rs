@@ -23,6 +23,11 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Whether the control plane has contradicted.
+    pub(super) fn has_conflicts(&self) -> bool {
+        !self.conflicts.is_empty()
+    }
+
     /// Whether this was said of a node.
     pub(super) fn knows_node(&self, node: &str, phase: EventPhase) -> bool {
         self.nodes.get(node).is_some_and(|told| told.contains(&phase))
