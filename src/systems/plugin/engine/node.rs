@@ -285,7 +285,9 @@ impl<'a> Walk<'a> {
             (phase, answer) = (NodePhase::Failed, Answer::Failed);
         }
         let is_running = phase == NodePhase::Running;
-        let began = before.attempt_began_ns.or(is_running.then_some(self.now_ns));
+        // An attempt that waits for resources has not begun.
+        let is_accepted = task.as_ref().is_none_or(|task| task.phase.rank() > 0);
+        let began = before.attempt_began_ns.or((is_running && is_accepted).then_some(self.now_ns));
         let next = NodeStatus {
             phase,
             attempts: before.attempts,
