@@ -248,11 +248,14 @@ fn ops(plans: &Plans) -> Vec<(&str, Op)> {
     plans.iter().map(|(id, planned)| (id.as_str(), planned.op)).collect()
 }
 
+/// What there is, what is wanted, and what happens to each.
+type Local = (Vec<Resource>, Vec<Resource>, &'static [(&'static str, Op)]);
+
 #[test]
 fn each_resource_is_planned_by_itself() {
     let (exists, absent) = (|id: &str| Resource::new(id), |id: &str| Resource::absent(id));
     let changed = |id: &str| Resource::new(id).field("value", "2");
-    let rows: [(Vec<Resource>, Vec<Resource>, &[(&str, Op)]); 8] = [
+    let rows: [Local; 8] = [
         (vec![], vec![], &[]),
         (vec![exists("a")], vec![exists("a")], &[("a", Op::Nothing)]),
         (vec![absent("a")], vec![absent("a")], &[("a", Op::Nothing)]),
