@@ -30,6 +30,7 @@ pub(super) fn on_each(threads: usize, work: impl Fn(usize) + Sync) {
 
 /// Does `work` on every item, on so many threads, and tells the results in the order of the items, each as soon as all
 /// before it are there. What is not begun is left when `tell` breaks.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the command line sweeps many scenarios"))]
 #[expect(
     clippy::disallowed_methods,
     reason = "sweeps of scenarios, whole and apart, are spread over the cores"
