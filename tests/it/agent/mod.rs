@@ -16,7 +16,5 @@ mod properties;
 mod drawing;
 mod swarm;
 mod files;
-#[cfg(feature = "tokio")]
-mod tokio;
 
 pub(crate) use world::{ms, secs, simulate};
