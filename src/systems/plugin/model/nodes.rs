@@ -132,7 +132,7 @@ pub enum Answer {
 }
 
 /// What becomes of a node whose handler asks for something, and what its visit answers. Retries are decided by
-/// [`retry`].
+/// `retry.rs`.
 ///
 /// # Errors
 /// The handler asks for nothing that makes sense.
