@@ -63,6 +63,7 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on should panic"))]
 
 mod error;
+mod text;
 pub mod span;
 pub mod choice;
 pub mod strategy;

@@ -20,13 +20,8 @@ const COLUMNS: [&str; 5] = ["desired", "state", "operation", "container", "manag
 /// let (node, task) = ("n1".into(), "web".into());
 /// let stored = AgentEvent::Stored { node, task, state: TaskState::Accepted };
 /// let events = [(Duration::ZERO, wanted), (Duration::from_millis(100), stored)];
-/// assert_eq!(
-///     timeline(&events, &"web".into()),
-///     "task web on n1\n  \
-///          time  desired  state\n  \
-///        0.000s  RUNNING\n  \
-///        0.100s           ACCEPTED\n"
-/// );
+/// let lines = ["task web on n1", "       time  desired  state", "     0.000s  RUNNING", "     0.100s           ACCEPTED"];
+/// assert_eq!(timeline(&events, &"web".into()), lines.map(|line| format!("{line}\n")).concat());
 /// ```
 pub fn timeline(events: &[(Duration, AgentEvent)], task: &TaskId) -> String {
     let own: Vec<&(Duration, AgentEvent)> =

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::Error;
+use crate::text;
 
 use super::definition::{Plan, Task};
 use super::instance::{OperatorVersion, Parameter};
@@ -82,9 +83,9 @@ impl Package {
 
     fn read_below(dir: &Path, kinds: &Kinds, path: &mut Vec<PathBuf>) -> Result<Package, Error> {
         let (operator_path, params_path) = (dir.join(OPERATOR_FILE), dir.join(PARAMS_FILE));
-        let operator = yaml::open(&operator_path, "operator")?;
+        let operator = text::read(&operator_path, "operator")?;
         let has_params = params_path.try_exists().unwrap_or(false);
-        let params = if has_params { Some(yaml::open(&params_path, "parameter")?) } else { None };
+        let params = if has_params { Some(text::read(&params_path, "parameter")?) } else { None };
         let texts = Texts {
             operator_path: &operator_path,
             operator: &operator,

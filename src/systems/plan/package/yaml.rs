@@ -1,7 +1,5 @@
 //! A YAML file that a person wrote: read within bounds, each mistake with its place. It must not know what files mean.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -10,35 +8,13 @@ use serde_saphyr::{Location, Options};
 use crate::Error;
 
 /// The largest file that is read, in bytes.
-pub const SIZE_MAX: u64 = 1 << 20;
+pub const SIZE_MAX: u64 = crate::text::SIZE_MAX;
 /// Collections inside each other, at most.
 const DEPTH_MAX: usize = 64;
 /// Nodes of a file, at most: aliases count as what they stand for.
 const NODES_MAX: usize = 200_000;
 /// Nodes that aliases may stand for, in all.
 const REPLAYED_MAX: usize = 20_000;
-
-/// Reads a file.
-///
-/// # Errors
-/// It is not there, no file, too large, empty, or no text.
-pub(super) fn open(path: &Path, what: &str) -> Result<String, Error> {
-    let refused = |source| Error::io("read", path, source);
-    if std::fs::metadata(path).map_err(refused)?.is_dir() {
-        return Err(Error::input(format!("{} is a directory, not an {what} file", path.display())));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(refused)?;
-    file.take(SIZE_MAX + 1).read_to_end(&mut bytes).map_err(refused)?;
-    if bytes.len() as u64 > SIZE_MAX {
-        return Err(Error::input(format!("{} is no {what} file: it is larger than 1 MiB", path.display())));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Error::input(format!("{}:{line}: not a text: byte {offset} is not UTF-8", path.display()))
-    })
-}
 
 /// A text as a `T`.
 ///
