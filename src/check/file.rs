@@ -102,7 +102,7 @@ impl FailureFile {
             deviations: failure.deviations,
             choice_digest: hex(failure.run.digests.choice),
             trace_digest: hex(failure.run.digests.trace),
-            calibration: failure.calibration,
+            calibration: failure.calibration.clone(),
             tape: failure.tape.clone(),
         }
     }

@@ -24,7 +24,7 @@ impl Check {
 
     /// The run of a seed, with nothing kept but digests.
     pub(super) fn sweep_seed(&self, seed: u64, checkpoints: bool, program: &dyn Program) -> Run {
-        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration);
+        let builder = self.builder().seed(seed).strategy(self.strategy, self.calibration.clone());
         run(builder.checkpoints(checkpoints), program)
     }
 
@@ -43,7 +43,9 @@ impl Check {
     /// The run of a seed, or of steps.
     fn builder_of(&self, origin: &Origin) -> SimBuilder {
         match origin {
-            Origin::Seed(seed) => self.builder().seed(*seed).strategy(self.strategy, self.calibration),
+            Origin::Seed(seed) => {
+                self.builder().seed(*seed).strategy(self.strategy, self.calibration.clone())
+            }
             Origin::Steps(steps) => self.builder().source(Box::new(StepsSource::new(steps.clone()))),
         }
     }

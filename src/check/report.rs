@@ -5,7 +5,7 @@ use super::points::Points;
 use crate::choice::tape::Tape;
 use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
-use crate::strategy::{Calibration, StrategyKind};
+use crate::strategy::{Calibration, Chosen, StrategyKind};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl FoundBy {
 
     fn text(self, strategy: StrategyKind) -> String {
         match self {
-            FoundBy::Seed(seed) => format!("seed {seed}, {}", strategy.name()),
+            FoundBy::Seed(seed) => format!("seed {seed}, {}", Chosen::of(strategy, seed)),
             FoundBy::Exhaustive => "exhaustive".to_owned(),
             FoundBy::Bytes => "a fuzzer's bytes".to_owned(),
         }

@@ -13,6 +13,7 @@ use crate::Error;
 use crate::choice::enumerate::{Enumerator, StepsSource};
 use crate::sim::Sim;
 use crate::strategy::Calibration;
+use crate::strategy::profile::Profiler;
 use crate::wall::Stopwatch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -141,8 +142,9 @@ impl Check {
     pub(super) fn calibrated(&self, program: &dyn Program) -> Check {
         let mut check = self.clone();
         if check.calibration == Calibration::default() {
-            let (baseline, _) = check.run_steps(StepsSource::new(Vec::new()), program);
-            check.calibration = baseline.calibration();
+            let (baseline, profiler) = check.run_with(Profiler::default(), program);
+            check.calibration =
+                profiler.into_calibration(baseline.steps, u64::from(baseline.tasks), self.strategy);
         }
         check
     }

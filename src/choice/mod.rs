@@ -119,6 +119,8 @@ pub enum Notice {
         /// Whether it writes.
         access: Access,
     },
+    /// No task was ready, and time moved.
+    Idle,
     /// A task ended.
     Done {
         /// The task.
@@ -152,7 +154,13 @@ pub trait Source {
     /// The index into `ready` of the task to poll next; called with two tasks or more.
     fn pick(&mut self, ready: &Ready, names: Option<&Names>) -> usize;
 
-    /// Whether the source wants [`Source::notice`] to be called.
+    /// The answer to a scheduling point that a task reached: 1 is to let others, of which those in `ready` can run, go
+    /// first. Asked only of a source that listens.
+    fn yields(&mut self, ask: &Ask<'_>, _task: u32, _ready: &Ready) -> u64 {
+        self.choose(ask)
+    }
+
+    /// Whether the source wants [`Source::yields`] and [`Source::notice`] to be called.
     fn listens(&self) -> bool {
         false
     }

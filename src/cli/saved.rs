@@ -35,7 +35,7 @@ impl Saved {
         }
         let mut scenario = Scenario::read(scenario, registry)?;
         scenario.check.invoked_as = invoked_as();
-        (scenario.check.strategy, scenario.check.calibration) = (file.strategy, file.calibration);
+        (scenario.check.strategy, scenario.check.calibration) = (file.strategy, file.calibration.clone());
         Ok(Saved { path: path.to_owned(), file, scenario })
     }
 

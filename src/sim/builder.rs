@@ -112,7 +112,7 @@ impl SimBuilder {
         if let Err(clash) = self.faults.validate() {
             panic!("{clash}");
         }
-        let (seed, strategy, calibration) = (self.seed, self.strategy, self.calibration);
+        let (seed, strategy, calibration) = (self.seed, self.strategy, &self.calibration);
         let plan = self.faults.clone();
         let source =
             self.source.unwrap_or_else(|| Box::new(SeedSource::new(seed, strategy, calibration, plan)));

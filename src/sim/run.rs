@@ -4,7 +4,6 @@ use super::Sim;
 use crate::choice::Matched;
 use crate::choice::tape::Tape;
 use crate::runtime::{Blocked, End, SiteStats, step, wait};
-use crate::strategy::Calibration;
 use crate::trace::{Digests, Trace};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,11 +44,6 @@ pub struct Run {
 }
 
 impl Run {
-    /// What a strategy may estimate from this run.
-    pub fn calibration(&self) -> Calibration {
-        Calibration { steps: self.steps, tasks: u64::from(self.tasks) }
-    }
-
     /// Whether two runs were the same.
     pub fn is_same(&self, other: &Run) -> bool {
         self.end == other.end

@@ -3,34 +3,49 @@
 //! A strategy picks among ready tasks and hears of spawns, readiness, declared accesses and ends. It draws from a
 //! stream of its own, so that seed 7 meets the same faults under each. It does not know the runtime.
 
+mod delay_bounded;
 mod oldest_first;
+mod pct;
+mod portfolio;
+mod pos;
+pub mod profile;
 mod random_walk;
 pub mod seed;
 mod stream;
+mod surw;
+mod uniform_walk;
 
+pub use delay_bounded::DelayBounded;
 pub use oldest_first::OldestFirst;
+pub use pct::Pct;
+pub use portfolio::Chosen;
+pub use pos::Pos;
+pub use profile::Calibration;
 pub use random_walk::RandomWalk;
 pub use stream::Stream;
+pub use surw::Surw;
+pub use uniform_walk::UniformWalk;
 
 use crate::choice::{Access, Ready};
 use serde::{Deserialize, Serialize};
-
-/// What a strategy may estimate from: one calibration run before the sweep. Stands in the failure file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Calibration {
-    /// Polls of the calibration run.
-    pub steps: u64,
-    /// Tasks that it spawned.
-    pub tasks: u64,
-}
 
 /// The contract of a schedule strategy. Tasks are spawn serials.
 pub trait Strategy {
     /// The index into `ready` of the task to poll; called with two tasks or more.
     fn pick(&mut self, ready: &Ready) -> usize;
 
-    /// Whether the four verbs below do anything.
+    /// Whether a task lets others run at a scheduling point that it reached, of which [`Strategy::access`] heard just
+    /// before; `ready` are the others. `None` leaves it to what the site suggests.
+    fn yields(&mut self, _task: u32, _ready: &Ready) -> Option<bool> {
+        None
+    }
+
+    /// Whether sites yield as often as they suggest; asked once, and only where `yields` leaves it to them.
+    fn lets_sites_yield(&self) -> bool {
+        true
+    }
+
+    /// Whether `yields` and the verbs below do anything.
     fn listens(&self) -> bool {
         false
     }
@@ -44,6 +59,9 @@ pub trait Strategy {
     /// A task is about to touch the shared object with this stable hash.
     fn access(&mut self, _task: u32, _object: u64, _access: Access) {}
 
+    /// No task was ready, and time moved.
+    fn idle(&mut self) {}
+
     /// A task ended.
     fn done(&mut self, _task: u32) {}
 }
@@ -52,31 +70,55 @@ pub trait Strategy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StrategyKind {
-    /// Each ready task is as likely as any other.
+    /// Each ready task is as likely as any other, and each site yields as often as it suggests.
     #[default]
     RandomWalk,
     /// The baseline schedule; only faults and latencies vary.
     OldestFirst,
+    /// Each seed another of the others.
+    Portfolio,
+    /// At each scheduling point each task is as likely as any other.
+    UniformWalk,
+    /// Random priorities that change a few times.
+    Pct,
+    /// Random priorities of events, drawn again for those that race.
+    Pos,
+    /// Each interleaving of the interesting events is as likely as any other.
+    Surw,
+    /// The baseline schedule with a few turns put off.
+    DelayBounded,
 }
 
 impl StrategyKind {
     /// All of them.
-    pub const ALL: [StrategyKind; 2] = [StrategyKind::RandomWalk, StrategyKind::OldestFirst];
+    pub const ALL: [StrategyKind; 8] = [
+        StrategyKind::RandomWalk,
+        StrategyKind::OldestFirst,
+        StrategyKind::Portfolio,
+        StrategyKind::UniformWalk,
+        StrategyKind::Pct,
+        StrategyKind::Pos,
+        StrategyKind::Surw,
+        StrategyKind::DelayBounded,
+    ];
 
     /// The name used on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             StrategyKind::RandomWalk => "random-walk",
             StrategyKind::OldestFirst => "oldest-first",
+            StrategyKind::Portfolio => "portfolio",
+            StrategyKind::UniformWalk => "uniform-walk",
+            StrategyKind::Pct => "pct",
+            StrategyKind::Pos => "pos",
+            StrategyKind::Surw => "surw",
+            StrategyKind::DelayBounded => "delay-bounded",
         }
     }
 
     /// The strategy for a seed.
-    pub fn build(self, seed: u64, _calibration: Calibration) -> Box<dyn Strategy> {
-        match self {
-            StrategyKind::RandomWalk => Box::new(RandomWalk::new(Stream::new(seed, "strategy.random-walk"))),
-            StrategyKind::OldestFirst => Box::new(OldestFirst),
-        }
+    pub fn build(self, seed: u64, calibration: &Calibration) -> Box<dyn Strategy> {
+        Chosen::of(self, seed).build(seed, calibration)
     }
 }
 

@@ -11,4 +11,8 @@ impl Strategy for OldestFirst {
     fn pick(&mut self, ready: &Ready) -> usize {
         ready.oldest()
     }
+
+    fn lets_sites_yield(&self) -> bool {
+        false
+    }
 }

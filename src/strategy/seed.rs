@@ -51,12 +51,14 @@ pub struct SeedSource {
     fired: Vec<u32>,
     /// How strong each rule is, in quarters.
     strengths: Vec<u8>,
+    /// Whether sites yield as often as they suggest.
+    yields: bool,
     streams: Vec<(u64, Stream)>,
 }
 
 impl SeedSource {
     /// The source of `seed`.
-    pub fn new(seed: u64, strategy: StrategyKind, calibration: Calibration, plan: FaultPlan) -> SeedSource {
+    pub fn new(seed: u64, strategy: StrategyKind, calibration: &Calibration, plan: FaultPlan) -> SeedSource {
         SeedSource::with_strategy(seed, strategy.build(seed, calibration), plan)
     }
 
@@ -64,7 +66,8 @@ impl SeedSource {
     pub fn with_strategy(seed: u64, strategy: Box<dyn Strategy>, plan: FaultPlan) -> SeedSource {
         let fired = vec![0; plan.rules.len()];
         let strengths = swarm(seed, &plan);
-        SeedSource { seed, strategy, plan, fired, strengths, streams: Vec::new() }
+        let yields = strategy.lets_sites_yield();
+        SeedSource { seed, strategy, plan, fired, strengths, yields, streams: Vec::new() }
     }
 
     #[inline]
@@ -123,6 +126,7 @@ impl Source for SeedSource {
         match ask.weights {
             Weights::Uniform if ask.arity == u64::MAX => self.stream(ask.label.hash()).word(),
             Weights::Uniform => self.stream(ask.label.hash()).below(ask.arity),
+            Weights::Rare { .. } if !self.yields && ask.is_yield() => 0,
             Weights::Rare { one_in, of } => {
                 let draw = self.stream(ask.label.hash()).word();
                 let rare = (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in);
@@ -137,6 +141,13 @@ impl Source for SeedSource {
         self.strategy.pick(ready)
     }
 
+    fn yields(&mut self, ask: &Ask<'_>, task: u32, ready: &Ready) -> u64 {
+        match self.strategy.yields(task, ready) {
+            Some(yields) => u64::from(yields),
+            None => self.choose(ask),
+        }
+    }
+
     fn listens(&self) -> bool {
         self.strategy.listens()
     }
@@ -146,6 +157,7 @@ impl Source for SeedSource {
             Notice::Spawned { task, parent } => self.strategy.spawned(task, parent),
             Notice::Ready { task } => self.strategy.ready(task),
             Notice::Access { task, object, access } => self.strategy.access(task, object, access),
+            Notice::Idle => self.strategy.idle(),
             Notice::Done { task } => self.strategy.done(task),
         }
     }

@@ -46,7 +46,10 @@ impl World {
         }
         let host = self.hosts.get(usize::from(host)).map_or("", |host| &*host.name);
         let ask = Ask { label, object, arity, weights, host, task: "", occurrence: 0, now: self.now };
-        let answer = self.source.choose(&ask);
+        let answer = match who.filter(|_| self.listens && ask.is_yield()) {
+            Some(slot) => self.source.yields(&ask, self.tasks.peek(slot).serial, &self.ready),
+            None => self.source.choose(&ask),
+        };
         let value = if ask.exists(answer) { answer } else { 0 };
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);
@@ -71,7 +74,10 @@ impl World {
         let owner = owner(object, host, &task);
         let occurrence = names.occurrence(label.hash(), &owner);
         let ask = Ask { label, object, arity, weights, host, task: &task, occurrence, now: self.now };
-        let answer = self.source.choose(&ask);
+        let answer = match who.filter(|_| self.listens && ask.is_yield()) {
+            Some(slot) => self.source.yields(&ask, self.tasks.peek(slot).serial, &self.ready),
+            None => self.source.choose(&ask),
+        };
         let value = if ask.exists(answer) { answer } else { 0 };
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);

@@ -1,7 +1,7 @@
 //! Time: jumps to the next deadline, what is due, and what faults hold back.
 
 use super::{HOLD, Held, LATE, Next, World};
-use crate::choice::{Label, Weights};
+use crate::choice::{Label, Notice, Weights};
 use crate::runtime::tasks::{Slot, TaskId};
 use crate::runtime::timers::{Due, TimerKey};
 use crate::runtime::waker::WakeId;
@@ -38,6 +38,9 @@ impl World {
         }
         self.now = deadline;
         self.digests.event(JUMP ^ deadline);
+        if self.listens {
+            self.notice(Notice::Idle);
+        }
         self.attention |= self.required_left > 0 && self.is_stale();
         let mut foreign = Vec::new();
         if self.holds_timers || self.harms_hosts || !self.held.is_empty() {

@@ -173,7 +173,7 @@ fn mistakes_in_flags_are_told() {
         ("flag-json-is-directory", "check s.toml --json ."),
         ("flag-json-below-file", "check s.toml --json file/report.json"),
         ("flag-run-seed", "run s.toml --seed first"),
-        ("flag-run-strategy", "run s.toml --strategy pct"),
+        ("flag-run-strategy", "run s.toml --strategy bfs"),
         ("flag-run-format", "run s.toml --format yaml"),
         ("flag-run-nothing", "run"),
         ("flag-replay-nothing", "replay"),

@@ -13,6 +13,7 @@ mod programs;
 mod replay;
 pub(crate) mod shrinking;
 mod stories;
+mod strategies;
 mod sweeps;
 mod times;
 mod verdicts;

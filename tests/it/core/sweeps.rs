@@ -78,7 +78,10 @@ fn shards_have_all_seeds_between_them_however_few() {
         let seeds = Mutex::new(Vec::new());
         for shard in 0..shards {
             let check = Check { shard: (shard, shards), recheck_one_in: 0, ..quiet("shards") };
-            let check = Check { calibration: Calibration { steps: 1, tasks: 1 }, ..check.runs(runs) };
+            let check = Check {
+                calibration: Calibration { steps: 1, tasks: 1, ..Calibration::default() },
+                ..check.runs(runs)
+            };
             let program = |sim: &mut Sim| seeds.lock().unwrap().push(sim.seed());
             assert!(check.sweep(program, &|_| {}).unwrap().runs > 0, "shard {shard} of {shards} of {runs}");
         }

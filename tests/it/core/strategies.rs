@@ -1,0 +1,219 @@
+//! Strategies: each is a function of its seed, fair to whoever waits by yielding, and good at what it is there for.
+
+use fatum::check::{Check, Report};
+use fatum::choice::tape::Tape;
+use fatum::runtime::{End, LeakPolicy};
+use fatum::sim::Keep;
+use fatum::strategy::{Chosen, StrategyKind};
+use fatum::{Sim, event, task};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+fn quiet(strategy: StrategyKind) -> Check {
+    super::sweeps::quiet("strategies").strategy(strategy)
+}
+
+fn sweep(check: &Check, program: fn(&mut Sim)) -> Report {
+    check.sweep(program, &|_| {}).unwrap()
+}
+
+/// Tasks that begin others, share, wait and end.
+fn crowd(sim: &mut Sim) {
+    let counter = Arc::new(fatum::sync::Mutex::new(0));
+    for name in ["a", "b", "c"] {
+        let counter = counter.clone();
+        sim.host(name).run(move |_| async move {
+            let again = counter.clone();
+            let child = task::spawn_named("child", async move {
+                task::yield_point("seen").await;
+                *again.lock().await += 1;
+            });
+            for _ in 0..3 {
+                task::yield_read("seen").await;
+                let seen = *counter.lock().await;
+                event!("seen", seen = seen);
+            }
+            _ = child.await;
+        });
+    }
+}
+
+#[test]
+fn a_run_is_a_function_of_seed_and_strategy_and_its_tape_repeats_it() {
+    for strategy in StrategyKind::ALL {
+        let check = quiet(strategy);
+        let mut traces = BTreeSet::new();
+        for seed in 0..40 {
+            let (once, again) = (check.run_seed(seed, crowd), check.run_seed(seed, crowd));
+            assert_eq!(once.end, End::Passed, "{strategy:?} {seed}");
+            assert_eq!(once.digests, again.digests, "{strategy:?} {seed}");
+            let replayed = check.replay(&once.tape, Keep::Tape, crowd);
+            let digests = |run: &fatum::Run| (run.digests.choice, run.digests.trace);
+            assert_eq!(digests(&replayed), digests(&once), "{strategy:?} {seed}: {:?}", once.tape);
+            traces.insert(once.digests.trace);
+        }
+        let expected = if strategy == StrategyKind::OldestFirst { 1..=1 } else { 20..=40 };
+        assert!(expected.contains(&traces.len()), "{strategy:?}: {} traces", traces.len());
+    }
+}
+
+/// One waits for the other by yielding.
+fn waits_by_yielding(sim: &mut Sim) {
+    let flag = Arc::new(AtomicU32::new(0));
+    let (sets, waits) = (flag.clone(), flag);
+    sim.host("waits").run(move |_| async move {
+        while waits.load(Ordering::Relaxed) == 0 {
+            task::yield_now().await;
+        }
+    });
+    sim.host("sets").run(move |_| async move {
+        task::yield_point("flag").await;
+        sets.store(1, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn who_waits_by_yielding_starves_nobody() {
+    for strategy in StrategyKind::ALL {
+        let mut check = quiet(strategy).runs(500);
+        check.budget.zero_time_steps_max = 2_000;
+        let report = sweep(&check, waits_by_yielding);
+        assert!(report.failures.is_empty(), "{strategy:?}: {:?}", report.failures[0].end);
+    }
+}
+
+/// One task with a single event, one with nine: where in the nine does the one come?
+fn one_among_nine(sim: &mut Sim) {
+    let at = Arc::new(AtomicU32::new(0));
+    let seen = at.clone();
+    sim.host("nine").run(move |_| async move {
+        for _ in 0..9 {
+            task::yield_point("nine").await;
+            at.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    sim.host("one").run(move |_| async move {
+        task::yield_point("one").await;
+        event!("one", at = seen.load(Ordering::Relaxed));
+    });
+}
+
+/// How often the one came at each place, over so many seeds.
+fn places(strategy: StrategyKind, seeds: u64) -> BTreeMap<String, u32> {
+    let check = quiet(strategy);
+    let mut places = BTreeMap::new();
+    for seed in 0..seeds {
+        let text = check.run_seed(seed, one_among_nine).trace.to_string();
+        let place = text.lines().find_map(|line| line.split_once("one at=")).expect("it came").1.to_owned();
+        *places.entry(place).or_insert(0) += 1;
+    }
+    places
+}
+
+/// Ten places of equal chance, 100 of 1,000 each (standard deviation 9.5); a walk is at the end in one of a thousand.
+#[test]
+fn uneven_tasks_are_interleaved_evenly_by_surw_and_not_by_a_walk() {
+    let even = places(StrategyKind::Surw, 1_000);
+    assert_eq!(even.len(), 10, "{even:?}");
+    assert!(even.values().all(|count| (50..=170).contains(count)), "{even:?}");
+    let walk = places(StrategyKind::UniformWalk, 1_000);
+    assert!(walk.get("9").copied().unwrap_or(0) < 20, "{walk:?}");
+}
+
+/// Two tasks: one has to be put off for the whole of the other, but for its first event.
+fn late_by_sixteen(sim: &mut Sim) {
+    let state = Arc::new(AtomicU32::new(0));
+    let checked = state.clone();
+    sim.host("first").run(move |_| async move {
+        task::yield_point("state").await;
+        state.store(1, Ordering::Relaxed);
+        task::yield_point("state").await;
+        state.store(2, Ordering::Relaxed);
+    });
+    sim.host("long").run(move |_| async move {
+        for _ in 0..16 {
+            task::yield_point("long").await;
+        }
+        task::yield_read("state").await;
+        assert_ne!(checked.load(Ordering::Relaxed), 1, "between the two");
+    });
+}
+
+/// Depth two: one change point at the right place of some forty. A walk has to choose the long task 17 times in a row.
+#[test]
+fn priorities_and_delays_find_what_a_walk_hardly_does() {
+    let found = |strategy| sweep(&quiet(strategy).runs(2_000), late_by_sixteen).failing_runs;
+    let (walk, pct, delays) =
+        (found(StrategyKind::UniformWalk), found(StrategyKind::Pct), found(StrategyKind::DelayBounded));
+    assert!(walk < 3, "a walk: {walk}");
+    assert!(pct > 20 && delays > 20, "a walk: {walk}, pct: {pct}, delays: {delays}");
+    assert!(found(StrategyKind::Portfolio) > 10);
+    assert_eq!(found(StrategyKind::OldestFirst), 0);
+}
+
+/// A delay is one deviation, or one for each task that goes first and for the yield that lets it.
+#[test]
+fn tapes_of_few_delays_are_short() {
+    let check = quiet(StrategyKind::DelayBounded);
+    for seed in 0..100 {
+        let Chosen::DelayBounded { delays } = Chosen::of(StrategyKind::DelayBounded, seed) else {
+            panic!("it is what was asked for")
+        };
+        let run = check.run_seed(seed, late_by_sixteen);
+        assert!(run.tape.deviations() <= 2 * u64::from(delays), "{delays} delays: {:?}", run.tape);
+    }
+}
+
+#[test]
+fn the_portfolio_has_each_member_and_says_which() {
+    let said: BTreeSet<String> =
+        (0..200).map(|seed| Chosen::of(StrategyKind::Portfolio, seed).to_string()).collect();
+    let expected = [
+        "delay-bounded by 1",
+        "delay-bounded by 2",
+        "delay-bounded by 3",
+        "delay-bounded by 4",
+        "oldest-first",
+        "pct of depth 2",
+        "pct of depth 3",
+        "pct of depth 4",
+        "pct of depth 5",
+        "pos",
+        "random-walk",
+        "surw",
+        "uniform-walk",
+    ];
+    assert_eq!(said.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    let report = sweep(&quiet(StrategyKind::Portfolio).runs(2_000), late_by_sixteen);
+    let failure = &report.failures[0];
+    let seed = failure.found_by.seed().expect("a seed found it");
+    let member = Chosen::of(StrategyKind::Portfolio, seed).to_string();
+    let page = fatum::check::report::render_failure(failure);
+    assert!(page.contains(&format!("(seed {seed}, {member})")), "{page}");
+}
+
+#[test]
+fn a_seed_meets_the_same_faults_under_each_strategy() {
+    use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
+    let program = |sim: &mut Sim| {
+        sim.run(async {
+            for _ in 0..20 {
+                let failed = failpoint("disk").await.is_err();
+                event!("disk", failed = failed);
+            }
+        });
+    };
+    let plan = FaultPlan::none().with(FaultRule::new("disk", FaultKind::Error, 0.3)).without_swarm();
+    for seed in 0..10 {
+        let tapes: BTreeSet<String> = StrategyKind::ALL
+            .into_iter()
+            .map(|strategy| {
+                let check = Check { leaks: LeakPolicy::Allow, ..quiet(strategy).faults(plan.clone()) };
+                let Tape { choice, .. } = check.run_seed(seed, program).tape;
+                format!("{choice:?}")
+            })
+            .collect();
+        assert_eq!(tapes.len(), 1, "{tapes:#?}");
+    }
+}
