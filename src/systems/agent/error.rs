@@ -3,12 +3,10 @@
 
 use super::task::ContainerStatus;
 use crate::fault::Injected;
+pub use crate::systems::BoxError;
 use crate::time::Elapsed;
 use std::error::Error;
 use std::fmt;
-
-/// A cause of any type.
-pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What an error is, by identity: one that wraps another is not the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

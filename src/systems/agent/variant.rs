@@ -2,6 +2,8 @@
 //! that the list is read in one place; it must not hold behaviour, each bug is one branch in the engine at the place
 //! where it was, or could have been, made.
 
+pub use crate::systems::variant::UnknownVariant;
+use crate::systems::variant::named;
 use std::fmt;
 use std::str::FromStr;
 
@@ -117,20 +119,10 @@ impl fmt::Display for Variant {
     }
 }
 
-/// A name that is not a variant's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no variant is called `{given}`; allowed are {}", Variant::NAMES.join(", "))]
-#[doc(hidden)]
-pub struct UnknownVariant {
-    /// The name that was given.
-    pub given: String,
-}
-
 impl FromStr for Variant {
     type Err = UnknownVariant;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Variant::ALL.into_iter().find(|variant| variant.name() == text);
-        found.ok_or_else(|| UnknownVariant { given: text.to_owned() })
+    fn from_str(text: &str) -> Result<Variant, UnknownVariant> {
+        named(text, &Variant::ALL, Variant::name)
     }
 }

@@ -1,6 +1,7 @@
 //! What a reconciler says when it is not done, and why a run ended. Separate so that the outcomes are read in one
 //! place; it must not know queues or tasks.
 
+pub use crate::systems::BoxError;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -8,9 +9,6 @@ use std::sync::Arc;
 
 use super::publisher::{SubscriptionError, Topic};
 use crate::time::Duration;
-
-/// Any error that may cross tasks.
-pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A request to reconcile again after a while, as an error: it may be wrapped by others, which name it as their source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

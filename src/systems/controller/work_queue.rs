@@ -2,13 +2,10 @@
 //! one. It must not know the queue that is shipped.
 
 use super::{Item, Metrics};
+pub use crate::systems::BoxFuture;
 use crate::time::Duration;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-
-/// A future behind a pointer, so that a trait with it can be an object.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How a queue ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

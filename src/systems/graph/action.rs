@@ -1,10 +1,10 @@
 //! What an action is: an immutable description and an asynchronous run. Separate from the model, which owns the
 //! waiting, and from the engine, which owns the running; it must not know workers, queues or strategies.
 
+pub use crate::systems::BoxFuture;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::time::Duration;
@@ -12,9 +12,6 @@ use crate::time::Duration;
 use super::context::Context;
 use super::error::ActionError;
 use super::event::{Event, Id};
-
-/// A boxed future that may be sent between threads.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The events of an action that ended well, or why it failed. A failure carries no events.
 pub type ActionResult = Result<Vec<Event>, ActionError>;

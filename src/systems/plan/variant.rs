@@ -2,6 +2,8 @@
 //! against. Separate so that the list is read in one place; it must not hold behaviour, each bug is one branch at the
 //! place where it was, or could have been, made.
 
+pub use crate::systems::variant::UnknownVariant;
+use crate::systems::variant::named;
 use std::fmt;
 use std::str::FromStr;
 
@@ -92,20 +94,10 @@ impl fmt::Display for Variant {
     }
 }
 
-/// A name that is not a variant's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no variant is called `{given}`; allowed are {}", Variant::NAMES.join(", "))]
-#[doc(hidden)]
-pub struct UnknownVariant {
-    /// The name that was given.
-    pub given: String,
-}
-
 impl FromStr for Variant {
     type Err = UnknownVariant;
 
     fn from_str(text: &str) -> Result<Variant, UnknownVariant> {
-        let found = Variant::ALL.into_iter().find(|variant| variant.name() == text);
-        found.ok_or_else(|| UnknownVariant { given: text.to_owned() })
+        named(text, &Variant::ALL, Variant::name)
     }
 }

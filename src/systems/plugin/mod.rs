@@ -78,8 +78,4 @@ pub use properties::PluginProperties;
 pub use record::PluginEvent;
 pub use workload::Plugins;
 
-use std::future::Future;
-use std::pin::Pin;
-
-/// A future behind a pointer, so that a trait with it can be an object.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use crate::systems::BoxFuture;

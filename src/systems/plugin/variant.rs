@@ -1,5 +1,7 @@
 //! Planted bugs, for tests of the simulator itself: each breaks one property, and only under faults. Data only.
 
+pub use crate::systems::variant::UnknownVariant;
+use crate::systems::variant::named;
 use std::fmt;
 use std::str::FromStr;
 
@@ -112,20 +114,10 @@ impl fmt::Display for Variant {
     }
 }
 
-/// A name that is not a variant's.
-#[doc(hidden)]
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no variant is called `{given}`; allowed are {}", Variant::NAMES.join(", "))]
-pub struct UnknownVariant {
-    /// The name that was given.
-    pub given: String,
-}
-
 impl FromStr for Variant {
     type Err = UnknownVariant;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Variant::ALL.into_iter().find(|variant| variant.name() == text);
-        found.ok_or_else(|| UnknownVariant { given: text.to_owned() })
+    fn from_str(text: &str) -> Result<Variant, UnknownVariant> {
+        named(text, &Variant::ALL, Variant::name)
     }
 }

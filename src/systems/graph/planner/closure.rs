@@ -1,6 +1,7 @@
 //! The transitive closure: what there is, fetched from the roots outward, some at a time. It must not know what is
 //! wanted of it.
 
+pub use crate::systems::BoxError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,9 +9,6 @@ use super::resource::{Ownership, Resource, State};
 use crate::systems::graph::action::BoxFuture;
 use crate::systems::graph::event::Id;
 use crate::task::{JoinError, JoinSet};
-
-/// Any error of those whose resources these are.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Fetches under way at a time.
 const FETCHES_MAX: usize = 2;
