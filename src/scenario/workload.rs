@@ -31,7 +31,7 @@ impl<W: Workload> Default for WorkloadSystem<W> {
         WorkloadSystem {
             properties: [&W::properties(), differential].concat(),
             places: [&PLACES[..], &W::places()].concat(),
-            sites: [&SITES[..], W::SITES].concat(),
+            sites: [&SITES[..], &W::sites()].concat(),
             workload: PhantomData,
         }
     }

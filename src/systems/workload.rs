@@ -16,11 +16,14 @@ pub trait Workload: DeserializeOwned + Send + Sync + 'static {
     const EXAMPLE: &'static str;
     /// The variants: the correct one first, then those with a planted bug.
     const VARIANTS: &'static [&'static str];
-    /// The fault sites of its own, beside those of stores, disks and hosts.
-    const SITES: &'static [&'static str];
     /// The kinds of entries in the store whose end state, and whose creates and deletes, must be those of the run
     /// without faults. Empty where nothing is compared.
     const ACTUAL: &'static [&'static str];
+
+    /// The fault sites of its own, beside those of stores, disks and hosts.
+    fn sites() -> Vec<&'static str> {
+        Vec::new()
+    }
 
     /// The properties that a run of it judges.
     fn properties() -> Vec<&'static str>;

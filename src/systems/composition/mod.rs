@@ -28,13 +28,11 @@ mod variant;
 pub use script::Act;
 pub use sites::{SITE, Site};
 
-use crate::property::reachable;
 use crate::sim::{Differential, Host, Sim};
 use crate::span::Span;
-use crate::store::StoreEvent;
 use crate::sync::CancellationToken;
 use crate::systems::agent::dispatcher::{Manager, STATUS};
-use crate::systems::agent::{self, Agent, AgentConfig, ContainerExecutor, Image, Runtime};
+use crate::systems::agent::{self, Agent, AgentConfig, ContainerExecutor, Image, Runtime, Swarm};
 use crate::systems::graph;
 use crate::systems::plan::{self, ControllerOptions, Kinds, PlanController};
 use crate::systems::plugin::catalog::Catalog;
@@ -84,29 +82,14 @@ fn one_second() -> Span {
 }
 
 /// The places of its own.
-const PLACES: [&str; 4] = ["deployed", "upgraded", "removed", "provision-again"];
+const PLACES: [&str; 3] = ["deployed", "upgraded", "removed"];
 
 impl Workload for Composition {
     const NAME: &'static str = "composition";
     const ABOUT: &'static str =
         "the five systems together: a site is made of plans, action graphs, tasks on agents and workflows";
-    const EXAMPLE: &'static str = include_str!("composition.toml");
+    const EXAMPLE: &'static str = include_str!("../../../scenarios/composition/site.toml");
     const VARIANTS: &'static [&'static str] = &Variant::NAMES;
-    const SITES: &'static [&'static str] = &[
-        "action.run",
-        "manager.call",
-        "container.pull",
-        "container.create",
-        "container.start",
-        "container.stop",
-        "container.remove",
-        "container.inspect",
-        "dispatcher.session",
-        "dispatcher.status",
-        "dispatcher.answer",
-        "dispatcher.stream",
-        "dispatcher.message",
-    ];
     const ACTUAL: &'static [&'static str] = &[SITE, STATUS];
 
     fn properties() -> Vec<&'static str> {
@@ -121,6 +104,10 @@ impl Workload for Composition {
         .concat()
     }
 
+    fn sites() -> Vec<&'static str> {
+        [&["action.run", "manager.call"], &Swarm::sites()[..]].concat()
+    }
+
     fn places() -> Vec<&'static str> {
         PLACES.to_vec()
     }
@@ -133,9 +120,8 @@ impl Workload for Composition {
         Differential::State
     }
 
-    fn set_up(&self, sim: &mut Sim, places: &[&'static str]) {
+    fn set_up(&self, sim: &mut Sim, _places: &[&'static str]) {
         install_properties(sim);
-        watch_places(sim, places);
         let world = World::new(self, sim);
         world.oracle(sim);
         let (cluster, variant) = (world.cluster.clone(), self.variant);
@@ -234,16 +220,4 @@ fn install_properties(sim: &mut Sim) {
     agent::install(sim);
     plan::properties::install(sim, PLANNER);
     plugin::properties::install(sim, ENGINE, plugin::properties::Settings::default());
-}
-
-fn watch_places(sim: &mut Sim, places: &[&'static str]) {
-    if !places.contains(&"provision-again") {
-        return;
-    }
-    sim.fold::<StoreEvent, _>("places", (), |(), _, event| {
-        if matches!(event, StoreEvent::Deleted { key, .. } if &*key.kind == WORKFLOW) {
-            reachable("provision-again");
-        }
-        Ok(())
-    });
 }

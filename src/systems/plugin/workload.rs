@@ -195,9 +195,12 @@ impl Workload for Plugins {
         "an engine runs workflows whose tasks executors carry out in a cluster and a service outside";
     const EXAMPLE: &'static str = include_str!("workload/plugin.toml");
     const VARIANTS: &'static [&'static str] = Variant::NAMES;
-    const SITES: &'static [&'static str] = SITES;
     // What a workflow holds at its end counts what went wrong on the way; the oracle compares how it ended.
     const ACTUAL: &'static [&'static str] = &[];
+
+    fn sites() -> Vec<&'static str> {
+        SITES.to_vec()
+    }
 
     fn properties() -> Vec<&'static str> {
         [&NAMES[..], &["ends-as-asked", "nothing-left"]].concat()

@@ -91,21 +91,24 @@ impl Workload for Swarm {
         "a manager assigns tasks to nodes, whose agents crash and whose containers go on to run";
     const EXAMPLE: &'static str = include_str!("agent.toml");
     const VARIANTS: &'static [&'static str] = &Variant::NAMES;
-    const SITES: &'static [&'static str] = &[
-        "container.pull",
-        "container.create",
-        "container.start",
-        "container.stop",
-        "container.remove",
-        "container.inspect",
-        "container.update",
-        "dispatcher.session",
-        "dispatcher.status",
-        "dispatcher.answer",
-        "dispatcher.stream",
-        "dispatcher.message",
-    ];
     const ACTUAL: &'static [&'static str] = &[STATUS, OUTCOME];
+
+    fn sites() -> Vec<&'static str> {
+        vec![
+            "container.pull",
+            "container.create",
+            "container.start",
+            "container.stop",
+            "container.remove",
+            "container.inspect",
+            "container.update",
+            "dispatcher.session",
+            "dispatcher.status",
+            "dispatcher.answer",
+            "dispatcher.stream",
+            "dispatcher.message",
+        ]
+    }
 
     fn properties() -> Vec<&'static str> {
         properties::NAMES.to_vec()

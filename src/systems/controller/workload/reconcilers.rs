@@ -31,7 +31,6 @@ impl<W: ControllerWorkload> Workload for Reconcilers<W> {
     const ABOUT: &'static str = W::ABOUT;
     const EXAMPLE: &'static str = W::EXAMPLE;
     const VARIANTS: &'static [&'static str] = W::VARIANTS;
-    const SITES: &'static [&'static str] = &[];
     const ACTUAL: &'static [&'static str] = W::ACTUAL;
 
     fn properties() -> Vec<&'static str> {

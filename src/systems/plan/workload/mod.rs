@@ -229,8 +229,11 @@ impl Workload for PlanWorkload {
     const ABOUT: &'static str = "the plans of an operator: phases of steps of tasks, carried out pass by pass by a controller that crashes";
     const EXAMPLE: &'static str = include_str!("plan.toml");
     const VARIANTS: &'static [&'static str] = &Variant::NAMES;
-    const SITES: &'static [&'static str] = cluster::SITES;
     const ACTUAL: &'static [&'static str] = &[OBJECT];
+
+    fn sites() -> Vec<&'static str> {
+        cluster::SITES.to_vec()
+    }
 
     fn properties() -> Vec<&'static str> {
         properties::NAMES.into_iter().chain(["converges"]).collect()
