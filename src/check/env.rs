@@ -2,6 +2,7 @@
 
 use super::config::Check;
 use crate::Error;
+use crate::trace::{Trace, jsonl, perfetto, text};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,6 +14,19 @@ pub enum TraceFormat {
     Text,
     /// For machines.
     Jsonl,
+    /// For ui.perfetto.dev and chrome://tracing.
+    Perfetto,
+}
+
+impl TraceFormat {
+    /// The whole trace in this format.
+    pub fn render(self, trace: &Trace) -> String {
+        match self {
+            TraceFormat::Text => text::render(trace),
+            TraceFormat::Jsonl => jsonl::render(trace),
+            TraceFormat::Perfetto => perfetto::render(trace),
+        }
+    }
 }
 
 impl FromStr for TraceFormat {
@@ -22,7 +36,8 @@ impl FromStr for TraceFormat {
         match text {
             "text" => Ok(TraceFormat::Text),
             "jsonl" => Ok(TraceFormat::Jsonl),
-            _ => Err(Error::one_of("trace format", text, &["text", "jsonl"])),
+            "perfetto" => Ok(TraceFormat::Perfetto),
+            _ => Err(Error::one_of("trace format", text, &["text", "jsonl", "perfetto"])),
         }
     }
 }
@@ -35,7 +50,7 @@ impl FromStr for TraceFormat {
 /// | `FATUM_SEED` | number | the first seed; alone it means one run |
 /// | `FATUM_RUNS` | number from 1 | runs of a sweep |
 /// | `FATUM_REPLAY` | path | replay this failure file in the test that it names, and nothing else |
-/// | `FATUM_TRACE` | `text`, `jsonl` | print the whole trace of a replay: of `FATUM_REPLAY`, of a regression that fails, of `fatum replay` |
+/// | `FATUM_TRACE` | `text`, `jsonl`, `perfetto` | print the whole trace of a replay: of `FATUM_REPLAY`, of a regression that fails, of `fatum replay` |
 /// | `FATUM_SHARD` | `i/n` | this machine's part of the seeds, counted from 0 |
 /// | `FATUM_JOBS` | number | threads of a sweep; 0 is one per core |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

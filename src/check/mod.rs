@@ -8,6 +8,7 @@ mod determinism;
 mod env;
 pub mod file;
 mod findings;
+mod nearest;
 pub(crate) mod parallel;
 mod program;
 mod regressions;
@@ -21,6 +22,7 @@ mod watchdog;
 
 pub use config::{Check, Effort, RUNS_DEFAULT, Reproduce};
 pub use env::{Environment, TraceFormat, shard};
+pub use nearest::Nearest;
 pub use points::{Perturbation, Points};
 pub use program::Program;
 pub use regressions::{replay_page, replay_verdict};

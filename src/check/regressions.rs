@@ -92,8 +92,7 @@ pub fn replay_page(path: &Path, file: &FailureFile, run: &Run, trace: Option<Tra
     page.push(String::new());
     page.extend(render_blocked(run));
     match trace {
-        Some(TraceFormat::Text) => page.push(crate::trace::text::render(&run.trace)),
-        Some(TraceFormat::Jsonl) => page.push(crate::trace::jsonl::render(&run.trace)),
+        Some(format) => page.push(format.render(&run.trace)),
         None => page.extend(crate::log::lines(&run.trace)),
     }
     page.join("\n")

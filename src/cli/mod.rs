@@ -4,6 +4,7 @@
 //! One file per subcommand; each says what it does and prints it. Nothing below this module prints.
 
 mod check;
+mod diff;
 mod find;
 mod invoked;
 mod json;
@@ -60,6 +61,8 @@ enum Command {
     Story(story::Arguments),
     /// Prints the trace of the run of a failure file
     Trace(trace::Arguments),
+    /// Shows where two runs first differ
+    Diff(diff::Arguments),
     /// Keeps a failure file as a regression, which every check replays first
     Promote(promote::Arguments),
     /// Lists systems, strategies and scenarios
@@ -95,6 +98,7 @@ impl Command {
             Command::Shrink(arguments) => arguments.carry_out(registry),
             Command::Story(arguments) => arguments.carry_out(registry),
             Command::Trace(arguments) => arguments.carry_out(registry),
+            Command::Diff(arguments) => arguments.carry_out(registry),
             Command::Promote(arguments) => arguments.carry_out(),
             Command::List(arguments) => arguments.carry_out(registry),
         }

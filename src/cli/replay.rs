@@ -13,7 +13,7 @@ pub(super) const SKIP: u8 = 125;
 
 /// Exits with the code of the kind of end when it is reproduced, 0 when the run passes, 18 when it fails in another
 /// way, 125 when it cannot be made as the file or its scenario is missing or of another format: so `git bisect run
-/// fatum replay FILE` finds the commit, and skips those that have no such scenario. FATUM_TRACE=text or jsonl prints
+/// fatum replay FILE` finds the commit, and skips those that have no such scenario. FATUM_TRACE=text, jsonl or perfetto prints
 /// the whole trace
 #[derive(Args)]
 pub(super) struct Arguments {

@@ -7,7 +7,6 @@ use crate::check::report::render_blocked;
 use crate::check::{TraceFormat, story};
 use crate::scenario::{Registry, Scenario};
 use crate::strategy::StrategyKind;
-use crate::trace::{jsonl, text};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -31,7 +30,7 @@ pub(super) struct Arguments {
     /// How the seed explores schedules [default: as the scenario says]
     #[arg(long, value_name = "STRATEGY", value_parser = check::strategy)]
     strategy: Option<StrategyKind>,
-    /// How the trace is printed: text or jsonl
+    /// How the trace is printed: text, jsonl or perfetto
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = super::trace::format)]
     format: TraceFormat,
 }
@@ -47,9 +46,9 @@ impl Arguments {
         scenario.check.strategy = self.strategy.unwrap_or(scenario.check.strategy);
         let run = crate::log::captured(|| scenario.run_seed(self.seed));
         match self.format {
-            TraceFormat::Jsonl => output::say(&jsonl::render(run.trace())),
+            TraceFormat::Jsonl | TraceFormat::Perfetto => output::say(&self.format.render(run.trace())),
             TraceFormat::Text => {
-                output::say(&text::render(run.trace()));
+                output::say(&self.format.render(run.trace()));
                 output::say("");
                 if run.end.is_failure() {
                     story(&run).iter().for_each(|line| output::say(&format!("  {line}")));

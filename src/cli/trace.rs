@@ -5,7 +5,6 @@ use super::{OK, output};
 use crate::Error;
 use crate::check::TraceFormat;
 use crate::scenario::Registry;
-use crate::trace::{jsonl, text};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -13,7 +12,7 @@ use std::path::PathBuf;
 pub(super) struct Arguments {
     /// The failure file
     file: PathBuf,
-    /// text or jsonl
+    /// text, jsonl or perfetto
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format)]
     format: TraceFormat,
 }
@@ -28,10 +27,7 @@ impl Arguments {
         let saved = Saved::open(&self.file, registry)?;
         let run = saved.replay();
         saved.note_differences(&run);
-        output::say(&match self.format {
-            TraceFormat::Text => text::render(run.trace()),
-            TraceFormat::Jsonl => jsonl::render(run.trace()),
-        });
+        output::say(&self.format.render(run.trace()));
         Ok(OK)
     }
 }

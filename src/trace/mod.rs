@@ -3,9 +3,11 @@
 //! Digests are folded in every run; events are built only when a recorder or a property wants them. This module
 //! does not know the runtime: `emit` lives beside the current world.
 
+pub mod diff;
 mod digest;
 mod event;
 pub mod jsonl;
+pub mod perfetto;
 pub mod text;
 
 pub use digest::{CHECKPOINT_EVERY, Digests, Hasher};

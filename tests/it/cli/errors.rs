@@ -177,7 +177,7 @@ fn mistakes_in_flags_are_told() {
         ("flag-run-format", "run s.toml --format yaml"),
         ("flag-run-nothing", "run"),
         ("flag-replay-nothing", "replay"),
-        ("flag-trace-format", "trace s.toml --format perfetto"),
+        ("flag-trace-format", "trace s.toml --format protobuf"),
     ] {
         check(name, &place, arguments);
     }
@@ -198,7 +198,7 @@ fn mistakes_in_the_environment_are_told() {
     ] {
         check_with(name, &place, &[(variable, value)], "check s.toml");
     }
-    check_with("environment-replay", &place, &[("FATUM_TRACE", "perfetto")], "replay s.toml");
+    check_with("environment-replay", &place, &[("FATUM_TRACE", "protobuf")], "replay s.toml");
     check_with("environment-exhaustive", &place, &[("FATUM_SHARD", "0/2")], "check s.toml --exhaustive 1");
 }
 

@@ -73,6 +73,38 @@ fn a_story_has_ten_lines_and_ends_with_what_broke() {
 }
 
 #[test]
+fn a_failure_differs_from_its_nearest_passing_run_where_it_deviates() {
+    let place = Place::new("diff");
+    place.with_failure();
+    let said = place.fatum("diff failure.toml");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    let heads: Vec<&str> = lines.iter().copied().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(heads.len(), 3, "{}", said.stdout);
+    assert!(heads[0].starts_with("equal for ") && heads[0].ends_with(" events, the last of them:"), "{heads:?}");
+    assert_eq!(heads[1..], ["failure.toml:", "the nearest passing run:"]);
+    let next = |head: &str| lines[lines.iter().position(|line| *line == head).unwrap() + 1];
+    assert_ne!(next(heads[1]), next(heads[2]), "{}", said.stdout);
+    let same = place.fatum("diff failure.toml failure.toml");
+    assert!(same.stdout.starts_with("no difference in "), "{}{}", same.stdout, same.stderr);
+}
+
+#[test]
+fn a_trace_opens_in_perfetto() {
+    let place = Place::new("perfetto");
+    place.with_failure();
+    let said = place.fatum("trace failure.toml --format perfetto");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let parsed: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let events = parsed["traceEvents"].as_array().unwrap();
+    let count = |key: &str, value: &str| events.iter().filter(|event| event[key] == value).count();
+    assert!(count("name", "process_name") > 0 && count("name", "thread_name") > 0, "{}", said.stdout);
+    assert_eq!(count("cat", "violation"), 1, "{}", said.stdout);
+    assert!(count("cat", "deviation") + count("cat", "fault") > 0, "{}", said.stdout);
+    assert!(count("ph", "X") > 0);
+}
+
+#[test]
 fn a_trace_is_for_people_or_machines() {
     let place = Place::new("trace");
     place.with_failure();
