@@ -277,9 +277,9 @@ pub struct Clash {
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => text.starts_with(prefix),
-        None => pattern == text,
+    match pattern.as_bytes() {
+        [prefix @ .., b'*'] => text.as_bytes().starts_with(prefix),
+        exact => exact == text.as_bytes(),
     }
 }
 
