@@ -3,27 +3,30 @@
 
 use super::container::{Container, Process, Runtime};
 use super::controller::{BoxFuture, Controller, Outcome};
-use super::dependencies::{Dependencies, TaskDependencies};
+use super::dependencies::Dependencies;
 use super::error::{ErrorKind, TaskError};
 use super::executor::{EncryptionKey, Executor, Node, NodeDescription};
 use super::logs::{LogMessage, LogOptions, LogPublisher, LogStream};
+use super::options::AgentOptions;
 use super::record::ContainerChange;
 use super::task::{ContainerStatus, PortStatus, Task, TaskId};
-use super::variant::Variant;
 use crate::fault::{crash_point, failpoint_on};
 use crate::select;
 use crate::sync::CancellationToken;
-use crate::time::{Duration, Instant, sleep_until};
+use crate::time::{Duration, Instant, sleep_until, timeout};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The executor of a node with containers.
+/// How long a call of the runtime may take.
+const CALL_MAX: Duration = Duration::from_secs(5);
+
+/// The executor of a node with containers. At the site `executor.controller` it finds none for a while.
 #[derive(Debug)]
 pub struct ContainerExecutor {
     runtime: Runtime,
     dependencies: Dependencies,
     told: Mutex<Told>,
-    variant: Variant,
+    options: AgentOptions,
 }
 
 /// What it was told of its node.
@@ -38,13 +41,13 @@ pub struct Told {
 impl ContainerExecutor {
     /// An executor over a runtime; secrets and configs are lost with it.
     pub fn new(runtime: Runtime) -> ContainerExecutor {
-        ContainerExecutor::planted(runtime, Variant::Correct)
+        ContainerExecutor::with_options(runtime, AgentOptions::default())
     }
 
-    #[doc(hidden)]
-    pub fn planted(runtime: Runtime, variant: Variant) -> ContainerExecutor {
+    /// An executor that does these things otherwise.
+    pub fn with_options(runtime: Runtime, options: AgentOptions) -> ContainerExecutor {
         let (dependencies, told) = (Dependencies::default(), Mutex::default());
-        ContainerExecutor { runtime, dependencies, told, variant }
+        ContainerExecutor { runtime, dependencies, told, options }
     }
 
     /// What it was told of its node.
@@ -73,12 +76,13 @@ impl Executor for ContainerExecutor {
             if self.runtime.image(&task.spec.image).unsupported {
                 return Err(TaskError::from(ErrorKind::RuntimeUnsupported));
             }
-            let dependencies = self.dependencies.restricted_planted(task, self.variant);
+            failpoint_on("executor.controller", task.id.as_str()).await?;
             let controller = ContainerController {
                 id: task.id.clone(),
                 task: Mutex::new(task.clone()),
                 runtime: self.runtime.clone(),
-                dependencies: dependencies.on(self.runtime.node().clone()),
+                dependencies: self.dependencies.clone(),
+                options: self.options,
                 closed: Mutex::new(false),
             };
             Ok(Arc::new(controller) as Arc<dyn Controller>)
@@ -100,7 +104,8 @@ struct ContainerController {
     id: TaskId,
     task: Mutex<Task>,
     runtime: Runtime,
-    dependencies: TaskDependencies,
+    dependencies: Dependencies,
+    options: AgentOptions,
     closed: Mutex<bool>,
 }
 
@@ -121,7 +126,7 @@ impl ContainerController {
         self.open()?;
         select! {
             biased;
-            called = failpoint_on(site, self.id.as_str()) => Ok(called?),
+            called = timeout(CALL_MAX, failpoint_on(site, self.id.as_str())) => Ok(called??),
             () = cancel.cancelled() => Err(ErrorKind::Cancelled.into()),
         }
     }
@@ -146,13 +151,14 @@ impl ContainerController {
         Ok(())
     }
 
-    /// What the task may see of secrets and configs goes into its container.
+    /// What the task may see of secrets and configs, as it is defined now, goes into its container.
     fn acquire(&self, task: &Task) -> Outcome {
+        let seen = self.dependencies.restricted_with(task, self.options).on(self.runtime.node().clone());
         for id in &task.spec.secrets {
-            self.dependencies.secret(id).map_err(|error| TaskError::wrap("secret", error))?;
+            seen.secret(id).map_err(|error| TaskError::wrap("secret", error))?;
         }
         for id in &task.spec.configs {
-            self.dependencies.config(id).map_err(|error| TaskError::wrap("config", error))?;
+            seen.config(id).map_err(|error| TaskError::wrap("config", error))?;
         }
         Ok(())
     }
@@ -233,6 +239,11 @@ async fn until(cancel: &CancellationToken, at: Instant) -> Outcome {
 impl Controller for ContainerController {
     fn update<'a>(&'a self, cancel: &'a CancellationToken, task: &'a Task) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
+            self.open()?;
+            let container = self.runtime.container(&self.id);
+            if container.is_some_and(|container| matches!(container.process, Process::Exited { .. })) {
+                return Ok(());
+            }
             self.call(cancel, "container.update").await?;
             let mut known = self.task.lock().unwrap_or_else(PoisonError::into_inner);
             if known.spec.image != task.spec.image {

@@ -1,6 +1,7 @@
 //! Secrets and configs: what a node holds for its tasks, and what of that each task may see. Separate because the agent
 //! writes them and controllers read them; it must not know either.
 
+use super::options::AgentOptions;
 use super::record::AgentEvent;
 use super::task::{Task, TaskId};
 use super::variant::Variant;
@@ -140,17 +141,17 @@ impl Dependencies {
 
     /// What of them a task may see.
     pub fn restricted(&self, task: &Task) -> TaskDependencies {
-        self.restricted_planted(task, Variant::Correct)
+        self.restricted_with(task, AgentOptions::default())
     }
 
-    pub(super) fn restricted_planted(&self, task: &Task, variant: Variant) -> TaskDependencies {
+    pub(super) fn restricted_with(&self, task: &Task, options: AgentOptions) -> TaskDependencies {
         TaskDependencies {
             all: self.clone(),
             task: task.id.clone(),
             secrets: task.spec.secrets.clone(),
             configs: task.spec.configs.clone(),
             node: None,
-            variant,
+            options,
         }
     }
 
@@ -171,7 +172,7 @@ pub struct TaskDependencies {
     secrets: BTreeSet<String>,
     configs: BTreeSet<String>,
     node: Option<Arc<str>>,
-    variant: Variant,
+    options: AgentOptions,
 }
 
 impl TaskDependencies {
@@ -207,15 +208,14 @@ impl TaskDependencies {
         }
         let found = self.found(kind, id);
         let mut found = found.ok_or_else(|| DependencyError::NotFound { kind, id: id.to_owned() })?;
-        let key = found.0.clone();
-        found.1.id = id.to_owned();
-        if self.variant == Variant::SecretRenamed && key != id {
-            self.all.of(kind).lock().insert(key.clone(), found.1.clone());
-        }
+        let key = found.0;
         if let Some(node) = &self.node {
-            let held = self.all.of(kind).get(&key).map_or_else(|_| key.clone(), |held| held.id);
-            let (node, task) = (node.clone(), self.task.clone());
-            emit(AgentEvent::Looked { node, task, asked: id.to_owned(), key, held });
+            let (node, task, held) = (node.clone(), self.task.clone(), found.1.id.clone());
+            emit(AgentEvent::Looked { node, task, asked: id.to_owned(), key: key.clone(), held });
+        }
+        found.1.id = id.to_owned();
+        if self.options.has(Variant::SecretRenamed) && key != id {
+            self.all.of(kind).lock().insert(key, found.1.clone());
         }
         Ok(found.1)
     }

@@ -3,7 +3,8 @@
 //!
 //! Its calls may fail or be slow before their effect at the sites `dispatcher.session` and `dispatcher.status`, and
 //! their answers be lost at `dispatcher.answer`; at `dispatcher.stream` a session ends, at `dispatcher.message` one of
-//! its messages is lost. A recorded status is an effect after which the agent's host may crash.
+//! its messages is lost, at `dispatcher.desire` the first message of one says less than is desired, as it was before.
+//! A recorded status is an effect after which the agent's host may crash.
 
 use super::assignment::{
     AssignmentChange, Assignments, DispatchError, Dispatcher, Extent, Item, Message, Session,
@@ -78,6 +79,8 @@ struct State {
     dependencies: BTreeMap<(DependencyKind, String), Dependency>,
     keys: Vec<EncryptionKey>,
     statuses: BTreeMap<TaskId, TaskStatus>,
+    /// What was desired before, of the tasks of which more is desired now.
+    desired_before: BTreeMap<TaskId, DesiredState>,
 }
 
 impl Manager {
@@ -106,6 +109,9 @@ impl Manager {
 
     /// Wants a task to come this far.
     pub fn desire(&self, task: &TaskId, desired: DesiredState) {
+        if let Some(entry) = self.entry(task) {
+            self.state().desired_before.insert(task.clone(), entry.desired);
+        }
         self.change(task, |entry| {
             if let Err(lower) = entry.desired.raise(desired) {
                 tracing::warn!("{lower}");
@@ -117,7 +123,10 @@ impl Manager {
     pub fn delete(&self, task: &TaskId) {
         let Some(entry) = self.entry(task) else { return };
         self.store.delete((TASK, task.as_str())).expect("the task is there");
-        self.state().statuses.remove(task);
+        let mut state = self.state();
+        state.statuses.remove(task);
+        state.desired_before.remove(task);
+        drop(state);
         if self.store.entry((STATUS, task.as_str())).is_some() {
             self.store.delete((STATUS, task.as_str())).expect("the status is there");
         }
@@ -193,12 +202,18 @@ impl Manager {
 
     fn record(&self, node: &str, task: &TaskId, status: &TaskStatus) -> bool {
         let mut state = self.state();
-        // A lower state is no valid transition, and an equal one no news.
-        let is_old = |known: &TaskStatus| {
-            known.state > status.state || (known.state == status.state && known.err == status.err)
-        };
-        if state.statuses.get(task).is_some_and(is_old) {
-            return false;
+        let bare = |status: &TaskStatus| TaskStatus { applied_by: None, applied_at: None, ..status.clone() };
+        match state.statuses.get(task) {
+            Some(known) if known.state > status.state => {
+                tracing::error!(
+                    "task status invalid transition: {task} is {}, not {}",
+                    known.state,
+                    status.state
+                );
+                return false;
+            }
+            Some(known) if bare(known) == bare(status) => return false,
+            Some(_) | None => {}
         }
         let now = super::engine::now();
         let recorded =
@@ -244,6 +259,7 @@ impl Dispatcher for Manager {
                 changes: self.shared.changed.subscribe(),
                 heartbeat: Instant::now() + HEARTBEAT,
                 known: None,
+                is_behind: true,
                 pending: None,
                 said: Said::default(),
             };
@@ -285,6 +301,8 @@ struct Serving {
     heartbeat: Instant,
     /// What the node has, when it has heard everything; `None` before the first message.
     known: Option<Known>,
+    /// Whether there may be more to say than it knows.
+    is_behind: bool,
     /// The message that is on its way.
     pending: Option<Assignments>,
     said: Said,
@@ -312,8 +330,14 @@ impl Serving {
     }
 
     /// The message that brings a node from what it knows to what there is; none where that is the same.
-    fn message(&mut self) -> Option<Assignments> {
-        let now = self.current();
+    fn message(&mut self, is_old: bool) -> Option<Assignments> {
+        let mut now = self.current();
+        if is_old {
+            let state = self.manager.state();
+            for (id, desired) in &state.desired_before {
+                now.tasks.entry(id.clone()).and_modify(|task| task.desired = *desired);
+            }
+        }
         let (extent, changes) = match &self.known {
             None => (Extent::Complete, now.all()),
             Some(known) => (Extent::Incremental, known.changes_to(&now)),
@@ -348,8 +372,11 @@ impl Serving {
             if let Some(message) = self.beside() {
                 return Ok(message);
             }
-            if self.pending.is_none() {
-                self.pending = self.message();
+            if self.pending.is_none() && self.is_behind {
+                let is_first = self.known.is_none();
+                let is_old = is_first && failpoint_on("dispatcher.desire", &self.node).await.is_err();
+                self.is_behind = is_old;
+                self.pending = self.message(is_old);
             }
             if let Some(message) = &self.pending {
                 let extent = message.extent;
@@ -364,7 +391,10 @@ impl Serving {
                 }
             }
             match timeout_at(self.heartbeat, self.changes.changed()).await {
-                Ok(_) => sleep(BATCH).await,
+                Ok(_) => {
+                    self.is_behind = true;
+                    sleep(BATCH).await;
+                }
                 Err(_) => {
                     self.heartbeat = Instant::now() + HEARTBEAT;
                     let at = self.said.sequence;

@@ -5,11 +5,11 @@ use super::controller::{Controller, Op};
 use super::error::TaskError;
 use super::executor::Executor;
 use super::model::{
-    Captured, Decision, InvalidTransition, Next, Step, after_planted, collects, decide_planted,
-    merge_container, merge_ports, resolved, stamp, succeed,
+    Captured, Decision, InvalidTransition, Next, Step, after_with, collects, decide_with, merge_container,
+    merge_ports, resolved_with, stamp, succeed,
 };
+use super::options::AgentOptions;
 use super::task::{Task, TaskStatus};
-use super::variant::Variant;
 use crate::sync::CancellationToken;
 use crate::time::SystemTime;
 use std::sync::Arc;
@@ -25,8 +25,12 @@ pub struct Resolved {
 /// Finds what runs a task. A task that is new is accepted; where there is no controller it is rejected, or has failed if
 /// it had begun to start. It sets no timestamp.
 pub async fn resolve(task: &Task, executor: &dyn Executor) -> Resolved {
+    resolve_with(task, executor, AgentOptions::default()).await
+}
+
+pub(super) async fn resolve_with(task: &Task, executor: &dyn Executor, options: AgentOptions) -> Resolved {
     let controller = executor.controller(task).await;
-    let status = resolved(&task.status, controller.as_ref().err());
+    let status = resolved_with(&task.status, controller.as_ref().err(), options);
     Resolved { controller, status }
 }
 
@@ -40,22 +44,22 @@ pub async fn do_task(
     task: &Task,
     controller: &dyn Controller,
 ) -> Result<Step, InvalidTransition> {
-    do_task_planted(cancel, task, controller, Variant::Correct).await
+    do_task_with(cancel, task, controller, AgentOptions::default()).await
 }
 
-pub(super) async fn do_task_planted(
+pub(super) async fn do_task_with(
     cancel: &CancellationToken,
     task: &Task,
     controller: &dyn Controller,
-    variant: Variant,
+    options: AgentOptions,
 ) -> Result<Step, InvalidTransition> {
     let before = &task.status;
-    let (mut step, captured) = match decide_planted(before.state, task.desired, variant) {
+    let (mut step, captured) = match decide_with(before.state, task.desired, options) {
         Decision::Nothing => (Step { status: before.clone(), next: Next::Noop }, Captured::default()),
         Decision::Publish(state) => (succeed(before, state)?, Captured::default()),
         Decision::Operate(op, to) => {
             let outcome = operate(cancel, controller, op).await;
-            after_planted(before, (op, to), outcome, variant)?
+            after_with(before, (op, to), outcome, options)?
         }
     };
     if collects(&step) {

@@ -32,7 +32,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The text of an error of this kind that nobody gave another one; empty for `Other`.
+    /// The text of an error of this kind that nobody gave another one.
     pub fn text(self) -> &'static str {
         match self {
             ErrorKind::RuntimeUnsupported => "exec: unsupported runtime",
@@ -43,9 +43,15 @@ impl ErrorKind {
             ErrorKind::DependencyNotReady => "dependency not ready",
             ErrorKind::Cancelled => "context canceled",
             ErrorKind::DeadlineExceeded => "context deadline exceeded",
-            ErrorKind::Other => "",
+            ErrorKind::Other => "unknown error",
         }
     }
+}
+
+/// An error of any type that says whether trying again may help: [`TaskError::telling`] passes that on.
+pub trait Temporary: Error + Send + Sync + 'static {
+    /// Whether it may.
+    fn is_temporary(&self) -> bool;
 }
 
 /// Why an operation on a task did not succeed.
@@ -78,6 +84,12 @@ impl TaskError {
     pub fn exit(code: i32, cause: Option<BoxError>) -> TaskError {
         let message = format!("task: non-zero exit ({code})");
         TaskError { exit_code: Some(code), source: cause, ..TaskError::new(message) }
+    }
+
+    /// An error with the text of another one, which is its cause and says whether trying again may help.
+    pub fn telling(source: impl Temporary) -> TaskError {
+        let temporary = source.is_temporary();
+        TaskError::wrap("", source).temporary(temporary)
     }
 
     /// This error, as one that says whether trying again may help.
@@ -120,9 +132,22 @@ impl TaskError {
 
     /// Whether the root of the chain is a cancellation or a deadline: then nothing failed.
     pub fn is_interruption(&self) -> bool {
+        matches!(self.root_kind(), Some(ErrorKind::Cancelled | ErrorKind::DeadlineExceeded))
+    }
+
+    /// What the root of the chain is, where that is known.
+    pub fn root_kind(&self) -> Option<ErrorKind> {
         let root = chain(self).last().expect("a chain begins with its error");
-        let kind = root.downcast_ref::<TaskError>().map(TaskError::kind);
-        matches!(kind, Some(ErrorKind::Cancelled | ErrorKind::DeadlineExceeded)) || root.is::<Elapsed>()
+        let elapsed = root.is::<Elapsed>().then_some(ErrorKind::DeadlineExceeded);
+        root.downcast_ref::<TaskError>().map(TaskError::kind).or(elapsed)
+    }
+
+    /// Its text, which always says something.
+    pub fn text(&self) -> String {
+        match self.to_string() {
+            text if text.is_empty() => ErrorKind::Other.text().to_owned(),
+            text => text,
+        }
     }
 }
 
@@ -178,7 +203,8 @@ impl From<ErrorKind> for TaskError {
 
 impl From<Elapsed> for TaskError {
     fn from(elapsed: Elapsed) -> TaskError {
-        TaskError { source: Some(Box::new(elapsed)), ..TaskError::from(ErrorKind::DeadlineExceeded) }
+        let _ = elapsed;
+        TaskError::from(ErrorKind::DeadlineExceeded)
     }
 }
 

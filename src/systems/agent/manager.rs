@@ -12,9 +12,10 @@
 //! A step and the end of a back-off have numbers, so that neither can be taken for the other's.
 
 use super::controller::Controller;
-use super::engine::do_task_planted;
+use super::engine::do_task_with;
 use super::error::{AgentError, ErrorKind};
 use super::model::Next;
+use super::options::AgentOptions;
 use super::record::AgentEvent;
 use super::task::{Task, TaskId, TaskStatus};
 use super::variant::Variant;
@@ -64,7 +65,7 @@ enum Finished {
     Interrupted {
         undelivered: bool,
     },
-    /// The definition could not be delivered.
+    /// The definition could not be delivered yet.
     Undelivered,
     /// The back-off is over.
     BackedOff,
@@ -91,7 +92,7 @@ struct Loop {
     task: Task,
     controller: Arc<Watched>,
     reporter: Arc<dyn StatusReporter>,
-    variant: Variant,
+    options: AgentOptions,
     inbox: mpsc::UnboundedReceiver<Message>,
     outbox: mpsc::WeakUnboundedSender<Message>,
     closing: CancellationToken,
@@ -110,7 +111,17 @@ impl TaskManager {
         task: Task,
         controller: Arc<Watched>,
         reporter: Arc<dyn StatusReporter>,
-        variant: Variant,
+    ) -> TaskManager {
+        TaskManager::start_with(node, task, controller, reporter, AgentOptions::default())
+    }
+
+    /// As [`TaskManager::start`], with these options.
+    pub fn start_with(
+        node: Arc<str>,
+        task: Task,
+        controller: Arc<Watched>,
+        reporter: Arc<dyn StatusReporter>,
+        options: AgentOptions,
     ) -> TaskManager {
         let (sender, receiver) = mpsc::unbounded_channel();
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
@@ -125,7 +136,7 @@ impl TaskManager {
             task,
             controller,
             reporter,
-            variant,
+            options,
             inbox: receiver,
             outbox: sender.downgrade(),
             closing: closing.clone(),
@@ -178,7 +189,7 @@ impl Loop {
         }
         let is_due = matches!(self.phase, Phase::Due);
         let over = match self.phase {
-            Phase::BackingOff { until, .. } if self.variant != Variant::BareRetryTimer => Some(until),
+            Phase::BackingOff { until, .. } if !self.options.has(Variant::BareRetryTimer) => Some(until),
             Phase::BackingOff { .. } | Phase::Due | Phase::Resting | Phase::InFlight { .. } => None,
         };
         let closing = self.closing.clone();
@@ -198,7 +209,7 @@ impl Loop {
     async fn wind_down(&mut self) -> bool {
         let Phase::InFlight { step, cancel } = &self.phase else { return false };
         cancel.cancel();
-        if self.variant == Variant::CloseWithoutWaiting {
+        if self.options.has(Variant::CloseWithoutWaiting) {
             return false;
         }
         let awaited = *step;
@@ -250,12 +261,13 @@ impl Loop {
         if task.is_stable_equal(&self.task) {
             return Some("it is the same");
         }
-        (task.desired < self.task.desired).then_some("ignoring task update with invalid desired state")
+        let is_lower = task.desired < self.task.desired && !self.options.has(Variant::LowerDesireTaken);
+        is_lower.then_some("ignoring task update with invalid desired state")
     }
 
     /// A step is due.
     async fn wake(&mut self) {
-        if self.variant == Variant::RunChannelFull && self.woken {
+        if self.options.has(Variant::RunChannelFull) && self.woken {
             pending::<()>().await;
         }
         self.woken = true;
@@ -278,7 +290,7 @@ impl Loop {
             is_updated: std::mem::take(&mut self.updated),
             controller: self.controller.clone(),
             reporter: self.reporter.clone(),
-            variant: self.variant,
+            options: self.options,
             outbox,
         };
         spawn_named("task-step", async move { step.run(&cancel).await });
@@ -289,7 +301,7 @@ impl Loop {
             Phase::InFlight { step, .. } | Phase::BackingOff { step, .. } => step == of,
             Phase::Due | Phase::Resting => false,
         };
-        let is_bare = self.variant == Variant::BareRetryTimer
+        let is_bare = self.options.has(Variant::BareRetryTimer)
             && matches!((&self.phase, &how), (Phase::InFlight { .. }, Finished::BackedOff));
         if !is_current && !is_bare {
             return;
@@ -300,13 +312,13 @@ impl Loop {
             Finished::Stepped(Next::Advance) | Finished::BackedOff => self.wake().await,
             Finished::Stepped(Next::Noop) if self.updated => self.wake().await,
             Finished::Stepped(Next::Noop) => self.phase = Phase::Resting,
-            Finished::Stepped(Next::Retry) if self.variant == Variant::RetryAtOnce => self.wake().await,
+            Finished::Stepped(Next::Retry) if self.options.has(Variant::RetryAtOnce) => self.wake().await,
             Finished::Stepped(Next::Retry) => self.back_off(of),
             Finished::Interrupted { undelivered } => {
                 self.updated |= undelivered;
                 self.wake().await;
             }
-            Finished::Undelivered if self.variant == Variant::UpdateLost => self.wake().await,
+            Finished::Undelivered if self.options.has(Variant::UpdateLost) => self.wake().await,
             Finished::Undelivered => {
                 self.updated = true;
                 self.back_off(of);
@@ -316,7 +328,7 @@ impl Loop {
 
     fn back_off(&mut self, step: u64) {
         self.phase = Phase::BackingOff { step, until: Instant::now() + RETRY_AFTER };
-        if self.variant != Variant::BareRetryTimer {
+        if !self.options.has(Variant::BareRetryTimer) {
             return;
         }
         let outbox = self.outbox.clone();
@@ -337,7 +349,7 @@ struct OneStep {
     is_updated: bool,
     controller: Arc<Watched>,
     reporter: Arc<dyn StatusReporter>,
-    variant: Variant,
+    options: AgentOptions,
     outbox: mpsc::UnboundedSender<Message>,
 }
 
@@ -358,18 +370,16 @@ impl OneStep {
             return Finished::Interrupted { undelivered: false };
         }
         self.tell_began();
-        let step = do_task_planted(cancel, &self.task, &*self.controller, self.variant).await;
+        let step = do_task_with(cancel, &self.task, &*self.controller, self.options).await;
         let step = step.expect("a decision never goes back");
         self.tell_ended(&step.status, step.next);
         self.outbox.send(Message::Status(step.status.clone())).ok();
-        // What was said already is not said again.
-        if step.status != self.task.status {
-            self.reporter.report(&self.task.id, &step.status).await;
-        }
+        self.reporter.report(&self.task.id, &step.status).await;
         Finished::Stepped(step.next)
     }
 
-    /// Tells the controller of the new definition.
+    /// Tells the controller of the new definition. One that it fails to take for good is not told again: the step is
+    /// taken without, so that the task can be stopped all the same.
     async fn deliver(&self, cancel: &CancellationToken) -> Result<(), Finished> {
         match self.controller.update(cancel, &self.task).await {
             Ok(()) => Ok(()),
@@ -377,12 +387,16 @@ impl OneStep {
                 tracing::warn!("the controller refuses the update: {error}");
                 Ok(())
             }
-            Err(error) if error.is_interruption() => {
-                Err(Finished::Interrupted { undelivered: self.variant != Variant::UpdateLost })
+            Err(error) if error.is_interruption() && cancel.is_cancelled() => {
+                Err(Finished::Interrupted { undelivered: !self.options.has(Variant::UpdateLost) })
+            }
+            Err(error) if error.is_interruption() || error.is_temporary() => {
+                tracing::warn!("the controller is not updated yet: {error}");
+                Err(Finished::Undelivered)
             }
             Err(error) => {
                 tracing::error!("the controller was not updated: {error}");
-                Err(Finished::Undelivered)
+                Ok(())
             }
         }
     }

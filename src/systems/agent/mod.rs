@@ -19,13 +19,16 @@
 //!
 //! # Provenance
 //! The behaviour is that of swarmkit's `agent/exec` and of the agent that drives it. Where that is known to be wrong, the
-//! right thing is the default:
+//! right thing is the default, and the reference's mistake an option ([`Parity`]):
 //!
 //! * The end of a back-off belongs to its step: two operations of one controller never overlap. An update ends a
 //!   back-off.
 //! * A task goes in order: its manager is closed, then its controller removes, then it closes, then its record is
 //!   deleted. The record says so until then, so that a restart goes on with it; what cannot be freed is tried again.
-//! * A definition that did not reach the controller is delivered before the next step.
+//! * A definition that did not reach the controller is delivered before the next step; one that the controller fails
+//!   to take for good is logged, and does not hold up the task.
+//! * A task that is assigned again while it is being removed begins when that is done.
+//! * What may have been prepared is freed, however long no controller can be had for it.
 //! * A full assignment removes every task that is recorded and not listed, whether or not it has a manager.
 //! * A lookup of a secret changes nothing that others see.
 //! * A task whose secrets are not there yet after a restart waits for them.
@@ -38,6 +41,7 @@ pub mod error;
 pub mod logs;
 pub mod controller;
 mod variant;
+pub mod options;
 pub mod model;
 pub mod record;
 pub mod dependencies;
@@ -65,10 +69,11 @@ pub use container_controller::{ContainerExecutor, Told};
 pub use controller::{BoxFuture, Controller, Op};
 pub use dependencies::{Dependencies, Dependency, DependencyError, DependencyKind, TaskDependencies};
 pub use engine::{Resolved, do_task, resolve};
-pub use error::{AgentError, ErrorKind, TaskError, is_temporary, make_temporary};
+pub use error::{AgentError, ErrorKind, TaskError, Temporary, is_temporary, make_temporary};
 pub use executor::{Executor, Node, NodeDescription};
 pub use manager::{StatusReporter, TaskManager};
 pub use model::{Next, Step};
+pub use options::{AgentOptions, Parity};
 pub use properties::{AgentProperties, Violation, install};
 pub use record::AgentEvent;
 pub use reporter::{Reporter, StatusSender};
@@ -81,5 +86,5 @@ pub use timeline::timeline;
 #[doc(hidden)]
 pub use variant::{UnknownVariant, Variant};
 pub use watched::Watched;
-pub use worker::Worker;
+pub use worker::{Listening, Worker};
 pub use workload::Swarm;

@@ -13,6 +13,7 @@
 
 use super::controller::Op;
 use super::error::{ErrorKind, TaskError};
+use super::options::AgentOptions;
 use super::state::{DesiredState, TaskState};
 use super::task::{ContainerStatus, PortStatus, TaskStatus};
 use super::variant::Variant;
@@ -82,13 +83,13 @@ pub struct InvalidTransition {
 
 /// What the next step of a task is.
 pub fn decide(state: TaskState, desired: DesiredState) -> Decision {
-    decide_planted(state, desired, Variant::Correct)
+    decide_with(state, desired, AgentOptions::default())
 }
 
-pub(super) fn decide_planted(state: TaskState, desired: DesiredState, variant: Variant) -> Decision {
-    let is_to_stop = match variant {
-        Variant::DesireExactly => desired == DesiredState::SHUTDOWN,
-        _ => desired >= DesiredState::SHUTDOWN,
+pub(super) fn decide_with(state: TaskState, desired: DesiredState, options: AgentOptions) -> Decision {
+    let is_to_stop = match options.has(Variant::DesireExactly) {
+        true => desired == DesiredState::SHUTDOWN,
+        false => desired >= DesiredState::SHUTDOWN,
     };
     if is_to_stop {
         return match state.is_terminal() {
@@ -96,7 +97,11 @@ pub(super) fn decide_planted(state: TaskState, desired: DesiredState, variant: V
             false => Decision::Operate(Op::Shutdown, TaskState::Shutdown),
         };
     }
-    if desired.is_passed_by(state) {
+    let rests = match options.has(Variant::ActiveRests) {
+        true => desired.is_reached_by(state),
+        false => desired.is_passed_by(state) && !options.has(Variant::ActivePastDesired),
+    };
+    if rests {
         return Decision::Nothing;
     }
     if let Some((op, next)) = active(state) {
@@ -174,22 +179,23 @@ pub fn succeed(status: &TaskStatus, to: TaskState) -> Result<Step, InvalidTransi
 
 /// A step in which the controller failed: interrupted and temporary errors are tried again, all others are the end.
 pub fn fail(status: &TaskStatus, error: &TaskError) -> (Step, Captured) {
-    fail_planted(status, error, Variant::Correct)
+    fail_with(status, error, AgentOptions::default())
 }
 
-fn fail_planted(status: &TaskStatus, error: &TaskError, variant: Variant) -> (Step, Captured) {
+fn fail_with(status: &TaskStatus, error: &TaskError, options: AgentOptions) -> (Step, Captured) {
     let captured = Captured { container: error.container().cloned(), exit_code: error.exit_code() };
     let mut status = status.clone();
-    if error.is_interruption() {
+    let is_deadline = error.root_kind() == Some(ErrorKind::DeadlineExceeded);
+    if error.is_interruption() && !(is_deadline && options.has(Variant::DeadlineIsFatal)) {
         return (Step { status, next: Next::Retry }, captured);
     }
-    status.err = Some(error.to_string());
+    status.err = Some(error.text());
     if error.is_temporary() {
         return (Step { status, next: Next::Retry }, captured);
     }
-    let has_begun = match variant {
-        Variant::StartFailureRejected => status.state > TaskState::Starting,
-        _ => status.state >= TaskState::Starting,
+    let has_begun = match options.has(Variant::StartFailureRejected) {
+        true => status.state > TaskState::Starting,
+        false => status.state >= TaskState::Starting,
     };
     status.state = if has_begun { TaskState::Failed } else { TaskState::Rejected };
     (Step { status, next: Next::Advance }, captured)
@@ -205,18 +211,18 @@ pub fn after(
     to: TaskState,
     outcome: Result<(), TaskError>,
 ) -> Result<(Step, Captured), InvalidTransition> {
-    after_planted(status, (op, to), outcome, Variant::Correct)
+    after_with(status, (op, to), outcome, AgentOptions::default())
 }
 
-pub(super) fn after_planted(
+pub(super) fn after_with(
     status: &TaskStatus,
     (op, to): (Op, TaskState),
     outcome: Result<(), TaskError>,
-    variant: Variant,
+    options: AgentOptions,
 ) -> Result<(Step, Captured), InvalidTransition> {
     match outcome {
-        Err(error) if variant == Variant::AlreadyIsFatal || !is_done_already(op, error.kind()) => {
-            Ok(fail_planted(status, &error, variant))
+        Err(error) if options.has(Variant::AlreadyIsFatal) || !is_done_already(op, error.kind()) => {
+            Ok(fail_with(status, &error, options))
         }
         Ok(()) | Err(_) => Ok((succeed(status, to)?, Captured::default())),
     }
@@ -271,6 +277,14 @@ pub fn stamp(status: &mut TaskStatus, before: &TaskStatus, now: u64) {
 
 /// The status of a task whose controller was found, or was not.
 pub fn resolved(status: &TaskStatus, failed: Option<&TaskError>) -> TaskStatus {
+    resolved_with(status, failed, AgentOptions::default())
+}
+
+pub(super) fn resolved_with(
+    status: &TaskStatus,
+    failed: Option<&TaskError>,
+    options: AgentOptions,
+) -> TaskStatus {
     let mut status = status.clone();
     match failed {
         None if status.state < TaskState::Accepted => {
@@ -281,9 +295,10 @@ pub fn resolved(status: &TaskStatus, failed: Option<&TaskError>) -> TaskStatus {
         None => {}
         Some(error) => {
             status.message = "resolving controller failed".to_owned();
-            status.err = Some(error.to_string());
+            status.err = Some(error.text());
             status.state = match status.state {
                 state if state < TaskState::Starting => TaskState::Rejected,
+                state if options.has(Variant::ResolveNotMapped) => state,
                 state if state <= TaskState::Running => TaskState::Failed,
                 state => state,
             };

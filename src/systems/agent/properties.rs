@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `state-monotone` | an observed state never goes back: in steps, in the store, at listeners, at the manager (1) |
 //! | `terminal-final` | a terminal state never becomes another one (2) |
-//! | `do-result` | a step comes to nothing, to a retry, or to the state that its row says (3) |
+//! | `do-result` | a step is what its row says, or fails as that says; so does a task without a controller (3) |
 //! | `one-op-per-step` | a step is at most one operation, and none where there is nothing to do (4) |
 //! | `exclusive-operation` | at most one operation of a controller is under way (5) |
 //! | `no-work-after-shutdown` | no prepare, start or wait begins after a desire to stop was accepted (6) |
@@ -16,16 +16,17 @@
 //! | `timestamps` | they do not go back, and change with the rest of the status only (11) |
 //! | `err-field` | it is empty after a success, and says something after a failure (12) |
 //! | `exit-code` | a failed wait's code is in the status of the container (13) |
-//! | `not-shared` | no two tasks share a controller or a container (14) |
+//! | `not-shared` | no two tasks share a controller, a container or a definition (14) |
 //! | `dependencies` | what a task needs is there before it prepares, it sees no more, and looking changes nothing (15) |
 //! | `cancel-is-no-failure` | an interrupted operation fails nothing and leaves the error as it was (16) |
 //! | `settles` | tasks come to what is desired (17) |
 //! | `final-status` | the manager comes to have the status that the node has (18) |
 //! | `closes` | whatever is to end ends (19) |
-//! | `starts-once` | no task's container is made or started twice, whatever crashes (20) |
+//! | `starts-once` | no task's container is made or started twice, and nothing is asked for more than once more (20) |
 //! | `no-orphan` | no container outlives its task (21) |
 //! | `no-residue` | no record outlives its task, and every removal ends (17, 21) |
 
+mod rows;
 mod steps;
 mod operations;
 mod residue;
@@ -123,7 +124,10 @@ impl AgentProperties {
             self.observe_states(&at, event)?;
             self.observe_desires(&at, event)?;
             self.operations.observe(&at, event, self.desired.get(&at).copied())?;
-            self.steps.observe(at_ns, &at, event)?;
+            self.steps.observe(at_ns, &at, event, self.residue.has_container(&at))?;
+        }
+        if let AgentEvent::Restored { node } = event {
+            self.operations.restarted(node);
         }
         self.residue.observe(event)
     }
@@ -168,6 +172,13 @@ impl AgentProperties {
             AgentEvent::Stored { state, .. } => (Place::Store, *state),
             AgentEvent::Heard { state, .. } => (Place::Listener, *state),
             AgentEvent::Recorded { state, .. } => (Place::Manager, *state),
+            AgentEvent::RecordDeleted { .. } => {
+                // What comes after it is another life.
+                for place in [Place::Step, Place::Store, Place::Listener] {
+                    self.states.remove(&(place, at.clone()));
+                }
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         match self.states.insert((place, at.clone()), state) {
@@ -183,7 +194,17 @@ impl AgentProperties {
     }
 
     fn observe_desires(&mut self, at: &At, event: &AgentEvent) -> Result<(), Violation> {
-        let AgentEvent::Accepted { desired, .. } = event else { return Ok(()) };
+        let desired = match event {
+            AgentEvent::Accepted { desired, .. } => desired,
+            AgentEvent::RecordDeleted { .. } => {
+                self.desired.remove(at);
+                return Ok(());
+            }
+            AgentEvent::Ignored { about, .. } if *about != at.1 => {
+                return broken("not-shared", format!("{} was given the definition of {about}", at.1));
+            }
+            _ => return Ok(()),
+        };
         match self.desired.insert(at.clone(), *desired) {
             Some(before) if *desired < before => {
                 broken("desired-monotone", format!("{} was desired {before} and then {desired}", at.1))

@@ -18,8 +18,10 @@ pub enum OpEnd {
     Already,
     /// A new definition was refused.
     Refused,
-    /// It was interrupted.
+    /// It was interrupted, as whoever asked for it had cancelled it.
     Interrupted,
+    /// It was cut short, and not by whoever asked for it: it took too long.
+    Expired,
     /// It failed, and may not fail again.
     Temporary,
     /// It failed; with the code that a process exited with, if that was it.
@@ -36,6 +38,7 @@ impl OpEnd {
             OpEnd::Already => "already",
             OpEnd::Refused => "refused",
             OpEnd::Interrupted => "interrupted",
+            OpEnd::Expired => "expired",
             OpEnd::Temporary => "temporary",
             OpEnd::Failed(_) => "failed",
             OpEnd::Dropped => "dropped",
@@ -93,9 +96,9 @@ pub enum AgentEvent {
     Unassigned { node: Arc<str>, task: TaskId },
     /// What the node holds of secrets and configs.
     Holds { node: Arc<str>, dependencies: Arc<BTreeSet<String>> },
-    /// A task asked for a secret or config; under which key it was found, and which id is there now.
+    /// A task asked for a secret or config; under which key it was found, and which id it had there.
     Looked { node: Arc<str>, task: TaskId, asked: String, key: String, held: String },
-    /// The executor was asked for the controller of a task.
+    /// The executor was asked for the controller of a task; why there is none, if so.
     Resolved { node: Arc<str>, task: TaskId, state: TaskState, err: Option<String> },
     /// The status of a task is durable on the node.
     Stored { node: Arc<str>, task: TaskId, state: TaskState },

@@ -4,11 +4,12 @@
 use super::controller::BoxFuture;
 use super::error::BoxError;
 use super::manager::StatusReporter;
+use super::options::AgentOptions;
 use super::task::{TaskId, TaskStatus};
 use super::variant::Variant;
 use crate::select;
 use crate::sync::{CancellationToken, DropGuard, Notify};
-use crate::task::{spawn_named, yield_point};
+use crate::task::{spawn_named, yield_now, yield_point};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,16 +38,18 @@ struct Queue {
 impl Reporter {
     /// Starts to send.
     pub fn start(sender: Arc<dyn StatusSender>) -> Reporter {
-        Reporter::start_planted(sender, Variant::Correct)
+        Reporter::start_with(sender, AgentOptions::default())
     }
 
-    pub(super) fn start_planted(sender: Arc<dyn StatusSender>, variant: Variant) -> Reporter {
+    /// Starts to send, with these options.
+    pub fn start_with(sender: Arc<dyn StatusSender>, options: AgentOptions) -> Reporter {
         let (queue, closing) = (Arc::<Queue>::default(), CancellationToken::new());
         let (sending, stop) = (queue.clone(), closing.clone());
         spawn_named("reporter", async move {
             select! {
+                biased;
                 () = stop.cancelled() => {}
-                () = sending.send_all(&*sender, variant) => {}
+                () = sending.send_all(&*sender, options) => {}
             }
         });
         Reporter { queue, closing: closing.clone(), _guard: closing.drop_guard() }
@@ -80,7 +83,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn send_all(&self, sender: &dyn StatusSender, variant: Variant) {
+    async fn send_all(&self, sender: &dyn StatusSender, options: AgentOptions) {
         loop {
             let tasks: Vec<TaskId> = self.lock().keys().cloned().collect();
             if tasks.is_empty() {
@@ -90,22 +93,20 @@ impl Queue {
                 let Some(status) = self.lock().remove(&task) else { continue };
                 if let Err(error) = sender.send(&task, &status).await {
                     tracing::warn!("the status of {task} was not sent: {error}");
-                    self.queue_again(task, status, variant);
+                    self.queue_again(task, status, options);
+                    // A sender that fails at once leaves room for others, and for being stopped.
+                    yield_now().await;
                 }
             }
         }
     }
 
     /// Queues what was not sent, unless there is something newer.
-    fn queue_again(&self, task: TaskId, status: TaskStatus, variant: Variant) {
+    fn queue_again(&self, task: TaskId, status: TaskStatus, options: AgentOptions) {
         let mut waiting = self.lock();
-        match variant {
-            Variant::StaleRequeued => {
-                waiting.insert(task, status);
-            }
-            _ => {
-                waiting.entry(task).or_insert(status);
-            }
+        let is_newer = |queued: &TaskStatus| queued.state >= status.state;
+        if options.has(Variant::StaleRequeued) || !waiting.get(&task).is_some_and(is_newer) {
+            waiting.insert(task, status);
         }
     }
 }

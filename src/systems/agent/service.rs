@@ -6,12 +6,13 @@ mod session;
 use super::assignment::Dispatcher;
 use super::error::AgentError;
 use super::executor::Executor;
+use super::options::AgentOptions;
 use super::record::AgentEvent;
 use super::reporter::Reporter;
 use super::storage::Storage;
-use super::variant::Variant;
 use super::worker::Worker;
 use crate::emit;
+use crate::select;
 use crate::sync::{CancellationToken, watch};
 use crate::task::spawn_named;
 use crate::time::Duration;
@@ -63,7 +64,8 @@ pub struct AgentConfig {
     pub dispatcher: Arc<dyn Dispatcher>,
     /// Who hears of sessions.
     pub tracker: Option<Arc<dyn SessionTracker>>,
-    variant: Variant,
+    /// What it does otherwise than by default.
+    pub options: AgentOptions,
 }
 
 impl AgentConfig {
@@ -75,7 +77,7 @@ impl AgentConfig {
         dispatcher: Arc<dyn Dispatcher>,
     ) -> AgentConfig {
         let node = node.into();
-        AgentConfig { node, executor, storage, dispatcher, tracker: None, variant: Variant::Correct }
+        AgentConfig { node, executor, storage, dispatcher, tracker: None, options: AgentOptions::default() }
     }
 
     /// The same agent, with somebody who hears of sessions.
@@ -84,10 +86,9 @@ impl AgentConfig {
         self
     }
 
-    /// The same agent, with a bug.
-    #[doc(hidden)]
-    pub fn planted(mut self, variant: Variant) -> AgentConfig {
-        self.variant = variant;
+    /// The same agent, which does these things otherwise.
+    pub fn with_options(mut self, options: AgentOptions) -> AgentConfig {
+        self.options = options;
         self
     }
 }
@@ -150,12 +151,15 @@ impl Agent {
     /// Removes all tasks from the node, ignores assignments from now on, and returns when nothing is left.
     ///
     /// # Errors
-    /// It was not started.
+    /// It was not started, or ended before everything was removed.
     pub async fn leave(&self) -> Result<(), AgentError> {
         let started = self.handle()?;
         started.leave.cancel();
-        started.left.cancelled().await;
-        Ok(())
+        select! {
+            biased;
+            () = started.left.cancelled() => Ok(()),
+            _ = self.ended() => Err(AgentError::Closed),
+        }
     }
 
     /// Waits until it has ended; why it did, where that was not by [`Agent::stop`].
@@ -177,18 +181,36 @@ impl Agent {
 /// The life of an agent.
 async fn run(config: &AgentConfig, handle: &Started) -> Result<(), String> {
     let (node, executor, storage) = (config.node.clone(), config.executor.clone(), config.storage.clone());
-    let worker = Worker::open_planted(node, executor, storage, config.variant).await;
+    let worker = Worker::open_with(node, executor, storage, config.options).await;
     worker.init().await;
     let sessions = Sessions::new(config.clone(), worker.clone());
-    let reporter = Arc::new(Reporter::start_planted(sessions.sender(), config.variant));
-    worker.listen(reporter.clone()).await;
+    let reporter = Arc::new(Reporter::start_with(sessions.sender(), config.options));
+    let listening = worker.listen(reporter.clone()).await;
+    let over = CancellationToken::new();
+    spawn_named("leaving", leave_when_asked(worker.clone(), handle.clone(), over.clone()));
     let result = sessions.serve(&reporter, handle).await;
     emit(AgentEvent::Closing { node: config.node.clone(), what: "agent".into() });
+    over.cancel();
     worker.close().await;
     reporter.close();
+    drop(listening);
     emit(AgentEvent::Closed { node: config.node.clone(), what: "agent".into() });
-    handle.left.cancel();
     result
+}
+
+/// Leaves beside sessions, which go on meanwhile: what becomes of the tasks is reported in them.
+async fn leave_when_asked(worker: Worker, handle: Started, over: CancellationToken) {
+    let left = async {
+        handle.leave.cancelled().await;
+        if worker.leave().await.is_ok() {
+            handle.left.cancel();
+        }
+    };
+    select! {
+        biased;
+        () = over.cancelled() => {}
+        () = left => {}
+    }
 }
 
 impl fmt::Debug for Agent {

@@ -1,15 +1,15 @@
 //! What an agent keeps over a restart: for each task its definition, its status, whether it is assigned, and whether it
 //! is being removed. Separate because the worker decides and this only keeps; it must not know why.
 //!
-//! A record is written whole or not at all, and what cannot be written is written again after a while.
+//! A record is a text, written whole or not at all, and what cannot be written is written again after a while.
 
 use super::controller::BoxFuture;
 use super::error::{AgentError, BoxError};
+use super::state::TaskState;
 use super::task::{Task, TaskId, TaskStatus};
 use crate::host::Disk;
 use crate::time::{Duration, sleep};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,18 +18,18 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// The folder of the records. Another form of them gets another one.
 const FOLDER: &str = "v1/tasks/";
 
-/// Where values are kept by name, over restarts.
+/// Where texts are kept by name, over restarts.
 pub trait Storage: Send + Sync {
     /// The names that begin so, in order.
     fn names<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, BoxError>>;
 
-    /// The value of a name, if it was written.
-    fn read<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Value>, BoxError>>;
+    /// The text of a name, if it was written.
+    fn read<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, BoxError>>;
 
-    /// Writes a value: it is durable when this returns.
-    fn write<'a>(&'a self, name: &'a str, value: Value) -> BoxFuture<'a, Result<(), BoxError>>;
+    /// Writes a text: it is durable when this returns.
+    fn write<'a>(&'a self, name: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
 
-    /// Removes a value, if there is one.
+    /// Removes a text, if there is one.
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), BoxError>>;
 }
 
@@ -38,12 +38,12 @@ impl Storage for Disk {
         Box::pin(async move { Ok(Disk::names(self, prefix).await?) })
     }
 
-    fn read<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Value>, BoxError>> {
+    fn read<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, BoxError>> {
         Box::pin(async move { Ok(Disk::read(self, name).await?) })
     }
 
-    fn write<'a>(&'a self, name: &'a str, value: Value) -> BoxFuture<'a, Result<(), BoxError>> {
-        Box::pin(async move { Ok(Disk::write(self, name, &value).await?) })
+    fn write<'a>(&'a self, name: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
+        Box::pin(async move { Ok(Disk::write(self, name, &text).await?) })
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
@@ -53,10 +53,10 @@ impl Storage for Disk {
 
 /// A storage that lasts as long as its clones do: for tests, and for agents that need not survive.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStorage(Arc<Mutex<BTreeMap<String, Value>>>);
+pub struct MemoryStorage(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl MemoryStorage {
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,13 +67,13 @@ impl Storage for MemoryStorage {
         Box::pin(async move { Ok(found) })
     }
 
-    fn read<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Value>, BoxError>> {
+    fn read<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<String>, BoxError>> {
         let found = self.lock().get(name).cloned();
         Box::pin(async move { Ok(found) })
     }
 
-    fn write<'a>(&'a self, name: &'a str, value: Value) -> BoxFuture<'a, Result<(), BoxError>> {
-        self.lock().insert(name.to_owned(), value);
+    fn write<'a>(&'a self, name: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), BoxError>> {
+        self.lock().insert(name.to_owned(), text.to_owned());
         Box::pin(async move { Ok(()) })
     }
 
@@ -94,6 +94,17 @@ pub struct TaskRecord {
     pub assigned: bool,
     /// Whether it is being removed: what it uses may not all be free yet.
     pub removing: bool,
+    /// Whether its controller was to prepare it: before that it uses nothing.
+    #[serde(default)]
+    pub prepared: bool,
+}
+
+impl TaskRecord {
+    /// Notes a status. A task is PREPARING before its controller prepares; one that is REJECTED may never have been.
+    fn set_status(&mut self, status: &TaskStatus) {
+        self.prepared |= status.state >= TaskState::Preparing && status.state != TaskState::Rejected;
+        self.status = Some(status.clone());
+    }
 }
 
 /// The records of a node's tasks, and what of them is durable: the same.
@@ -107,10 +118,12 @@ impl Records {
     pub async fn open(storage: Arc<dyn Storage>) -> Records {
         let mut held = BTreeMap::new();
         for name in until_done(|| storage.names(FOLDER)).await {
-            if let Some(value) = until_done(|| storage.read(&name)).await
-                && let Ok(record) = TaskRecord::deserialize(value)
-            {
-                held.insert(TaskId::from(&name[FOLDER.len()..]), record);
+            let Some(text) = until_done(|| storage.read(&name)).await else { continue };
+            match serde_json::from_str(&text) {
+                Ok(record) => {
+                    held.insert(TaskId::from(&name[FOLDER.len()..]), record);
+                }
+                Err(error) => tracing::error!("{name} holds no record of a task: {error}"),
             }
         }
         Records { storage, held }
@@ -144,6 +157,11 @@ impl Records {
         self.held.contains_key(id)
     }
 
+    /// The record of a task.
+    pub fn get(&self, id: &TaskId) -> Option<&TaskRecord> {
+        self.held.get(id)
+    }
+
     /// All of them, in order.
     pub fn all(&self) -> impl Iterator<Item = (&TaskId, &TaskRecord)> {
         self.held.iter()
@@ -157,7 +175,9 @@ impl Records {
 
     /// Keeps a status.
     pub async fn put_status(&mut self, id: &TaskId, status: &TaskStatus) {
-        self.change(id, |record| record.status = Some(status.clone())).await;
+        if self.status(id) != Ok(status) {
+            self.change(id, |record| record.set_status(status)).await;
+        }
     }
 
     /// Keeps whether a task is assigned.
@@ -175,7 +195,9 @@ impl Records {
         let definition = Task { status: TaskStatus::default(), ..task.clone() };
         let change = |record: &mut TaskRecord| {
             record.task = Some(definition);
-            record.status.get_or_insert_with(|| task.status.clone());
+            if record.status.is_none() {
+                record.set_status(&task.status);
+            }
             record.assigned = true;
         };
         self.change(&task.id, change).await;
@@ -195,8 +217,8 @@ impl Records {
         if before == Some(&record) {
             return;
         }
-        let (name, value) = (name(id), serde_json::to_value(&record).expect("a record is plain data"));
-        until_done(|| self.storage.write(&name, value.clone())).await;
+        let (name, text) = (name(id), serde_json::to_string(&record).expect("a record is plain data"));
+        until_done(|| self.storage.write(&name, &text)).await;
         self.held.insert(id.clone(), record);
     }
 }

@@ -3,12 +3,13 @@
 
 use super::controller::Controller;
 use super::error::TaskError;
-use super::logs::{LogPublisherProvider, Subscribed, Subscription};
-use super::task::TaskId;
+use super::logs::{LogOptions, LogPublisherProvider, Subscribed, Subscription};
+use super::watched::Watched;
 use super::worker::Worker;
 use crate::select;
 use crate::sync::{CancellationToken, broadcast};
 use crate::task::JoinSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Worker {
@@ -25,49 +26,65 @@ impl Worker {
     ) -> Result<(), TaskError> {
         let subscribed = provider.publisher(&subscription.id).await?;
         let (controllers, mut started) = self.controllers(&subscription.tasks).await;
-        let mut publishing = JoinSet::new();
-        for controller in controllers {
-            publish(&mut publishing, controller, &subscribed, subscription);
-        }
-        while subscription.options.follow || !publishing.is_empty() {
+        let options = subscription.options;
+        let mut publishing = Publishing { subscribed, options, tasks: JoinSet::new(), met: BTreeSet::new() };
+        publishing.add(controllers);
+        while options.follow || !publishing.tasks.is_empty() {
             select! {
                 () = cancel.cancelled() => break,
-                Some(_) = publishing.join_next(), if !publishing.is_empty() => {}
-                task = started.recv(), if subscription.options.follow => match task {
+                Some(_) = publishing.tasks.join_next(), if !publishing.tasks.is_empty() => {}
+                task = started.recv(), if options.follow => match task {
                     Ok(task) if subscription.tasks.contains(&task) => {
-                        self.publish_one(task, &mut publishing, &subscribed, subscription).await;
+                        publishing.add(self.controllers(&[task].into()).await.0);
                     }
-                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(_) => {}
+                    // Some starts were missed: whatever runs now and was not met is one of them.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        publishing.add(self.controllers(&subscription.tasks).await.0);
+                    }
                     Err(broadcast::error::RecvError::Closed) => break,
                 },
             }
         }
-        drop(subscribed);
-        while publishing.join_next().await.is_some() {}
+        publishing.end().await;
         Ok(())
     }
+}
 
-    async fn publish_one(
-        &self,
-        task: TaskId,
-        publishing: &mut JoinSet<()>,
-        subscribed: &Subscribed,
-        subscription: &Subscription,
-    ) {
-        for controller in self.controllers(&[task].into()).await.0 {
-            publish(publishing, controller, subscribed, subscription);
+/// What publishes for a subscription.
+struct Publishing {
+    subscribed: Subscribed,
+    options: LogOptions,
+    tasks: JoinSet<()>,
+    /// The numbers of the controllers that publish, or have.
+    met: BTreeSet<u64>,
+}
+
+impl Publishing {
+    /// Has those publish that were not met yet.
+    fn add(&mut self, controllers: Vec<Arc<Watched>>) {
+        for controller in controllers {
+            if self.met.insert(controller.number()) {
+                publish(&mut self.tasks, controller, &self.subscribed, self.options);
+            }
         }
+    }
+
+    /// Cancels all, and waits until they have ended.
+    async fn end(self) {
+        let Publishing { subscribed, mut tasks, .. } = self;
+        drop(subscribed);
+        while tasks.join_next().await.is_some() {}
     }
 }
 
 fn publish(
     publishing: &mut JoinSet<()>,
-    controller: Arc<dyn Controller>,
+    controller: Arc<Watched>,
     subscribed: &Subscribed,
-    subscription: &Subscription,
+    options: LogOptions,
 ) {
     let (cancel, publisher) = (subscribed.cancel.clone(), subscribed.publisher.clone());
-    let options = subscription.options;
     publishing.spawn(async move {
         if let Some(logs) = controller.logs(&cancel, publisher, options)
             && let Err(error) = logs.await

@@ -38,7 +38,7 @@ pub enum Variant {
     LateStatusRecreates,
     /// `dependencies`: of one batch, what is added comes before what is removed.
     AddBeforeRemove,
-    /// `no-residue`: each message of the assignment stream is applied by a task of its own.
+    /// `no-orphan`: each message of the assignment stream is applied by a task of its own.
     AssignedConcurrently,
     /// `final-status`: a status that could not be sent is queued again over a newer one.
     StaleRequeued,
@@ -54,11 +54,23 @@ pub enum Variant {
     DesireExactly,
     /// `do-result`: a task that fails to start has failed before that.
     StartFailureRejected,
+    /// `do-result`: an active state rests where just that is desired: no task that is to run waits for its end.
+    ActiveRests,
+    /// `do-result`: an active state goes on however little is desired.
+    ActivePastDesired,
+    /// `not-shared`: every manager gets the definition of the last task of its batch.
+    UpdateOfAnother,
+    /// `do-result`: a task that had started and has no controller any more goes on to run.
+    ResolveNotMapped,
+    /// `desired-monotone`: a definition that wants less is taken.
+    LowerDesireTaken,
+    /// `cancel-is-no-failure`: an operation that took too long has failed.
+    DeadlineIsFatal,
 }
 
 impl Variant {
     /// All of them, the correct one first.
-    pub const ALL: [Variant; 21] = [
+    pub const ALL: [Variant; 27] = [
         Variant::Correct,
         Variant::BareRetryTimer,
         Variant::RemoveBesideClose,
@@ -80,10 +92,16 @@ impl Variant {
         Variant::RemoveErrorForgotten,
         Variant::DesireExactly,
         Variant::StartFailureRejected,
+        Variant::ActiveRests,
+        Variant::ActivePastDesired,
+        Variant::UpdateOfAnother,
+        Variant::ResolveNotMapped,
+        Variant::LowerDesireTaken,
+        Variant::DeadlineIsFatal,
     ];
 
     /// Their names in scenario files, in the same order.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 27] = [
         "correct",
         "bare-retry-timer",
         "remove-beside-close",
@@ -105,6 +123,12 @@ impl Variant {
         "remove-error-forgotten",
         "desire-exactly",
         "start-failure-rejected",
+        "active-rests",
+        "active-past-desired",
+        "update-of-another",
+        "resolve-not-mapped",
+        "lower-desire-taken",
+        "deadline-is-fatal",
     ];
 
     /// Its name in scenario files.

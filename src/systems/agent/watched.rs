@@ -8,6 +8,8 @@ use super::record::{AgentEvent, OpEnd};
 use super::task::{ContainerStatus, PortStatus, Task, TaskId};
 use crate::emit;
 use crate::sync::CancellationToken;
+use crate::time::Elapsed;
+use std::error::Error;
 use std::sync::Arc;
 
 /// A controller, and which one of which task on which node it is.
@@ -39,6 +41,7 @@ impl Watched {
     fn watch<'a>(
         &'a self,
         op: Op,
+        cancel: Option<&'a CancellationToken>,
         about: Option<&Task>,
         work: BoxFuture<'a, Outcome>,
     ) -> BoxFuture<'a, Outcome> {
@@ -49,7 +52,7 @@ impl Watched {
             emit(AgentEvent::OpBegan { node, task, controller, op, about, version });
             let mut running = Running { watched: self, op, end: OpEnd::Dropped };
             let outcome = work.await;
-            running.end = end(&outcome);
+            running.end = end(&outcome, cancel.is_some_and(CancellationToken::is_cancelled));
             outcome
         })
     }
@@ -63,10 +66,12 @@ impl Drop for Running<'_> {
     }
 }
 
-fn end(outcome: &Outcome) -> OpEnd {
+/// What the error itself says, however the agent takes it.
+fn end(outcome: &Outcome, is_cancelled: bool) -> OpEnd {
     match outcome {
         Ok(()) => OpEnd::Done,
-        Err(error) if error.is_interruption() => OpEnd::Interrupted,
+        Err(error) if was_cut_short(error) && is_cancelled => OpEnd::Interrupted,
+        Err(error) if was_cut_short(error) => OpEnd::Expired,
         Err(error) => match error.kind() {
             ErrorKind::TaskPrepared | ErrorKind::TaskStarted => OpEnd::Already,
             ErrorKind::TaskUpdateRejected => OpEnd::Refused,
@@ -76,37 +81,47 @@ fn end(outcome: &Outcome) -> OpEnd {
     }
 }
 
+/// Whether the last of the causes is a cancellation or a deadline.
+fn was_cut_short(error: &TaskError) -> bool {
+    let mut root: &(dyn Error + 'static) = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    let kind = root.downcast_ref::<TaskError>().map(TaskError::kind);
+    root.is::<Elapsed>() || matches!(kind, Some(ErrorKind::Cancelled | ErrorKind::DeadlineExceeded))
+}
+
 impl Controller for Watched {
     fn update<'a>(&'a self, cancel: &'a CancellationToken, task: &'a Task) -> BoxFuture<'a, Outcome> {
-        self.watch(Op::Update, Some(task), self.inner.update(cancel, task))
+        self.watch(Op::Update, Some(cancel), Some(task), self.inner.update(cancel, task))
     }
 
     fn prepare<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Outcome> {
-        self.watch(Op::Prepare, None, self.inner.prepare(cancel))
+        self.watch(Op::Prepare, Some(cancel), None, self.inner.prepare(cancel))
     }
 
     fn start<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Outcome> {
-        self.watch(Op::Start, None, self.inner.start(cancel))
+        self.watch(Op::Start, Some(cancel), None, self.inner.start(cancel))
     }
 
     fn wait<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Outcome> {
-        self.watch(Op::Wait, None, self.inner.wait(cancel))
+        self.watch(Op::Wait, Some(cancel), None, self.inner.wait(cancel))
     }
 
     fn shutdown<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Outcome> {
-        self.watch(Op::Shutdown, None, self.inner.shutdown(cancel))
+        self.watch(Op::Shutdown, Some(cancel), None, self.inner.shutdown(cancel))
     }
 
     fn terminate<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Outcome> {
-        self.watch(Op::Terminate, None, self.inner.terminate(cancel))
+        self.watch(Op::Terminate, Some(cancel), None, self.inner.terminate(cancel))
     }
 
     fn remove<'a>(&'a self, cancel: &'a CancellationToken) -> BoxFuture<'a, Outcome> {
-        self.watch(Op::Remove, None, self.inner.remove(cancel))
+        self.watch(Op::Remove, Some(cancel), None, self.inner.remove(cancel))
     }
 
     fn close(&self) -> BoxFuture<'_, Outcome> {
-        self.watch(Op::Close, None, self.inner.close())
+        self.watch(Op::Close, None, None, self.inner.close())
     }
 
     fn container_status<'a>(

@@ -8,13 +8,15 @@
 mod removal;
 mod statuses;
 
+pub use statuses::Listening;
+
 use super::assignment::{Action, AssignmentChange, Item};
-use super::controller::Controller;
 use super::dependencies::{Dependency, DependencyKind};
-use super::engine::{Resolved, resolve};
-use super::error::AgentError;
+use super::engine::{Resolved, resolve_with};
+use super::error::{AgentError, TaskError};
 use super::executor::Executor;
 use super::manager::{StatusReporter, TaskManager};
+use super::options::AgentOptions;
 use super::record::AgentEvent;
 use super::state::{DesiredState, TaskState};
 use super::storage::{Records, Storage};
@@ -23,10 +25,10 @@ use super::variant::Variant;
 use super::watched::Watched;
 use crate::emit;
 use crate::sync::{CancellationToken, Mutex, broadcast, watch};
-use statuses::Statuses;
+use statuses::{Assigned, Statuses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// How many starts of tasks a log subscriber may fall behind.
 const STARTS_MAX: usize = 256;
@@ -42,12 +44,14 @@ struct Shared {
     executor: Arc<dyn Executor>,
     statuses: Arc<Statuses>,
     running: Mutex<Running>,
+    /// The tasks that were assigned again while they are being removed: they begin when that is done.
+    coming: std::sync::Mutex<BTreeMap<TaskId, Task>>,
     /// How many tasks are being removed.
     removals: watch::Sender<u64>,
     /// The tasks that were started, for those who want their logs.
     started: broadcast::Sender<TaskId>,
     closing: CancellationToken,
-    variant: Variant,
+    options: AgentOptions,
 }
 
 #[derive(Default)]
@@ -55,6 +59,8 @@ struct Running {
     managers: BTreeMap<TaskId, Managed>,
     /// How many controllers there were.
     controllers: u64,
+    /// No assignment counts any more.
+    has_left: bool,
     closed: bool,
 }
 
@@ -70,25 +76,27 @@ impl Worker {
         executor: Arc<dyn Executor>,
         storage: Arc<dyn Storage>,
     ) -> Worker {
-        Worker::open_planted(node.into(), executor, storage, Variant::Correct).await
+        Worker::open_with(node.into(), executor, storage, AgentOptions::default()).await
     }
 
-    pub(super) async fn open_planted(
+    /// As [`Worker::open`], with these options.
+    pub async fn open_with(
         node: Arc<str>,
         executor: Arc<dyn Executor>,
         storage: Arc<dyn Storage>,
-        variant: Variant,
+        options: AgentOptions,
     ) -> Worker {
         let records = Records::open(storage).await;
         let shared = Shared {
-            statuses: Arc::new(Statuses::new(node.clone(), records, variant)),
+            statuses: Arc::new(Statuses::new(node.clone(), records, options)),
             node,
             executor,
             running: Mutex::default(),
+            coming: std::sync::Mutex::default(),
             removals: watch::Sender::new(0),
             started: broadcast::channel(STARTS_MAX).0,
             closing: CancellationToken::new(),
-            variant,
+            options,
         };
         Worker { shared: Arc::new(shared) }
     }
@@ -97,16 +105,17 @@ impl Worker {
     /// whose secrets or configs it still needs waits for the first assignment, which brings them.
     pub async fn init(&self) {
         let mut running = self.shared.running.lock().await;
-        let records = self.shared.statuses.records().await;
+        let records = self.shared.statuses.all().await;
         self.shared.statuses.tell_restored(&records);
         for (task, record) in records {
             if record.removing {
-                self.shared.free(&mut running, task, record.task);
+                self.shared.free(&mut running, task, record);
                 continue;
             }
             match record.task {
-                Some(task) if record.assigned => {
-                    if !self.shared.lacks(&task, record.status.as_ref().map(|status| status.state)) {
+                Some(mut task) if record.assigned => {
+                    task.status = record.status.unwrap_or_default();
+                    if !self.shared.lacks(&task) {
                         self.shared.begin(&mut running, task).await;
                     }
                 }
@@ -122,14 +131,10 @@ impl Worker {
     pub async fn assign(&self, changes: &[AssignmentChange]) -> Result<(), AgentError> {
         let mut running = self.shared.running.lock().await;
         running.refuse_closed()?;
-        let listed = Changes::sort(changes);
-        let known = self.shared.known(&running).await;
-        let gone: Vec<TaskId> = known.into_iter().filter(|id| !listed.has_task(id)).collect();
-        self.shared.interrupt(&running, &gone);
-        self.shared.hold(DependencyKind::Secret, None, &listed);
-        self.shared.hold(DependencyKind::Config, None, &listed);
-        self.shared.tell_held();
-        self.shared.apply(&mut running, &gone, &listed).await;
+        if running.has_left {
+            return Ok(());
+        }
+        self.shared.take_all(&mut running, &Changes::sort(changes)).await;
         Ok(())
     }
 
@@ -140,6 +145,9 @@ impl Worker {
     pub async fn update(&self, changes: &[AssignmentChange]) -> Result<(), AgentError> {
         let mut running = self.shared.running.lock().await;
         running.refuse_closed()?;
+        if running.has_left {
+            return Ok(());
+        }
         let (listed, gone) = (Changes::sort(changes), Changes::sort_removed(changes));
         self.shared.interrupt(&running, &gone.task_ids());
         self.shared.hold(DependencyKind::Secret, Some(&gone), &listed);
@@ -149,9 +157,26 @@ impl Worker {
         Ok(())
     }
 
-    /// Tells all statuses that are stored, and every one that comes.
-    pub async fn listen(&self, listener: Arc<dyn StatusReporter>) {
-        self.shared.statuses.listen(listener).await;
+    /// Removes all tasks, takes no assignment from now on, and returns when nothing is left.
+    ///
+    /// # Errors
+    /// The worker was closed before.
+    pub async fn leave(&self) -> Result<(), AgentError> {
+        let mut running = self.shared.running.lock().await;
+        running.refuse_closed()?;
+        running.has_left = true;
+        self.shared.take_all(&mut running, &Changes::sort(&[])).await;
+        drop(running);
+        self.wait().await;
+        match self.shared.statuses.all().await.is_empty() {
+            true => Ok(()),
+            false => Err(AgentError::Closed),
+        }
+    }
+
+    /// Tells all statuses that are stored, and every one that comes, until what it returns is dropped.
+    pub async fn listen(&self, listener: Arc<dyn StatusReporter>) -> Listening {
+        self.shared.statuses.listen(listener).await
     }
 
     /// Tells a listener all statuses that are stored, once more.
@@ -176,6 +201,7 @@ impl Worker {
             managed.manager.close().await;
         }
         running.managers.clear();
+        self.shared.coming().clear();
         drop(running);
         self.wait().await;
         self.shared.tell_closed("worker");
@@ -188,26 +214,31 @@ impl Worker {
         self.shared.running.lock().await.managers.keys().cloned().collect()
     }
 
-    /// The tasks of which there is a record.
+    /// The tasks that are assigned, in order: also those that are to come when they have been removed.
     pub async fn recorded(&self) -> Vec<TaskId> {
-        self.shared.statuses.records().await.into_iter().map(|(id, _)| id).collect()
+        let mut recorded: BTreeSet<TaskId> = self.shared.statuses.staying().await.into_iter().collect();
+        recorded.extend(self.shared.coming().keys().cloned());
+        recorded.into_iter().collect()
     }
 
     /// The controllers of these tasks, as far as they have any; and who hears of those that start later.
     pub(super) async fn controllers(
         &self,
         tasks: &BTreeSet<TaskId>,
-    ) -> (Vec<Arc<dyn Controller>>, broadcast::Receiver<TaskId>) {
-        // The receiver comes first: a task that starts in between is met twice rather than never.
-        let started = self.shared.started.subscribe();
+    ) -> (Vec<Arc<Watched>>, broadcast::Receiver<TaskId>) {
+        // Nothing starts while this is locked: each task is met once, here or there.
         let running = self.shared.running.lock().await;
         let wanted = running.managers.iter().filter(|(id, _)| tasks.contains(*id));
-        let controllers = wanted.map(|(_, managed)| managed.controller.clone() as Arc<dyn Controller>);
-        (controllers.collect(), started)
+        let controllers = wanted.map(|(_, managed)| managed.controller.clone());
+        (controllers.collect(), self.shared.started.subscribe())
     }
 }
 
 impl Running {
+    fn manages(&self, id: &TaskId) -> bool {
+        self.managers.contains_key(id)
+    }
+
     fn refuse_closed(&self) -> Result<(), AgentError> {
         if self.closed { Err(AgentError::Closed) } else { Ok(()) }
     }
@@ -253,9 +284,25 @@ impl<'a> Changes<'a> {
 }
 
 impl Shared {
+    fn coming(&self) -> std::sync::MutexGuard<'_, BTreeMap<TaskId, Task>> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has exactly what is listed.
+    async fn take_all(self: &Arc<Self>, running: &mut Running, listed: &Changes<'_>) {
+        self.coming().retain(|id, _| listed.has_task(id));
+        let known = self.known(running).await;
+        let gone: Vec<TaskId> = known.into_iter().filter(|id| !listed.has_task(id)).collect();
+        self.interrupt(running, &gone);
+        self.hold(DependencyKind::Secret, None, listed);
+        self.hold(DependencyKind::Config, None, listed);
+        self.tell_held();
+        self.apply(running, &gone, listed).await;
+    }
+
     /// What is to go begins nothing any more, before what it needs goes.
     fn interrupt(&self, running: &Running, gone: &[TaskId]) {
-        if self.variant == Variant::LateStatusRecreates {
+        if self.options.has(Variant::LateStatusRecreates) {
             return;
         }
         for managed in gone.iter().filter_map(|id| running.managers.get(id)) {
@@ -265,11 +312,10 @@ impl Shared {
 
     /// The tasks that a full assignment has to list for them to stay: also those whose controller was not found.
     async fn known(&self, running: &Running) -> Vec<TaskId> {
-        if self.variant == Variant::UnresolvedForgotten {
+        if self.options.has(Variant::UnresolvedForgotten) {
             return running.managers.keys().cloned().collect();
         }
-        let records = self.statuses.records().await;
-        records.into_iter().filter(|(_, record)| !record.removing).map(|(id, _)| id).collect()
+        self.statuses.staying().await
     }
 
     /// Takes secrets or configs: in place of all there were, or after some went.
@@ -287,7 +333,7 @@ impl Shared {
                 manager.reset();
                 add();
             }
-            Some(gone) if self.variant == Variant::AddBeforeRemove => {
+            Some(gone) if self.options.has(Variant::AddBeforeRemove) => {
                 add();
                 manager.remove(gone.of(kind).map(|dependency| &*dependency.id));
             }
@@ -310,54 +356,72 @@ impl Shared {
             self.remove(running, id.clone()).await;
         }
         for task in &listed.tasks {
+            let task = match listed.tasks.last() {
+                Some(last) if self.options.has(Variant::UpdateOfAnother) && running.manages(&task.id) => {
+                    self.hand_over(running, &task.id, (*last).clone()).await;
+                    continue;
+                }
+                Some(_) | None => task,
+            };
             self.start(running, task).await;
         }
     }
 
     /// Keeps a task and hands it to its manager, or makes one.
     async fn start(self: &Arc<Self>, running: &mut Running, task: &Task) {
-        if self.statuses.is_removing(&task.id).await {
-            return;
-        }
-        self.statuses.assign(task).await;
-        match running.managers.get(&task.id) {
-            Some(managed) => {
-                if managed.manager.update(task.clone()).await.is_err() {
-                    tracing::warn!("the manager of {} is closed: its update is ignored", task.id);
-                }
+        match self.statuses.assign(task).await {
+            Assigned::Removing => {
+                self.coming().insert(task.id.clone(), task.clone());
             }
-            None => self.begin(running, task.clone()).await,
+            Assigned::Known(_) if running.manages(&task.id) => {
+                self.hand_over(running, &task.id, task.clone()).await;
+            }
+            Assigned::Known(known) => self.begin(running, *known).await,
+        }
+    }
+
+    /// Hands a definition to the manager of a task.
+    async fn hand_over(&self, running: &Running, id: &TaskId, task: Task) {
+        let Some(managed) = running.managers.get(id) else { return };
+        if managed.manager.update(task).await.is_err() {
+            tracing::warn!("the manager of {id} is closed: its update is ignored");
+        }
+    }
+
+    /// A task that was assigned again while it was being removed comes now.
+    async fn come(self: &Arc<Self>, id: &TaskId) {
+        let mut running = self.running.lock().await;
+        let task = self.coming().remove(id);
+        if let Some(task) = task.filter(|_| !running.closed) {
+            self.start(&mut running, &task).await;
         }
     }
 
     /// Finds the controller of a task that is kept, and starts its manager. Where there is no controller, the next
     /// assignment tries again.
-    async fn begin(self: &Arc<Self>, running: &mut Running, mut task: Task) {
-        task.status = self.statuses.of(&task.id).await.unwrap_or(task.status);
-        let Resolved { controller, status } = resolve(&task, &*self.executor).await;
+    async fn begin(self: &Arc<Self>, running: &mut Running, task: Task) {
+        let Resolved { controller, status } = resolve_with(&task, &*self.executor, self.options).await;
         let (node, id) = (self.node.clone(), task.id.clone());
         emit(AgentEvent::Resolved {
             node: node.clone(),
             task: id.clone(),
             state: status.state,
-            err: status.err.clone(),
+            err: controller.as_ref().err().map(TaskError::text),
         });
-        if !status.is_stable_equal(&task.status) {
-            self.statuses.report(&id, &status).await;
-        }
+        self.statuses.report(&id, &status).await;
         let Ok(controller) = controller else { return };
         running.controllers += 1;
         let controller = Arc::new(Watched::new(controller, node.clone(), id.clone(), running.controllers));
-        let manager = TaskManager::start(node, task, controller.clone(), self.statuses.clone(), self.variant);
+        let reporter = self.statuses.clone();
+        let manager = TaskManager::start_with(node, task, controller.clone(), reporter, self.options);
         running.managers.insert(id.clone(), Managed { manager, controller });
         // There is somebody to ask for logs before anybody hears of it.
         self.started.send(id).ok();
     }
 
     /// Whether a task still needs something that is not there.
-    fn lacks(&self, task: &Task, state: Option<TaskState>) -> bool {
-        let needs =
-            task.desired < DesiredState::SHUTDOWN && state.is_none_or(|state| state < TaskState::Ready);
+    fn lacks(&self, task: &Task) -> bool {
+        let needs = task.desired < DesiredState::SHUTDOWN && task.status.state < TaskState::Ready;
         needs && self.executor.dependencies().is_some_and(|dependencies| !dependencies.has_all_of(task))
     }
 

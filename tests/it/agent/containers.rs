@@ -5,7 +5,9 @@ use super::{ms, secs, simulate};
 use fatum::span::Span;
 use fatum::sync::CancellationToken;
 use fatum::systems::agent::controller::Outcome;
-use fatum::systems::agent::{ContainerExecutor, Controller, ErrorKind, Executor, Image, Runtime, Task};
+use fatum::systems::agent::{
+    ContainerExecutor, Controller, Dependency, DependencyKind, ErrorKind, Executor, Image, Runtime, Task,
+};
 use fatum::time::{Duration, Instant, sleep, timeout};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -169,5 +171,45 @@ fn another_image_is_refused_and_another_label_is_not() {
         assert_eq!(says(controller.update(&cancel, &changed).await), "ok");
         let other = Task::new("t", "job");
         assert_eq!(says(controller.update(&cancel, &other).await), "exec: task update rejected");
+    });
+}
+
+#[test]
+fn an_update_after_the_exit_is_ignored_whatever_it_says() {
+    simulate(|| async {
+        let (runtime, cancel) = (runtime(), CancellationToken::new());
+        let controller = controller(&runtime, "job").await;
+        controller.prepare(&cancel).await.unwrap();
+        controller.start(&cancel).await.unwrap();
+        let other = Task::new("t", "server");
+        assert_eq!(says(controller.update(&cancel, &other).await), "exec: task update rejected");
+        sleep(secs(4)).await;
+        assert_eq!(says(controller.update(&cancel, &other).await), "ok");
+        assert_eq!(says(controller.wait(&cancel).await), "ok");
+    });
+}
+
+#[test]
+fn a_task_sees_the_secrets_that_it_refers_to_now() {
+    simulate(|| async {
+        let (runtime, cancel) = (runtime(), CancellationToken::new());
+        let executor = ContainerExecutor::new(runtime.clone());
+        let held = ["old", "new"].map(|id| Dependency {
+            kind: DependencyKind::Secret,
+            id: id.to_owned(),
+            data: String::new(),
+        });
+        executor.dependencies().unwrap().secrets.add(held);
+        let referring = |id: &str| {
+            let mut task = Task::new("t", "server");
+            task.spec.secrets.insert(id.to_owned());
+            task
+        };
+        let controller = executor.controller(&referring("old")).await.unwrap();
+        controller.update(&cancel, &referring("new")).await.unwrap();
+        assert_eq!(says(controller.prepare(&cancel).await), "ok");
+        controller.remove(&cancel).await.unwrap();
+        controller.update(&cancel, &referring("unknown")).await.unwrap();
+        assert_eq!(says(controller.prepare(&cancel).await), "secret: secret unknown not found");
     });
 }

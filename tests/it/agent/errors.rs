@@ -1,8 +1,13 @@
 //! Errors: their exact texts (1.2), and which of them may be tried again (1.7).
 
 use fatum::systems::agent::error::BoxError;
-use fatum::systems::agent::{AgentError, ErrorKind, Next, TaskError, is_temporary, make_temporary};
+use fatum::systems::agent::{
+    AgentError, ErrorKind, Next, TaskError, Temporary, is_temporary, make_temporary,
+};
+use fatum::time::{Duration, timeout};
 use std::error::Error;
+use std::fmt;
+use std::future::pending;
 
 #[test]
 fn the_texts_are_those_of_the_reference() {
@@ -51,6 +56,58 @@ fn the_nearest_that_says_so_or_not_decides() {
     assert!(!wrapped(hidden, 2).is_temporary());
     let shown = TaskError::wrap("outer", TaskError::new("gone").temporary(false)).temporary(true);
     assert!(wrapped(shown, 2).is_temporary());
+}
+
+/// An error of somebody else's, with a cause.
+#[derive(Debug)]
+struct Own {
+    temporary: bool,
+    cause: Option<TaskError>,
+}
+
+impl fmt::Display for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("own")
+    }
+}
+
+impl Error for Own {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}
+
+impl Temporary for Own {
+    fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+}
+
+#[test]
+fn an_error_of_another_type_says_whether_it_is_temporary() {
+    for temporary in [false, true] {
+        let told = || TaskError::telling(Own { temporary, cause: None });
+        assert_eq!((told().to_string(), told().is_temporary()), ("own".to_owned(), temporary));
+        assert_eq!(wrapped(told(), 3).is_temporary(), temporary);
+        // Between the two of them the nearer one decides.
+        let inner = TaskError::new("inner").temporary(!temporary);
+        assert_eq!(TaskError::telling(Own { temporary, cause: Some(inner) }).is_temporary(), temporary);
+    }
+    let busy = make_temporary(TaskError::new("busy"));
+    assert!(is_temporary(Some(&Own { temporary: false, cause: Some(busy) })), "its cause is asked");
+}
+
+#[test]
+fn an_error_always_says_something_and_a_timeout_what_a_deadline_says() {
+    assert_eq!(TaskError::new("").to_string(), "unknown error");
+    let silent: BoxError = "".into();
+    assert_eq!(TaskError::wrap("", silent).text(), "unknown error");
+    let elapsed = super::simulate(|| async {
+        let elapsed = timeout(Duration::from_secs(1), pending::<()>()).await.unwrap_err();
+        TaskError::from(elapsed)
+    });
+    assert_eq!(elapsed.to_string(), "context deadline exceeded");
+    assert_eq!((elapsed.kind(), elapsed.is_interruption()), (ErrorKind::DeadlineExceeded, true));
 }
 
 #[test]

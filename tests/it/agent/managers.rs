@@ -7,8 +7,9 @@ use fatum::sync::CancellationToken;
 use fatum::systems::agent::controller::Op;
 use fatum::systems::agent::stub::Asked;
 use fatum::systems::agent::{
-    AgentError, AgentEvent, BoxFuture, DesiredState, ErrorKind, StatusReporter, StubController, Task,
-    TaskError, TaskId, TaskManager, TaskState, TaskStatus, Variant, Watched, make_temporary,
+    AgentError, AgentEvent, AgentOptions, BoxFuture, DesiredState, ErrorKind, Parity, StatusReporter,
+    StubController, Task, TaskError, TaskId, TaskManager, TaskState, TaskStatus, Variant, Watched,
+    make_temporary,
 };
 use fatum::time::{Duration, Instant, sleep};
 use std::sync::{Arc, Mutex};
@@ -37,8 +38,12 @@ impl Kept {
 }
 
 fn manager(stub: &StubController, task: Task, kept: &Kept, variant: Variant) -> TaskManager {
+    manager_with(stub, task, kept, AgentOptions::planted(variant))
+}
+
+fn manager_with(stub: &StubController, task: Task, kept: &Kept, options: AgentOptions) -> TaskManager {
     let controller = Watched::new(Arc::new(stub.clone()), "n".into(), task.id.clone(), 1);
-    TaskManager::start("n".into(), task, Arc::new(controller), Arc::new(kept.clone()), variant)
+    TaskManager::start_with("n".into(), task, Arc::new(controller), Arc::new(kept.clone()), options)
 }
 
 fn task(state: TaskState, desired: impl Into<DesiredState>) -> Task {
@@ -80,7 +85,9 @@ fn a_task_comes_as_far_as_is_desired_and_further_when_more_is() {
         kept.states().into_iter().map(|(_, state)| state).collect::<Vec<_>>()
     });
     use TaskState::{Accepted, Complete, Preparing, Ready, Running, Starting};
-    assert_eq!(states, [Accepted, Preparing, Ready, Starting, Running, Complete]);
+    // What there is nothing to do about is said too: where the task rests, and at its end.
+    let expected = [Accepted, Accepted, Preparing, Ready, Ready, Starting, Running, Complete, Complete];
+    assert_eq!(states, expected);
     assert_eq!(Op::ALL.map(|op| log.count(op)), [2, 1, 1, 1, 0, 0, 0, 0]);
 }
 
@@ -155,7 +162,8 @@ fn updates_that_say_nothing_new_or_less_or_of_another_task_are_ignored() {
         sleep(secs(1)).await;
         manager.close().await;
     });
-    assert_eq!(observed.broken(), None);
+    // It has no effect; that anybody handed it over is a mistake of theirs.
+    assert_eq!(observed.broken(), Some("not-shared"));
     assert_eq!(log.calls(), []);
     let reasons: Vec<&str> = observed
         .events
@@ -217,20 +225,23 @@ fn a_manager_whose_handle_is_dropped_interrupts_what_it_does() {
     });
     simulate(move || async move {
         let base = task(TaskState::Running, TaskState::Running);
-        drop(manager(&stub, base, &Kept::default(), Variant::Correct));
+        let manager = manager(&stub, base, &Kept::default(), Variant::Correct);
         sleep(secs(1)).await;
+        let token = token.lock().unwrap().clone().expect("it waits");
+        assert!(!token.is_cancelled());
+        drop(manager);
+        sleep(secs(1)).await;
+        assert!(token.is_cancelled());
     });
-    let token = token.lock().unwrap().take();
-    assert!(token.is_none_or(|token| token.is_cancelled()));
 }
 
 // Planted bugs, by hand.
 
 /// Two updates within the second that an interrupted wait is followed by.
-fn two_updates(variant: Variant) -> Observed<()> {
+fn two_updates(options: AgentOptions) -> Observed<()> {
     simulate_seeded(0, move || async move {
         let base = task(TaskState::Running, TaskState::Running);
-        let manager = manager(&server(), base.clone(), &Kept::default(), variant);
+        let manager = manager_with(&server(), base.clone(), &Kept::default(), options);
         let mut changed = base;
         for label in ["blue", "green"] {
             sleep(ms(400)).await;
@@ -245,17 +256,22 @@ fn two_updates(variant: Variant) -> Observed<()> {
 
 #[test]
 fn two_overlapping_operations_on_one_controller_never_happen() {
-    assert_eq!(two_updates(Variant::Correct).broken(), None);
-    assert_eq!(two_updates(Variant::BareRetryTimer).broken(), Some("exclusive-operation"));
+    let exclusive = Some("exclusive-operation");
+    assert_eq!(two_updates(AgentOptions::default()).broken(), None);
+    assert_eq!(two_updates(AgentOptions::planted(Variant::BareRetryTimer)).broken(), exclusive);
+    let parity = Parity { bare_retry_timer: true, ..Parity::NONE };
+    assert_eq!(two_updates(AgentOptions::with_parity(parity)).broken(), exclusive);
+    let other = Parity { bare_retry_timer: false, ..Parity::REFERENCE };
+    assert_ne!(two_updates(AgentOptions::with_parity(other)).broken(), exclusive);
 }
 
 /// An update whose delivery fails so often, with this error.
-fn failing_update(variant: Variant, error: fn() -> TaskError) -> (Observed<()>, StubController) {
+fn failing_update(options: AgentOptions, error: fn() -> TaskError) -> (Observed<()>, StubController) {
     let stub = server().answers(Op::Update, move |before| if before == 0 { Err(error()) } else { Ok(()) });
     let log = stub.clone();
     let observed = simulate_seeded(0, move || async move {
         let base = task(TaskState::Ready, TaskState::Ready);
-        let manager = manager(&stub, base.clone(), &Kept::default(), variant);
+        let manager = manager_with(&stub, base.clone(), &Kept::default(), options);
         sleep(secs(1)).await;
         let mut changed = base;
         (changed.version, changed.spec.labels) = (2, ["blue".to_owned()].into());
@@ -268,15 +284,77 @@ fn failing_update(variant: Variant, error: fn() -> TaskError) -> (Observed<()>, 
 
 #[test]
 fn a_definition_that_did_not_reach_the_controller_is_delivered_again() {
-    let (observed, log) = failing_update(Variant::Correct, || TaskError::new("busy"));
+    let busy = || make_temporary(TaskError::new("busy"));
+    let (observed, log) = failing_update(AgentOptions::default(), busy);
     assert_eq!((observed.broken(), log.count(Op::Update)), (None, 2));
-    let (observed, log) = failing_update(Variant::UpdateLost, || TaskError::new("busy"));
-    assert_eq!((observed.broken(), log.count(Op::Update)), (Some("update-before-do"), 1));
+    let parity = Parity { update_lost: true, ..Parity::NONE };
+    for options in [AgentOptions::planted(Variant::UpdateLost), AgentOptions::with_parity(parity)] {
+        let (observed, log) = failing_update(options, busy);
+        assert_eq!((observed.broken(), log.count(Op::Update)), (Some("update-before-do"), 1));
+    }
+}
+
+#[test]
+fn a_delivery_that_is_cut_short_by_itself_is_tried_again_after_a_second() {
+    for kind in [ErrorKind::Cancelled, ErrorKind::DeadlineExceeded] {
+        let stub = server().answers(Op::Update, move |before| match before {
+            0..3 => Err(kind.into()),
+            _ => Ok(()),
+        });
+        let log = stub.clone();
+        simulate(move || async move {
+            let base = task(TaskState::Ready, TaskState::Ready);
+            let manager = manager(&stub, base.clone(), &Kept::default(), Variant::Correct);
+            sleep(secs(1)).await;
+            manager.update(base.desiring(TaskState::Running)).await.unwrap();
+            sleep(secs(5)).await;
+            manager.close().await;
+        });
+        let updates = log.calls().into_iter().filter(|call| call.op == Op::Update);
+        let times: Vec<Duration> = updates.map(|call| call.at).collect();
+        assert_eq!(times, [secs(1), secs(2), secs(3), secs(4)], "{kind:?}");
+    }
+}
+
+#[test]
+fn a_definition_that_cannot_be_delivered_does_not_keep_a_task_from_being_stopped() {
+    let stub = server().answers(Op::Update, |_| Err(TaskError::new("broken")));
+    let log = stub.clone();
+    let states = simulate(move || async move {
+        let kept = Kept::default();
+        let base = task(TaskState::Ready, TaskState::Ready);
+        let manager = manager(&stub, base.clone(), &kept, Variant::Correct);
+        sleep(secs(1)).await;
+        manager.update(base.desiring(DesiredState::SHUTDOWN)).await.unwrap();
+        sleep(secs(10)).await;
+        manager.close().await;
+        kept.states()
+    });
+    assert_eq!(states.last(), Some(&(secs(1), TaskState::Shutdown)));
+    let calls: Vec<(Op, Duration)> = log.calls().iter().map(|call| (call.op, call.at)).collect();
+    assert_eq!(calls, [(Op::Update, secs(1)), (Op::Shutdown, secs(1))]);
+}
+
+#[test]
+fn every_step_is_reported_also_one_that_changes_nothing() {
+    let stub = server().answers(Op::Prepare, |before| match before {
+        0 => Err(ErrorKind::DeadlineExceeded.into()),
+        _ => Ok(()),
+    });
+    let states = simulate(move || async move {
+        let kept = Kept::default();
+        let manager = manager(&stub, task(TaskState::Preparing, TaskState::Ready), &kept, Variant::Correct);
+        sleep(secs(5)).await;
+        manager.close().await;
+        kept.states()
+    });
+    let expected = [(0, TaskState::Preparing), (1, TaskState::Ready), (1, TaskState::Ready)];
+    assert_eq!(states, expected.map(|(at, state)| (secs(at), state)));
 }
 
 #[test]
 fn a_definition_that_the_controller_refuses_is_not_delivered_again() {
-    let (observed, log) = failing_update(Variant::Correct, || ErrorKind::TaskUpdateRejected.into());
+    let (observed, log) = failing_update(AgentOptions::default(), || ErrorKind::TaskUpdateRejected.into());
     assert_eq!((observed.broken(), log.count(Op::Update)), (None, 1));
 }
 
@@ -319,10 +397,39 @@ fn bugs_of_a_step_break_the_property_of_the_step() {
             at(TaskState::Running, DesiredState::REMOVE),
             "no-work-after-shutdown",
         ),
+        (Variant::ActiveRests, |_| Ok(()), at(TaskState::Running, DesiredState::RUNNING), "do-result"),
+        (
+            Variant::ActivePastDesired,
+            |_| Ok(()),
+            at(TaskState::Starting, TaskState::Ready.into()),
+            "do-result",
+        ),
+        (
+            Variant::DeadlineIsFatal,
+            |before| if before == 0 { Err(ErrorKind::DeadlineExceeded.into()) } else { Ok(()) },
+            at(TaskState::Starting, DesiredState::RUNNING),
+            "cancel-is-no-failure",
+        ),
     ] {
         assert_eq!(alone(starting(answer), task.clone(), Variant::Correct), None, "{variant}");
         assert_eq!(alone(starting(answer), task, variant), Some(property), "{variant}");
     }
+}
+
+#[test]
+fn a_definition_that_wants_less_is_not_taken() {
+    let lowered = |variant| {
+        let observed = simulate_seeded(0, move || async move {
+            let base = task(TaskState::Ready, TaskState::Ready);
+            let manager = manager(&server(), base.clone(), &Kept::default(), variant);
+            manager.update(base.desiring(TaskState::Accepted)).await.unwrap();
+            sleep(secs(1)).await;
+            manager.close().await;
+        });
+        observed.broken()
+    };
+    assert_eq!(lowered(Variant::Correct), None);
+    assert_eq!(lowered(Variant::LowerDesireTaken), Some("desired-monotone"));
 }
 
 #[test]

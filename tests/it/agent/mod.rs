@@ -12,9 +12,12 @@ mod reporters;
 mod workers;
 mod containers;
 mod sessions;
+mod calls;
 mod properties;
 mod drawing;
 mod swarm;
 mod files;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 pub(crate) use world::{ms, secs, simulate};

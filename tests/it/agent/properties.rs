@@ -57,6 +57,11 @@ fn op_of(task: &str, controller: u64, op: Op, about: &str) -> AgentEvent {
     AgentEvent::OpBegan { node, task, controller, op, about, version: 1 }
 }
 
+fn update(version: u64) -> AgentEvent {
+    let (node, task, about) = (node(), "t".into(), "t".into());
+    AgentEvent::OpBegan { node, task, controller: 1, op: Op::Update, about, version }
+}
+
 fn op(op: Op) -> AgentEvent {
     op_of("t", 1, op, "t")
 }
@@ -203,13 +208,13 @@ fn an_observed_state_that_goes_back_is_found_everywhere() {
         assert_eq!(broken(&[place(Shutdown), place(Failed)]), Some("terminal-final"));
         assert_eq!(broken(&[place(Failed), place(Running)]), Some("state-monotone"));
     }
-    let noop = |state| ended(status(state), status(state), RUN, Next::Noop);
+    let noop = |state| ended(status(state), status(state), TaskState::New.into(), Next::Noop);
     assert_eq!(broken(&[noop(Running), noop(Ready)]), Some("state-monotone"));
 }
 
 #[test]
 fn a_crash_takes_a_step_back_to_what_is_stored_and_no_further() {
-    let noop = |state| ended(status(state), status(state), RUN, Next::Noop);
+    let noop = |state| ended(status(state), status(state), TaskState::New.into(), Next::Noop);
     for (stored_before, broken) in [(Ready, None), (Running, Some("state-monotone"))] {
         let mut fold = AgentProperties::new();
         fold.observe(0, &stored(stored_before)).unwrap();
@@ -230,7 +235,10 @@ fn a_step_that_leads_elsewhere_is_found() {
         (Accepted, status(Shutdown), RUN, Next::Advance, Some("do-result")),
         (TaskState::New, status(Shutdown), STOP, Next::Advance, None),
         (Complete, status(Shutdown), STOP, Next::Advance, Some("do-result")),
-        (Ready, no(Rejected), RUN, Next::Advance, None),
+        (Ready, no(Rejected), RUN, Next::Advance, Some("do-result")),
+        (Ready, no(Rejected), STOP, Next::Advance, None),
+        (Preparing, no(Rejected), RUN, Next::Advance, None),
+        (Starting, no(Failed), STOP, Next::Advance, None),
         (Ready, no(Failed), RUN, Next::Advance, Some("do-result")),
         (Starting, no(Failed), RUN, Next::Advance, None),
         (Starting, no(Rejected), RUN, Next::Advance, Some("do-result")),
@@ -249,7 +257,7 @@ fn a_step_that_leads_elsewhere_is_found() {
 fn two_operations_in_a_step_or_one_in_none_are_found() {
     let done = [began(), op(Op::Prepare), end(Op::Prepare, OpEnd::Done)];
     assert_eq!(broken(&[&done[..], &[op(Op::Start)]].concat()), Some("one-op-per-step"));
-    let noop = ended(status(Ready), status(Ready), RUN, Next::Noop);
+    let noop = ended(status(Ready), status(Ready), Ready.into(), Next::Noop);
     assert_eq!(broken(&[&done[..], std::slice::from_ref(&noop)].concat()), Some("one-op-per-step"));
     assert_eq!(broken(&[began(), noop]), None);
 }
@@ -280,12 +288,21 @@ fn work_that_begins_after_a_desire_to_stop_is_found() {
 fn a_step_before_the_controller_heard_of_an_update_is_found() {
     let updated = [accepted(RUN), accepted_at(RUN, 2)];
     let lost = Some("update-before-do");
-    for (told, expected) in
-        [(OpEnd::Done, None), (OpEnd::Refused, None), (OpEnd::Temporary, lost), (OpEnd::Interrupted, lost)]
-    {
-        let told = [op(Op::Update), end(Op::Update, told), began()];
+    for (told, expected) in [
+        (OpEnd::Done, None),
+        (OpEnd::Refused, None),
+        (OpEnd::Failed(None), None),
+        (OpEnd::Temporary, lost),
+        (OpEnd::Interrupted, lost),
+        (OpEnd::Expired, lost),
+    ] {
+        let told = [update(2), end(Op::Update, told), began()];
         assert_eq!(broken(&[&updated[..], &told].concat()), expected);
     }
+    let older = [update(1), end(Op::Update, OpEnd::Done), began()];
+    assert_eq!(broken(&[&updated[..], &older].concat()), lost);
+    let newer = [update(3), end(Op::Update, OpEnd::Done), began()];
+    assert_eq!(broken(&[&updated[..], &newer].concat()), None);
     assert_eq!(broken(&[&updated[..], &[began()]].concat()), lost);
     assert_eq!(broken(&[accepted(RUN), began()]), None);
 }
@@ -312,13 +329,13 @@ fn a_remove_that_is_not_last_is_found() {
 
 #[test]
 fn a_step_without_a_reason_or_too_soon_is_found() {
-    let noop = || ended(status(Ready), status(Ready), RUN, Next::Noop);
+    let noop = || ended(status(Ready), status(Ready), Ready.into(), Next::Noop);
     let retry = || ended(status(Preparing), status(Preparing), RUN, Next::Retry);
     assert_eq!(broken_after(100 * SECOND, &[accepted(RUN), began(), noop(), began()]), Some("paced"));
     assert_eq!(broken(&[accepted(RUN), began(), retry(), began()]), Some("paced"));
     assert_eq!(broken_after(SECOND - 1, &[accepted(RUN), began(), retry(), began()]), Some("paced"));
     assert_eq!(broken_after(SECOND, &[accepted(RUN), began(), retry(), began()]), None);
-    let update = || vec![accepted_at(RUN, 2), op(Op::Update), end(Op::Update, OpEnd::Done), began()];
+    let update = || vec![accepted_at(RUN, 2), update(2), end(Op::Update, OpEnd::Done), began()];
     for rest in [noop(), retry()] {
         assert_eq!(broken(&[vec![accepted(RUN), began(), rest], update()].concat()), None);
     }
@@ -335,7 +352,7 @@ fn timestamps_that_go_back_or_move_alone_are_found() {
     ] {
         assert_eq!(broken(&[ended(from, to, RUN, Next::Advance)]), expected);
     }
-    let moved = ended(at(Some(5), Ready), at(Some(6), Ready), RUN, Next::Noop);
+    let moved = ended(at(Some(5), Ready), at(Some(6), Ready), Ready.into(), Next::Noop);
     assert_eq!(broken(&[moved]), Some("timestamps"));
 }
 
@@ -359,6 +376,13 @@ fn a_dropped_exit_code_is_found() {
         let step = ended(status(Running), to, RUN, Next::Advance);
         assert_eq!(broken(&[&waited[..], &[step]].concat()), expected);
     }
+    // Where there is a container, a status without one drops the code too.
+    let bare = || ended(status(Running), failed(Failed, "no"), RUN, Next::Advance);
+    let known = [&[container(ContainerChange::Created)], &waited[..], &[bare()]].concat();
+    assert_eq!(broken(&known), Some("exit-code"));
+    let had = TaskStatus { err: None, ..with_container(Running, "c", 0) };
+    let dropped = ended(had, failed(Failed, "no"), RUN, Next::Advance);
+    assert_eq!(broken(&[&waited[..], &[dropped]].concat()), Some("exit-code"));
 }
 
 #[test]
@@ -384,14 +408,19 @@ fn a_missing_a_foreign_and_a_changed_secret_are_found() {
 
 #[test]
 fn an_interruption_that_fails_something_is_found() {
-    let interrupted = [began(), op(Op::Wait), end(Op::Wait, OpEnd::Interrupted)];
+    for how in [OpEnd::Interrupted, OpEnd::Expired] {
+        interruption_is_judged(&[began(), op(Op::Wait), end(Op::Wait, how)]);
+    }
+}
+
+fn interruption_is_judged(interrupted: &[AgentEvent]) {
     for (to, next, expected) in [
         (status(Running), Next::Retry, None),
         (failed(Running, "context canceled"), Next::Retry, Some("cancel-is-no-failure")),
         (failed(Failed, "context canceled"), Next::Advance, Some("cancel-is-no-failure")),
     ] {
         let step = ended(status(Running), to, RUN, next);
-        assert_eq!(broken(&[&interrupted[..], &[step]].concat()), expected);
+        assert_eq!(broken(&[interrupted, &[step]].concat()), expected);
     }
 }
 
@@ -404,6 +433,86 @@ fn a_second_container_or_start_is_found_and_one_for_a_task_that_is_gone() {
         broken(&[container(Created), container(Removed), freed(), container(Created)]),
         Some("no-orphan")
     );
+}
+
+#[test]
+fn what_is_asked_for_again_is_found_but_for_once_after_a_restart() {
+    let restored = || AgentEvent::Restored { node: node() };
+    for asked in [Op::Prepare, Op::Start] {
+        let ends = |how| [op(asked), end(asked, how)];
+        let done = [&ends(OpEnd::Temporary)[..], &ends(OpEnd::Done)].concat();
+        assert_eq!(broken(&done), None);
+        assert_eq!(broken(&[&done[..], &[op(asked)]].concat()), Some("starts-once"));
+        let again = [&done[..], &[restored()], &ends(OpEnd::Interrupted), &ends(OpEnd::Already)].concat();
+        assert_eq!(broken(&again), None);
+        assert_eq!(broken(&[&again[..], &[op(asked)]].concat()), Some("starts-once"));
+        assert_eq!(broken(&[&again[..], &[restored(), op(asked)]].concat()), None);
+        // A task that comes again after it was removed begins anew.
+        assert_eq!(broken(&[&done[..], &[deleted(), op(asked)]].concat()), None);
+    }
+}
+
+#[test]
+fn a_task_that_comes_again_begins_anew() {
+    use ContainerChange::{Created, Removed, Started};
+    let life = || [assigned(&[]), accepted(RUN), container(Created), container(Started), stored(Running)];
+    let stopped = [accepted(STOP), container(Removed), freed(), deleted()];
+    assert_eq!(broken(&[&life()[..], &stopped, &life()].concat()), None);
+    assert_eq!(broken(&[&life()[..], &life()].concat()), Some("starts-once"));
+}
+
+#[test]
+fn a_definition_for_another_task_is_found() {
+    let ignored = |about: &str| {
+        let (node, task, about) = (node(), "t".into(), about.into());
+        AgentEvent::Ignored { node, task, about, reason: "" }
+    };
+    assert_eq!((broken(&[ignored("t")]), broken(&[ignored("u")])), (None, Some("not-shared")));
+}
+
+#[test]
+fn a_task_without_a_controller_that_goes_on_is_found() {
+    let resolved = |state, err: Option<&str>| {
+        let (node, task, err) = (node(), "t".into(), err.map(str::to_owned));
+        AgentEvent::Resolved { node, task, state, err }
+    };
+    assert_eq!(broken(&[resolved(Running, None)]), None);
+    assert_eq!(broken(&[resolved(Running, Some("no"))]), Some("do-result"));
+    for state in [Rejected, Failed, Complete] {
+        assert_eq!(broken(&[resolved(state, Some("no"))]), None);
+    }
+}
+
+/// The rows that nothing but a desire decides: what rests and what does not.
+#[test]
+fn a_step_that_rests_or_goes_on_against_its_desire_is_found() {
+    let noop = |state, desired: DesiredState| ended(status(state), status(state), desired, Next::Noop);
+    let at = DesiredState::of;
+    for (state, desired, rests) in [
+        (TaskState::New, at(TaskState::New), true),
+        (TaskState::New, at(TaskState::Pending), false),
+        (TaskState::Assigned, at(Accepted), false),
+        (Accepted, at(Accepted), true),
+        (Accepted, at(Preparing), false),
+        (Preparing, at(Accepted), true),
+        (Preparing, at(Preparing), false),
+        (Ready, at(Preparing), true),
+        (Ready, at(Ready), true),
+        (Ready, at(Starting), false),
+        (Starting, at(Ready), true),
+        (Starting, at(Starting), false),
+        (Running, at(Starting), true),
+        (Running, at(Running), false),
+        (Running, at(Complete), false),
+        (Running, STOP, false),
+        (TaskState::New, DesiredState::REMOVE, false),
+        (Complete, RUN, true),
+        (Complete, STOP, true),
+        (Rejected, DesiredState::REMOVE, true),
+    ] {
+        let expected = if rests { None } else { Some("do-result") };
+        assert_eq!(broken(&[noop(state, desired)]), expected, "{state} desired {desired}");
+    }
 }
 
 #[test]
@@ -422,6 +531,8 @@ fn what_never_comes_to_hold_is_found() {
     assert_eq!(missing(&[wanted(RUN)]), Some("settles"));
     assert_eq!(missing(&[wanted(RUN), stored(Complete), recorded(Running)]), Some("final-status"));
     assert_eq!(missing(&[closing()]), Some("closes"));
+    assert_eq!(missing(&[closing(), closing(), closed()]), Some("closes"));
+    assert_eq!(missing(&[closing(), closing(), closed(), closed()]), None);
     assert_eq!(missing(&[wanted(RUN), container(ContainerChange::Created), unwanted()]), Some("no-orphan"));
     assert_eq!(missing(&[wanted(RUN), assigned(&[]), unwanted()]), Some("no-residue"));
     assert_eq!(missing(&[assigned(&[]), unassigned(), deleted()]), Some("no-residue"));

@@ -5,9 +5,9 @@ use fatum::rand::rng_at;
 use fatum::sync::Notify;
 use fatum::systems::agent::error::BoxError;
 use fatum::systems::agent::{
-    BoxFuture, Reporter, StatusReporter, StatusSender, TaskId, TaskState, TaskStatus,
+    AgentOptions, BoxFuture, Reporter, StatusReporter, StatusSender, TaskId, TaskState, TaskStatus, Variant,
 };
-use fatum::task::spawn;
+use fatum::task::{spawn, yield_now};
 use fatum::time::sleep;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -81,21 +81,67 @@ impl StatusSender for Held {
     }
 }
 
-#[test]
-fn what_failed_is_not_sent_over_something_newer_and_what_is_older_is_dropped() {
+/// What is sent where the first of these fails, and the others are reported meanwhile.
+fn sent(variant: Variant, reported: &[TaskState]) -> Vec<TaskState> {
     let sender = Arc::new(Held::default());
-    let sending = sender.clone();
+    let (sending, reported) = (sender.clone(), reported.to_vec());
     simulate(move || async move {
-        let (reporter, task) = (Reporter::start(sending.clone()), TaskId::from("t"));
-        reporter.report(&task, &TaskStatus::of(TaskState::Accepted, "")).await;
-        sleep(ms(1)).await;
-        reporter.report(&task, &TaskStatus::of(TaskState::Running, "")).await;
-        reporter.report(&task, &TaskStatus::of(TaskState::Ready, "")).await;
-        reporter.report(&task, &TaskStatus::of(TaskState::Running, "")).await;
+        let options = AgentOptions::planted(variant);
+        let (reporter, task) = (Reporter::start_with(sending.clone(), options), TaskId::from("t"));
+        for state in reported {
+            reporter.report(&task, &TaskStatus::of(state, "")).await;
+            sleep(ms(1)).await;
+        }
         sending.go.notify_one();
         sleep(ms(1)).await;
     });
-    assert_eq!(*sender.sent.lock().unwrap(), [TaskState::Accepted, TaskState::Running]);
+    let sent = sender.sent.lock().unwrap();
+    sent.clone()
+}
+
+#[test]
+fn what_failed_is_not_sent_over_something_newer_and_what_is_older_is_dropped() {
+    use TaskState::{Accepted, Ready, Running};
+    assert_eq!(sent(Variant::Correct, &[Accepted, Running, Ready, Running]), [Accepted, Running]);
+    assert_eq!(sent(Variant::StaleRequeued, &[Accepted, Running]), [Accepted, Accepted]);
+}
+
+#[test]
+fn what_failed_is_sent_again_in_place_of_something_older() {
+    use TaskState::{Ready, Running};
+    assert_eq!(sent(Variant::Correct, &[Running, Ready]), [Running, Running]);
+}
+
+/// Fails at once, every time.
+#[derive(Default)]
+struct Refusing(Mutex<u64>);
+
+impl StatusSender for Refusing {
+    fn send<'a>(&'a self, _task: &'a TaskId, _status: &'a TaskStatus) -> BoxFuture<'a, Result<(), BoxError>> {
+        let mut times = self.0.lock().unwrap();
+        *times += 1;
+        assert!(*times < 1000, "nothing else comes to run");
+        Box::pin(async { Err("no".into()) })
+    }
+}
+
+#[test]
+fn a_sender_that_fails_at_once_can_be_stopped() {
+    let sender = Arc::new(Refusing::default());
+    let sending = sender.clone();
+    simulate(move || async move {
+        let reporter = Reporter::start(sending.clone());
+        reporter.report(&TaskId::from("t"), &TaskStatus::of(TaskState::Running, "")).await;
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        reporter.close();
+        sleep(ms(1)).await;
+        let times = *sending.0.lock().unwrap();
+        sleep(ms(1)).await;
+        assert_eq!(*sending.0.lock().unwrap(), times);
+    });
+    assert!(*sender.0.lock().unwrap() > 1);
 }
 
 #[test]

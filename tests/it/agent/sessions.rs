@@ -35,21 +35,61 @@ fn a_description_without_a_list_is_one_with_an_empty_list() {
     assert!(!with(Some(&["a"])).is_same(&with(None)));
 }
 
+/// How a manager answers a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Fine,
+    NotFound,
+    Lost,
+    Never,
+}
+
+/// What is answered to a status, by the time and the session.
+type Answers = Box<dyn Fn(Duration, u64) -> Answer + Send + Sync>;
+
 /// What each session says, one after the other; when there is nothing left it is silent, or ends.
-struct Scripted {
+pub(super) struct Scripted {
     sessions: Mutex<VecDeque<Vec<Message>>>,
+    /// How many sessions are refused first.
+    refused: u64,
+    answers: Answers,
     opened: AtomicU64,
     opened_at: Mutex<Vec<Duration>>,
+    statuses: Mutex<Vec<(u64, TaskState)>>,
 }
 
 impl Scripted {
-    fn new(sessions: impl IntoIterator<Item = Vec<Message>>) -> Arc<Scripted> {
-        let sessions = Mutex::new(sessions.into_iter().collect());
-        Arc::new(Scripted { sessions, opened: AtomicU64::new(0), opened_at: Mutex::default() })
+    pub(super) fn new(sessions: impl IntoIterator<Item = Vec<Message>>) -> Arc<Scripted> {
+        Scripted::answering(sessions, 0, |_, _| Answer::Fine)
     }
 
-    fn opened(&self) -> u64 {
+    pub(super) fn answering(
+        sessions: impl IntoIterator<Item = Vec<Message>>,
+        refused: u64,
+        answers: impl Fn(Duration, u64) -> Answer + Send + Sync + 'static,
+    ) -> Arc<Scripted> {
+        Arc::new(Scripted {
+            sessions: Mutex::new(sessions.into_iter().collect()),
+            refused,
+            answers: Box::new(answers),
+            opened: AtomicU64::new(0),
+            opened_at: Mutex::default(),
+            statuses: Mutex::default(),
+        })
+    }
+
+    pub(super) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
+    }
+
+    /// When sessions were asked for.
+    pub(super) fn opened_at(&self) -> Vec<Duration> {
+        self.opened_at.lock().unwrap().clone()
+    }
+
+    /// The statuses that arrived, with their sessions.
+    pub(super) fn statuses(&self) -> Vec<(u64, TaskState)> {
+        self.statuses.lock().unwrap().clone()
     }
 }
 
@@ -67,6 +107,9 @@ impl Dispatcher for Scripted {
     ) -> BoxFuture<'a, Result<Box<dyn Session>, DispatchError>> {
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         self.opened_at.lock().unwrap().push(Instant::now().since_start());
+        if id <= self.refused {
+            return Box::pin(async { Err(DispatchError::Unavailable("refused".into())) });
+        }
         let mut sessions = self.sessions.lock().unwrap();
         let messages = sessions.pop_front().unwrap_or_default().into();
         let ends = !sessions.is_empty();
@@ -76,11 +119,19 @@ impl Dispatcher for Scripted {
     fn update_status<'a>(
         &'a self,
         _node: &'a str,
-        _session: u64,
-        _task: &'a TaskId,
-        _status: &'a TaskStatus,
+        session: u64,
+        task: &'a TaskId,
+        status: &'a TaskStatus,
     ) -> BoxFuture<'a, Result<(), DispatchError>> {
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            self.statuses.lock().unwrap().push((session, status.state));
+            match (self.answers)(Instant::now().since_start(), session) {
+                Answer::Fine => Ok(()),
+                Answer::NotFound => Err(DispatchError::NotFound(task.clone())),
+                Answer::Lost => Err(DispatchError::Unavailable("lost".into())),
+                Answer::Never => pending().await,
+            }
+        })
     }
 }
 
@@ -100,7 +151,7 @@ impl Session for Saying {
     }
 }
 
-fn agent(dispatcher: Arc<dyn Dispatcher>) -> (AgentConfig, Arc<ContainerExecutor>) {
+pub(super) fn agent(dispatcher: Arc<dyn Dispatcher>) -> (AgentConfig, Arc<ContainerExecutor>) {
     let executor = Arc::new(ContainerExecutor::new(Runtime::new("n", Arc::new(BTreeMap::new()))));
     let storage = Arc::new(MemoryStorage::default());
     (AgentConfig::new("n", executor.clone(), storage, dispatcher), executor)
@@ -253,6 +304,7 @@ fn an_agent_that_leaves_removes_everything_and_takes_nothing_new() {
         sleep(secs(10)).await;
         assert!(storage.names("").await.unwrap().is_empty());
         agent.stop().await.unwrap();
+        assert_eq!(agent.leave().await, Ok(()), "it had left");
     });
 }
 

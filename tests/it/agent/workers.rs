@@ -7,15 +7,17 @@ use fatum::span::Span;
 use fatum::sync::CancellationToken;
 use fatum::systems::agent::assignment::{AssignmentChange, Item};
 use fatum::systems::agent::controller::Op;
+use fatum::systems::agent::executor::EncryptionKey;
 use fatum::systems::agent::logs::{
     LogMessage, LogOptions, LogPublisher, LogPublisherFn, LogPublisherProvider, Subscribed, Subscription,
 };
+use fatum::systems::agent::record::ContainerChange;
 use fatum::systems::agent::{
-    AgentError, AgentEvent, BoxFuture, ContainerExecutor, Dependency, DependencyKind, DesiredState, Executor,
-    Image, MemoryStorage, Records, Runtime, StatusReporter, Storage, Task, TaskError, TaskId, TaskState,
-    TaskStatus, Worker,
+    AgentError, AgentEvent, AgentOptions, BoxFuture, ContainerExecutor, Controller, Dependencies, Dependency,
+    DependencyKind, DesiredState, Executor, Image, MemoryStorage, Node, NodeDescription, Parity, Records,
+    Runtime, StatusReporter, Storage, Task, TaskError, TaskId, TaskState, TaskStatus, Worker,
 };
-use fatum::time::sleep;
+use fatum::time::{Duration, Instant, sleep};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -42,6 +44,15 @@ impl Machine {
         let worker = Worker::open("n", executor.clone(), Arc::new(self.storage.clone())).await;
         worker.init().await;
         (worker, executor)
+    }
+
+    /// A worker that makes these mistakes.
+    async fn start_as(&self, parity: Parity) -> Worker {
+        let executor = Arc::new(ContainerExecutor::new(self.runtime.clone()));
+        let (storage, options) = (Arc::new(self.storage.clone()), AgentOptions::with_parity(parity));
+        let worker = Worker::open_with("n".into(), executor, storage, options).await;
+        worker.init().await;
+        worker
     }
 
     async fn records(&self) -> Records {
@@ -85,7 +96,6 @@ async fn has(
     secrets: &[&str],
     configs: &[&str],
 ) {
-    worker.wait().await;
     assert_eq!((worker.managed().await, worker.recorded().await), (ids(tasks), ids(tasks)));
     let dependencies = executor.dependencies().unwrap();
     assert_eq!((dependencies.secrets.ids(), dependencies.configs.ids()), (names(secrets), names(configs)));
@@ -106,6 +116,8 @@ fn a_full_assignment_leaves_exactly_what_it_lists() {
         worker.assign(&next).await.unwrap();
         has(&worker, &executor, &["t2"], &["s2"], &["c2"]).await;
         worker.assign(&updates(&[task("t1")])).await.unwrap();
+        assert_eq!(worker.recorded().await, ids(&["t1"]));
+        worker.wait().await;
         has(&worker, &executor, &["t1"], &[], &[]).await;
         worker.close().await;
         assert_eq!(worker.assign(&[]).await, Err(AgentError::Closed));
@@ -201,6 +213,97 @@ fn a_task_that_needs_a_secret_waits_for_it_after_a_restart() {
     assert_eq!(observed.broken(), None);
 }
 
+/// A task that is removed and comes again, in one batch and in two; and with it, one that is removed for good.
+#[test]
+fn a_task_that_is_assigned_again_while_it_goes_comes_again() {
+    for in_one in [true, false] {
+        let machine = Machine::new();
+        let observed = simulate_seeded(0, move || async move {
+            let (worker, executor) = machine.start().await;
+            worker.assign(&updates(&[task("t1"), task("t2"), secret("s1")])).await.unwrap();
+            sleep(secs(5)).await;
+            if in_one {
+                let gone = [task("t1"), task("t2")].map(AssignmentChange::remove);
+                worker.update(&[&gone[..], &updates(&[task("t1")])].concat()).await.unwrap();
+            } else {
+                worker.assign(&[]).await.unwrap();
+                worker.assign(&updates(&[task("t1"), task("t2"), secret("s1")])).await.unwrap();
+                worker.assign(&updates(&[task("t1"), secret("s1")])).await.unwrap();
+            }
+            assert_eq!(worker.recorded().await, ids(&["t1"]));
+            sleep(secs(5)).await;
+            has(&worker, &executor, &["t1"], &["s1"], &[]).await;
+            assert_eq!(machine.runtime.tasks(), ids(&["t1"]));
+            let records = machine.records().await;
+            assert_eq!(records.status(&"t1".into()).unwrap().state, TaskState::Ready);
+        });
+        assert_eq!(observed.broken(), None);
+        let created = observed.events.iter().filter(|(_, event)| {
+            matches!(event, AgentEvent::Container { change: ContainerChange::Created, .. })
+        });
+        assert_eq!(created.count(), 3, "t1, t2, and t1 again");
+    }
+}
+
+/// An executor that has no controllers as long as it is broken.
+struct Balky {
+    inner: ContainerExecutor,
+    broken_until: Duration,
+}
+
+impl Executor for Balky {
+    fn describe(&self) -> BoxFuture<'_, Result<NodeDescription, TaskError>> {
+        self.inner.describe()
+    }
+
+    fn configure<'a>(&'a self, node: &'a Node) -> BoxFuture<'a, Result<(), TaskError>> {
+        self.inner.configure(node)
+    }
+
+    fn controller<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Arc<dyn Controller>, TaskError>> {
+        match Instant::now().since_start() < self.broken_until {
+            true => Box::pin(async { Err(TaskError::new("the daemon is away")) }),
+            false => self.inner.controller(task),
+        }
+    }
+
+    fn set_network_keys<'a>(&'a self, keys: &'a [EncryptionKey]) -> BoxFuture<'a, Result<(), TaskError>> {
+        self.inner.set_network_keys(keys)
+    }
+
+    fn dependencies(&self) -> Option<&Dependencies> {
+        self.inner.dependencies()
+    }
+}
+
+#[test]
+fn what_may_have_been_prepared_is_freed_however_long_there_is_no_controller() {
+    simulate(|| async {
+        let machine = Machine::new();
+        let (worker, _) = machine.start().await;
+        worker.assign(&updates(&[task("t1"), task("t2")])).await.unwrap();
+        sleep(secs(5)).await;
+        worker.close().await;
+        let mut records = machine.records().await;
+        records.set_removing(&"t1".into()).await;
+        // It was never more than assigned.
+        records.assign(&Task::new("t3", "server")).await;
+        records.set_removing(&"t3".into()).await;
+        let inner = ContainerExecutor::new(machine.runtime.clone());
+        let executor = Arc::new(Balky { inner, broken_until: secs(20) });
+        let worker = Worker::open("n", executor, Arc::new(machine.storage.clone())).await;
+        worker.init().await;
+        sleep(secs(2)).await;
+        let going: Vec<String> = machine.storage.names("").await.unwrap();
+        assert_eq!(going, ["v1/tasks/t1", "v1/tasks/t2"], "t3 had nothing to free");
+        worker.wait().await;
+        assert_eq!(machine.runtime.tasks(), ids(&["t2"]));
+        assert_eq!(Instant::now().since_start(), secs(20));
+        assert_eq!(worker.recorded().await, ids(&["t2"]));
+        assert_eq!(worker.managed().await, [], "it had failed by then");
+    });
+}
+
 #[test]
 fn a_task_without_a_controller_is_tried_again_and_goes_with_a_full_assignment() {
     simulate(|| async {
@@ -252,6 +355,53 @@ fn a_task_goes_in_order_interrupted_removed_closed_forgotten() {
     assert!(matches!(last, Some(AgentEvent::RecordDeleted { .. })), "{last:?}");
 }
 
+// What the reference does, for those who want that.
+
+#[test]
+fn with_parity_a_task_without_a_controller_is_forgotten_and_stays_recorded() {
+    for (unresolved_forgotten, recorded) in [(false, &[][..]), (true, &["t1"])] {
+        simulate(move || async move {
+            let worker = Machine::new().start_as(Parity { unresolved_forgotten, ..Parity::NONE }).await;
+            let exotic = Item::Task(Box::new(Task::new("t1", "exotic")));
+            worker.assign(&updates(&[exotic])).await.unwrap();
+            worker.assign(&[]).await.unwrap();
+            worker.wait().await;
+            assert_eq!(worker.recorded().await, ids(recorded));
+        });
+    }
+}
+
+#[test]
+fn with_parity_a_controller_removes_beside_what_it_does() {
+    for (remove_beside_close, broken) in [(false, None), (true, Some("remove-last"))] {
+        let observed = simulate_seeded(0, move || async move {
+            let worker = Machine::new().start_as(Parity { remove_beside_close, ..Parity::NONE }).await;
+            worker.assign(&updates(&[task("t1")])).await.unwrap();
+            sleep(secs(1)).await;
+            worker.assign(&[]).await.unwrap();
+            worker.wait().await;
+        });
+        assert_eq!(observed.broken(), broken);
+    }
+}
+
+#[test]
+fn with_parity_a_record_goes_before_what_its_task_used() {
+    for (record_deleted_first, records) in [(false, 1), (true, 0)] {
+        simulate(move || async move {
+            let machine = Machine::new();
+            let worker = machine.start_as(Parity { record_deleted_first, ..Parity::NONE }).await;
+            worker.assign(&updates(&[task("t1")])).await.unwrap();
+            sleep(secs(5)).await;
+            worker.assign(&[]).await.unwrap();
+            let left = (machine.storage.names("").await.unwrap().len(), machine.runtime.tasks().len());
+            assert_eq!(left, (records, 1));
+            worker.wait().await;
+            assert_eq!(machine.runtime.tasks(), []);
+        });
+    }
+}
+
 /// Keeps the states that it hears of.
 #[derive(Default)]
 struct Heard(Mutex<Vec<(TaskId, TaskState)>>);
@@ -270,7 +420,7 @@ fn a_listener_hears_what_is_stored_first_and_everything_again_when_asked() {
         worker.assign(&updates(&[task("t1"), task("t2")])).await.unwrap();
         sleep(secs(5)).await;
         let heard = Arc::new(Heard::default());
-        worker.listen(heard.clone()).await;
+        let _listening = worker.listen(heard.clone()).await;
         let ready = [("t1".into(), TaskState::Ready), ("t2".into(), TaskState::Ready)];
         assert_eq!(*heard.0.lock().unwrap(), ready);
         worker.report(&*heard).await;
@@ -283,12 +433,45 @@ fn a_status_is_accepted_twice_and_then_goes_on() {
     simulate(|| async {
         let (worker, _) = Machine::new().start().await;
         let heard = Arc::new(Heard::default());
-        worker.listen(heard.clone()).await;
+        let listening = worker.listen(heard.clone()).await;
         worker.assign(&updates(&[task("t1")])).await.unwrap();
         sleep(secs(5)).await;
         let states: Vec<TaskState> = heard.0.lock().unwrap().iter().map(|(_, state)| *state).collect();
         use TaskState::{Accepted, Preparing, Ready};
-        assert_eq!(states, [Accepted, Accepted, Preparing, Ready]);
+        // The last one from the step that finds nothing to do.
+        assert_eq!(states, [Accepted, Accepted, Preparing, Ready, Ready]);
+        drop(listening);
+        worker.update(&updates(&[task("t2")])).await.unwrap();
+        sleep(secs(5)).await;
+        assert_eq!(heard.0.lock().unwrap().len(), 5, "who has stopped listening hears nothing more");
+    });
+}
+
+/// Asks the worker, while it is told something, what that has.
+struct Asking {
+    worker: Worker,
+    recorded: Mutex<Vec<TaskId>>,
+}
+
+impl StatusReporter for Asking {
+    fn report<'a>(&'a self, _task: &'a TaskId, _status: &'a TaskStatus) -> BoxFuture<'a, ()> {
+        Box::pin(async {
+            let recorded = self.worker.recorded().await;
+            *self.recorded.lock().unwrap() = recorded;
+        })
+    }
+}
+
+#[test]
+fn who_listens_may_ask_for_what_is_recorded() {
+    simulate(|| async {
+        let (worker, _) = Machine::new().start().await;
+        let asking = Arc::new(Asking { worker: worker.clone(), recorded: Mutex::default() });
+        let _listening = worker.listen(asking.clone()).await;
+        worker.assign(&updates(&[task("t1"), task("t2")])).await.unwrap();
+        worker.report(&*asking).await;
+        sleep(secs(5)).await;
+        assert_eq!(*asking.recorded.lock().unwrap(), ids(&["t1", "t2"]));
     });
 }
 
@@ -335,12 +518,41 @@ fn who_follows_logs_gets_those_of_tasks_that_start_later() {
     assert_eq!(lines, expected);
 }
 
+/// More than a subscriber may fall behind.
+const MANY: usize = 300;
+
+#[test]
+fn who_follows_logs_and_falls_behind_misses_nobody_and_meets_nobody_twice() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = lines.clone();
+    simulate(move || async move {
+        let (worker, _) = Machine::new().start().await;
+        let cancel = CancellationToken::new();
+        let tasks: BTreeSet<TaskId> = (0..MANY).map(|number| format!("t{number}").into()).collect();
+        let started: Vec<Item> =
+            tasks.iter().map(|id| Item::Task(Box::new(Task::new(id.as_str(), "server")))).collect();
+        let options = LogOptions { follow: true };
+        let subscription = Subscription { id: "logs".to_owned(), tasks, options };
+        let provider = Lines(seen);
+        let (done, ()) = fatum::join!(worker.subscribe(&cancel, &subscription, &provider), async {
+            worker.assign(&updates(&started)).await.unwrap();
+            sleep(secs(5)).await;
+            cancel.cancel();
+        });
+        done.unwrap();
+        worker.close().await;
+    });
+    let lines = lines.lock().unwrap();
+    let tasks: BTreeSet<&TaskId> = lines.iter().map(|line| &line.task).collect();
+    assert_eq!((tasks.len(), lines.len()), (MANY, MANY));
+}
+
 #[test]
 fn a_storage_is_asked_through_its_trait() {
     simulate(|| async {
         let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
-        storage.write("a", serde_json::json!(1)).await.unwrap();
-        assert_eq!(storage.read("a").await.unwrap(), Some(serde_json::json!(1)));
+        storage.write("a", "one").await.unwrap();
+        assert_eq!(storage.read("a").await.unwrap().as_deref(), Some("one"));
         storage.remove("a").await.unwrap();
         assert_eq!(storage.read("a").await.unwrap(), None);
     });

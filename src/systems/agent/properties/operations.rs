@@ -14,6 +14,8 @@ pub(super) struct Operations {
     controllers: BTreeMap<(Arc<str>, u64), Asked>,
     /// Which task a container belongs to.
     containers: BTreeMap<String, TaskId>,
+    /// What was prepared and started, and whether the agent has begun anew since: then it may ask once more.
+    done: BTreeMap<(At, Op), bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +30,12 @@ struct Asked {
 impl Operations {
     pub(super) fn crashed(&mut self, host: &str) {
         self.controllers.retain(|(node, _), _| **node != *host);
+    }
+
+    /// The agent of a node begins, with what is durable.
+    pub(super) fn restarted(&mut self, host: &Arc<str>) {
+        let here = self.done.iter_mut().filter(|(((node, _), _), _)| node == host);
+        here.for_each(|(_, may_ask_again)| *may_ask_again = true);
     }
 
     pub(super) fn observe(
@@ -48,10 +56,21 @@ impl Operations {
                     let detail = format!("{} of {} began though {desired} is desired", op.name(), at.1);
                     return broken("no-work-after-shutdown", detail);
                 }
+                if self.done.get(&(at.clone(), *op)) == Some(&false) {
+                    let detail = format!("{} of {} began again after it was done", op.name(), at.1);
+                    return broken("starts-once", detail);
+                }
                 self.asked(at, *controller)?.began(*op)
             }
             AgentEvent::OpEnded { controller, op, end, .. } => {
                 self.asked(at, *controller)?.ended(*op, *end);
+                if matches!(op, Op::Prepare | Op::Start) && matches!(end, OpEnd::Done | OpEnd::Already) {
+                    self.done.insert((at.clone(), *op), false);
+                }
+                Ok(())
+            }
+            AgentEvent::RecordDeleted { .. } => {
+                self.done.retain(|(of, _), _| of != at);
                 Ok(())
             }
             AgentEvent::DoEnded { to, .. } => match &to.container {

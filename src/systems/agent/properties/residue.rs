@@ -5,6 +5,7 @@ use super::{At, Violation, broken};
 use crate::systems::agent::controller::Op;
 use crate::systems::agent::record::{AgentEvent, ContainerChange};
 use crate::systems::agent::state::{DesiredState, TaskState};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -54,7 +55,12 @@ impl Residue {
                 *self.closing.entry((node.clone(), what.clone())).or_default() += 1;
             }
             AgentEvent::Closed { node, what } => {
-                self.closing.remove(&(node.clone(), what.clone()));
+                if let Entry::Occupied(mut open) = self.closing.entry((node.clone(), what.clone())) {
+                    *open.get_mut() -= 1;
+                    if *open.get() == 0 {
+                        open.remove();
+                    }
+                }
             }
             _ => {}
         }
@@ -74,6 +80,10 @@ impl Residue {
             AgentEvent::Assigned { needs, .. } => {
                 self.records.insert(at.clone());
                 self.needs.insert(at.clone(), needs.clone());
+                // A task that comes again after it was freed begins anew.
+                if self.gone.remove(at) {
+                    self.started.remove(at);
+                }
             }
             AgentEvent::Stored { state, .. } => {
                 self.records.insert(at.clone());
@@ -124,6 +134,10 @@ impl Residue {
     }
 
     // Containers.
+
+    pub(super) fn has_container(&self, at: &At) -> bool {
+        self.containers.contains(at)
+    }
 
     fn contained(&mut self, at: &At, change: ContainerChange) -> Result<(), Violation> {
         match change {

@@ -1,6 +1,7 @@
 //! What a step may be, and when: over the begins and ends of steps and of the operations in them. It must not know what
 //! operations a controller had before.
 
+use super::rows::{Row, failure, row};
 use super::{At, Violation, broken};
 use crate::systems::agent::controller::Op;
 use crate::systems::agent::model::Next;
@@ -23,8 +24,8 @@ struct Stepping {
     managed: bool,
     /// The version that the controller has yet to hear of.
     undelivered: Option<u64>,
-    /// It is hearing of one: a step that begins meanwhile overlaps with that, which is another mistake.
-    updating: bool,
+    /// The version that it is hearing of: a step that begins meanwhile overlaps with that, which is another mistake.
+    updating: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -45,19 +46,31 @@ impl Steps {
         self.0.retain(|(node, _), _| **node != *host);
     }
 
-    pub(super) fn observe(&mut self, now: u64, at: &At, event: &AgentEvent) -> Result<(), Violation> {
+    /// `contained`: the task has a container.
+    pub(super) fn observe(
+        &mut self,
+        now: u64,
+        at: &At,
+        event: &AgentEvent,
+        contained: bool,
+    ) -> Result<(), Violation> {
         let stepping = self.0.entry(at.clone()).or_default();
         match event {
-            AgentEvent::Resolved { .. } => {
+            AgentEvent::Resolved { state, err, .. } => {
                 *stepping = Stepping::default();
-                Ok(())
+                match err.is_some() && !state.is_terminal() {
+                    true => {
+                        broken("do-result", format!("{} has no controller, and goes on to be {state}", at.1))
+                    }
+                    false => Ok(()),
+                }
             }
             AgentEvent::Accepted { version, .. } => {
                 stepping.accepted(*version);
                 Ok(())
             }
             AgentEvent::DoBegan { .. } => stepping.began(now, at),
-            AgentEvent::OpBegan { op, .. } => stepping.op_began(at, *op),
+            AgentEvent::OpBegan { op, version, .. } => stepping.op_began(at, *op, *version),
             AgentEvent::OpEnded { op, end, .. } => {
                 stepping.op_ended(*op, *end);
                 Ok(())
@@ -69,7 +82,8 @@ impl Steps {
                     Next::Noop => (!open.updated).then_some(Rest::UntilUpdate),
                     Next::Retry => Some(Rest::Until(now.saturating_add(RETRY_NS))),
                 };
-                Judged { at, desired: *desired, from, to, next: *next, op: open.last() }.judge()
+                let op = open.last();
+                Judged { at, desired: *desired, from, to, next: *next, op, contained }.judge()
             }
             _ => Ok(()),
         }
@@ -90,7 +104,7 @@ impl Stepping {
 
     fn began(&mut self, now: u64, at: &At) -> Result<(), Violation> {
         self.open = Some(Open::default());
-        if let Some(version) = self.undelivered.filter(|_| !self.updating) {
+        if let Some(version) = self.undelivered.filter(|_| self.updating.is_none()) {
             let detail = format!("a step of {} began before its controller heard of version {version}", at.1);
             return broken("update-before-do", detail);
         }
@@ -111,8 +125,10 @@ impl Stepping {
         }
     }
 
-    fn op_began(&mut self, at: &At, op: Op) -> Result<(), Violation> {
-        self.updating |= op == Op::Update;
+    fn op_began(&mut self, at: &At, op: Op, version: u64) -> Result<(), Violation> {
+        if op == Op::Update {
+            self.updating = Some(version);
+        }
         let is_of_step = matches!(op, Op::Prepare | Op::Start | Op::Wait | Op::Shutdown);
         let Some(open) = self.open.as_mut().filter(|_| is_of_step) else { return Ok(()) };
         open.ops.push((op, None));
@@ -126,9 +142,12 @@ impl Stepping {
     }
 
     fn op_ended(&mut self, op: Op, end: OpEnd) {
-        self.updating &= op != Op::Update;
-        if op == Op::Update && matches!(end, OpEnd::Done | OpEnd::Already | OpEnd::Refused) {
-            self.undelivered = None;
+        if op == Op::Update {
+            // What the controller did not take for good it has heard of too.
+            let heard = matches!(end, OpEnd::Done | OpEnd::Already | OpEnd::Refused | OpEnd::Failed(_));
+            let version = self.updating.take().filter(|_| heard);
+            self.undelivered =
+                self.undelivered.filter(|undelivered| version.is_none_or(|v| v < *undelivered));
         }
         let ops = self.open.iter_mut().flat_map(|open| &mut open.ops);
         if let Some((_, ended)) = ops.into_iter().find(|(of, ended)| *of == op && ended.is_none()) {
@@ -151,6 +170,7 @@ struct Judged<'a> {
     to: &'a TaskStatus,
     next: Next,
     op: Option<(Op, Option<OpEnd>)>,
+    contained: bool,
 }
 
 impl Judged<'_> {
@@ -163,7 +183,8 @@ impl Judged<'_> {
     }
 
     fn judge_interruption(&self) -> Result<(), Violation> {
-        let is_interrupted = self.op.is_some_and(|(_, end)| end == Some(OpEnd::Interrupted));
+        let is_interrupted =
+            self.op.is_some_and(|(_, end)| matches!(end, Some(OpEnd::Interrupted | OpEnd::Expired)));
         match is_interrupted && (self.to.state != self.from.state || self.to.err != self.from.err) {
             true => broken("cancel-is-no-failure", format!("an interrupted operation took {}", self.words())),
             false => Ok(()),
@@ -175,11 +196,7 @@ impl Judged<'_> {
             let detail = format!("a step of {} with nothing to do had an operation", self.at.1);
             return broken("one-op-per-step", detail);
         }
-        let is_allowed = match self.next {
-            Next::Noop | Next::Retry => self.to.state == self.from.state,
-            Next::Advance => self.may_advance(),
-        };
-        if !is_allowed {
+        if !self.is_as_its_row() {
             return broken("do-result", format!("{} with desire {}", self.words(), self.desired));
         }
         let had_been_done = self.op.is_some_and(|(_, end)| end == Some(OpEnd::Already));
@@ -189,20 +206,19 @@ impl Judged<'_> {
         }
     }
 
-    fn may_advance(&self) -> bool {
+    /// Whether the step is what the row of its state and desire says: nothing, what is announced, or the operation with
+    /// its success, its failure, or a retry.
+    fn is_as_its_row(&self) -> bool {
         let (from, to) = (self.from.state, self.to.state);
-        let is_to_stop = self.desired >= DesiredState::SHUTDOWN;
-        match to {
-            TaskState::New | TaskState::Pending | TaskState::Assigned => false,
-            TaskState::Accepted => from < TaskState::Accepted && !is_to_stop,
-            TaskState::Preparing => from == TaskState::Accepted,
-            TaskState::Ready => from == TaskState::Preparing,
-            TaskState::Starting => from == TaskState::Ready,
-            TaskState::Running => from == TaskState::Starting,
-            TaskState::Complete => from == TaskState::Running,
-            TaskState::Shutdown => is_to_stop && from < TaskState::Complete,
-            TaskState::Failed => (TaskState::Starting..=TaskState::Running).contains(&from),
-            TaskState::Rejected => from < TaskState::Starting,
+        let asked = |op: Op| self.op.is_none_or(|(asked, _)| asked == op);
+        match (row(from, self.desired), self.next) {
+            (Row::Noop, Next::Noop) => to == from,
+            (Row::Announce(next), Next::Advance) => to == next && self.op.is_none(),
+            (Row::Ask(op, next), Next::Advance) => asked(op) && (to == next || to == failure(from)),
+            (Row::Ask(op, _), Next::Retry) => asked(op) && to == from,
+            (Row::Noop, Next::Advance | Next::Retry)
+            | (Row::Announce(_), Next::Noop | Next::Retry)
+            | (Row::Ask(..), Next::Noop) => false,
         }
     }
 
@@ -232,11 +248,14 @@ impl Judged<'_> {
 
     fn judge_exit_code(&self) -> Result<(), Violation> {
         let Some((Op::Wait, Some(OpEnd::Failed(Some(code))))) = self.op else { return Ok(()) };
+        let has_container = self.contained || self.from.container.is_some() || self.to.container.is_some();
         match self.to.exit_code() {
-            Some(known) if known != code && code != 0 => broken(
-                "exit-code",
-                format!("the process of {} exited with {code}, its status says {known}", self.at.1),
-            ),
+            known if has_container && code != 0 && known != Some(code) => {
+                let known = known.map_or("nothing".to_owned(), |known| known.to_string());
+                let detail =
+                    format!("the process of {} exited with {code}, its status says {known}", self.at.1);
+                broken("exit-code", detail)
+            }
             Some(_) | None => Ok(()),
         }
     }

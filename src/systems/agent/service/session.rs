@@ -19,6 +19,9 @@ use crate::task::spawn_named;
 use crate::time::{Duration, Instant, sleep, sleep_until, timeout};
 use std::sync::Arc;
 
+/// Why a session ends when its agent is stopped.
+const STOPPED: &str = "the agent is stopped";
+
 /// Opens sessions.
 pub(super) struct Sessions {
     config: AgentConfig,
@@ -33,7 +36,6 @@ pub(super) struct Sessions {
 struct Applied {
     node: Option<Node>,
     keys: Vec<EncryptionKey>,
-    has_left: bool,
 }
 
 #[derive(Clone)]
@@ -57,14 +59,9 @@ impl Sessions {
     pub(super) async fn serve(mut self, reporter: &Reporter, handle: &Started) -> Result<(), String> {
         let mut backoff = Duration::ZERO;
         while !handle.stop.is_cancelled() {
-            let leaves = !self.applied.has_left;
             select! {
                 biased;
                 () = handle.stop.cancelled() => break,
-                () = handle.leave.cancelled(), if leaves => {
-                    self.leave(handle).await;
-                    continue;
-                }
                 () = pause(backoff) => {}
             }
             let (is_registered, reason) = self.session(reporter, handle).await;
@@ -82,25 +79,27 @@ impl Sessions {
 
     /// One session; whether it was registered, and why it ended.
     async fn session(&mut self, reporter: &Reporter, handle: &Started) -> (bool, String) {
-        let description = match self.config.executor.describe().await {
-            Ok(description) => description,
-            Err(error) => return (false, format!("the node is not described: {error}")),
-        };
-        let opening = self.config.dispatcher.open(&self.config.node, &description);
-        let mut session = select! {
+        let opened = select! {
             biased;
-            () = handle.stop.cancelled() => return (false, "the agent is stopped".to_owned()),
-            opened = timeout(CALL_TIMEOUT, opening) => match opened {
-                Ok(Ok(session)) => session,
-                Ok(Err(error)) => return (false, error.to_string()),
-                Err(elapsed) => return (false, elapsed.to_string()),
-            },
+            () = handle.stop.cancelled() => Err(STOPPED.to_owned()),
+            opened = self.opened() => opened,
+        };
+        let (mut session, description) = match opened {
+            Ok(opened) => opened,
+            Err(reason) => return (false, reason),
         };
         let registered = Registered { session: session.id(), broken: CancellationToken::new() };
         self.tell_opened(&registered);
-        // What was sent in earlier sessions may be lost: all is said again.
-        self.worker.report(reporter).await;
-        let reason = self.served(&mut *session, &registered, &description, handle).await;
+        // Whatever is under way is dropped when the agent stops.
+        let reason = select! {
+            biased;
+            () = handle.stop.cancelled() => STOPPED.to_owned(),
+            reason = async {
+                // What was sent in earlier sessions may be lost: all is said again.
+                self.worker.report(reporter).await;
+                self.served(&mut *session, &registered, &description).await
+            } => reason,
+        };
         self.gate.send_replace(None);
         emit(AgentEvent::SessionClosed {
             node: self.config.node.clone(),
@@ -108,6 +107,18 @@ impl Sessions {
             reason: reason.clone(),
         });
         (true, reason)
+    }
+
+    /// Describes the node and opens a session; or why not.
+    async fn opened(&self) -> Result<(Box<dyn Session>, NodeDescription), String> {
+        let described = self.config.executor.describe().await;
+        let description = described.map_err(|error| format!("the node is not described: {error}"))?;
+        let opening = self.config.dispatcher.open(&self.config.node, &description);
+        match timeout(CALL_TIMEOUT, opening).await {
+            Ok(Ok(session)) => Ok((session, description)),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(elapsed) => Err(elapsed.to_string()),
+        }
     }
 
     fn tell_opened(&self, registered: &Registered) {
@@ -124,17 +135,13 @@ impl Sessions {
         session: &mut dyn Session,
         registered: &Registered,
         description: &NodeDescription,
-        handle: &Started,
     ) -> String {
         let mut sequence = None;
         let mut describe_at = Instant::now() + DESCRIBE_EVERY;
         loop {
-            let leaves = !self.applied.has_left;
             select! {
                 biased;
-                () = handle.stop.cancelled() => return "the agent is stopped".to_owned(),
                 () = registered.broken.cancelled() => return "a call failed".to_owned(),
-                () = handle.leave.cancelled(), if leaves => self.leave(handle).await,
                 message = session.next() => match message {
                     Err(error) => return error.to_string(),
                     Ok(message) => {
@@ -163,20 +170,11 @@ impl Sessions {
         }
     }
 
-    async fn leave(&mut self, handle: &Started) {
-        self.applied.has_left = true;
-        if self.worker.assign(&[]).await.is_ok() {
-            self.worker.wait().await;
-        }
-        handle.left.cancel();
-    }
-
     // Messages.
 
     /// Passes a message on.
     async fn take(&mut self, message: Message, sequence: &mut Option<u64>) -> Result<(), String> {
         match message {
-            Message::Assignments(_) if self.applied.has_left => Ok(()),
             Message::Assignments(assignments) => self.assign(assignments, sequence).await,
             Message::Node(node) if self.applied.node.as_ref() == Some(&node) => Ok(()),
             Message::Node(node) => {
@@ -197,7 +195,7 @@ impl Sessions {
 
     async fn assign(&self, assignments: Assignments, sequence: &mut Option<u64>) -> Result<(), String> {
         let follows = assignments.extent == Extent::Complete || *sequence == Some(assignments.applies_to);
-        if !follows && self.config.variant != Variant::GapUnnoticed {
+        if !follows && !self.config.options.has(Variant::GapUnnoticed) {
             return Err(format!("a message was missed before {}", assignments.results_in));
         }
         *sequence = Some(assignments.results_in);
@@ -210,7 +208,7 @@ impl Sessions {
             };
             applied.map_err(|error| error.to_string())
         };
-        if self.config.variant == Variant::AssignedConcurrently {
+        if self.config.options.has(Variant::AssignedConcurrently) {
             spawn_named("assign", async move { apply.await.ok() });
             return Ok(());
         }

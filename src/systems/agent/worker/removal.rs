@@ -5,6 +5,7 @@ use super::super::controller::Controller;
 use super::super::error::TaskError;
 use super::super::manager::RETRY_AFTER;
 use super::super::record::AgentEvent;
+use super::super::storage::TaskRecord;
 use super::super::task::{Task, TaskId};
 use super::super::variant::Variant;
 use super::super::watched::Watched;
@@ -21,8 +22,8 @@ struct Interrupted;
 impl Shared {
     /// Keeps that a task goes, and has it go.
     pub(super) async fn remove(self: &Arc<Self>, running: &mut Running, id: TaskId) {
-        let record = self.statuses.records().await.into_iter().find(|(known, _)| *known == id);
-        let Some((_, record)) = record else { return };
+        self.coming().remove(&id);
+        let Some(record) = self.statuses.record(&id).await else { return };
         if record.removing {
             return;
         }
@@ -31,15 +32,17 @@ impl Shared {
             false => self.statuses.set_removing(&id).await,
         }
         emit(AgentEvent::Unassigned { node: self.node.clone(), task: id.clone() });
-        self.free(running, id, record.task);
+        self.free(running, id, record);
     }
 
     fn forgets_first(&self) -> bool {
-        matches!(self.variant, Variant::RecordDeletedFirst | Variant::LateStatusRecreates)
+        [Variant::RecordDeletedFirst, Variant::LateStatusRecreates]
+            .into_iter()
+            .any(|one| self.options.has(one))
     }
 
     /// Has a task go that is kept as one that goes.
-    pub(super) fn free(self: &Arc<Self>, running: &mut Running, id: TaskId, task: Option<Task>) {
+    pub(super) fn free(self: &Arc<Self>, running: &mut Running, id: TaskId, record: TaskRecord) {
         let managed = running.managers.remove(&id);
         running.controllers += 1;
         let number = running.controllers;
@@ -47,11 +50,12 @@ impl Shared {
         let shared = self.clone();
         spawn_named("removal", async move {
             let left = Left(shared.clone());
-            if shared.removed(&id, managed, task, number).await.is_ok() {
+            if shared.removed(&id, managed, record, number).await.is_ok() {
                 emit(AgentEvent::Removed { node: shared.node.clone(), task: id.clone() });
                 if !shared.forgets_first() {
                     shared.statuses.delete(&id).await;
                 }
+                shared.come(&id).await;
             }
             drop(left);
         });
@@ -62,11 +66,11 @@ impl Shared {
         &self,
         id: &TaskId,
         managed: Option<Managed>,
-        task: Option<Task>,
+        record: TaskRecord,
         number: u64,
     ) -> Result<(), Interrupted> {
-        match (managed, task) {
-            (Some(Managed { manager, controller }), _) if self.variant == Variant::RemoveBesideClose => {
+        match (managed, record.task) {
+            (Some(Managed { manager, controller }), _) if self.options.has(Variant::RemoveBesideClose) => {
                 let (_, freed) = crate::join!(manager.close(), self.freed(&controller));
                 freed
             }
@@ -77,7 +81,7 @@ impl Shared {
                 self.tell_closed(&what);
                 self.freed(&controller).await
             }
-            (None, Some(task)) => match self.found(&task).await? {
+            (None, Some(task)) => match self.found(&task, record.prepared).await? {
                 Some(controller) => {
                     let controller = Watched::new(controller, self.node.clone(), id.clone(), number);
                     self.freed(&controller).await
@@ -88,12 +92,17 @@ impl Shared {
         }
     }
 
-    /// The controller of a task that has none yet. Where none can be had there is nothing to free.
-    async fn found(&self, task: &Task) -> Result<Option<Arc<dyn Controller>>, Interrupted> {
+    /// The controller of a task that has none yet. Where none can be had, and none was ever to prepare the task, there is
+    /// nothing to free; otherwise there may be, and it is tried again.
+    async fn found(
+        &self,
+        task: &Task,
+        was_prepared: bool,
+    ) -> Result<Option<Arc<dyn Controller>>, Interrupted> {
         loop {
             match self.executor.controller(task).await {
                 Ok(controller) => return Ok(Some(controller)),
-                Err(error) if !error.is_temporary() => return Ok(None),
+                Err(error) if !was_prepared && !error.is_temporary() => return Ok(None),
                 Err(error) => self.pause(&error).await?,
             }
         }
@@ -101,7 +110,7 @@ impl Shared {
 
     async fn freed(&self, controller: &Watched) -> Result<(), Interrupted> {
         while let Err(error) = controller.remove(&self.closing).await {
-            if self.variant == Variant::RemoveErrorForgotten {
+            if self.options.has(Variant::RemoveErrorForgotten) {
                 tracing::error!("not removed: {error}");
                 break;
             }

@@ -1,49 +1,93 @@
 //! The records of a worker's tasks with those who want to hear of them: a status is durable before it is told. Separate
 //! from the worker, whose tasks report while it waits for them; it must not know controllers.
+//!
+//! Two locks: one of the records, held while something is written, and one of telling, held while listeners hear. Who
+//! listens may ask for the records; what all were told before, one that begins to listen hears first.
 
 use super::super::controller::BoxFuture;
 use super::super::manager::StatusReporter;
+use super::super::options::AgentOptions;
 use super::super::record::AgentEvent;
 use super::super::storage::{Records, TaskRecord};
 use super::super::task::{Task, TaskId, TaskStatus};
 use super::super::variant::Variant;
 use crate::emit;
 use crate::sync::Mutex;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError};
 
 pub(super) struct Statuses {
     node: Arc<str>,
-    kept: Mutex<Kept>,
-    variant: Variant,
+    records: Mutex<Records>,
+    /// Held while something is told.
+    telling: Mutex<()>,
+    listeners: Arc<Listeners>,
+    options: AgentOptions,
 }
 
-struct Kept {
-    records: Records,
-    listeners: Vec<Arc<dyn StatusReporter>>,
+/// Those who listen, by number.
+type Listeners = std::sync::Mutex<(u64, BTreeMap<u64, Arc<dyn StatusReporter>>)>;
+
+/// Somebody listens to a worker, until this is dropped.
+#[must_use = "dropped, it ends the listening at once"]
+pub struct Listening {
+    listeners: Arc<Listeners>,
+    number: u64,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = listeners.1.remove(&self.number);
+        // It is dropped when the lock is free: it may listen to others itself.
+        drop(listeners);
+        drop(gone);
+    }
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listening").field("number", &self.number).finish_non_exhaustive()
+    }
 }
 
 impl Statuses {
-    pub(super) fn new(node: Arc<str>, records: Records, variant: Variant) -> Statuses {
-        Statuses { node, kept: Mutex::new(Kept { records, listeners: Vec::new() }), variant }
+    pub(super) fn new(node: Arc<str>, records: Records, options: AgentOptions) -> Statuses {
+        let (records, telling) = (Mutex::new(records), Mutex::new(()));
+        Statuses { node, records, telling, listeners: Arc::default(), options }
     }
 
-    pub(super) async fn records(&self) -> Vec<(TaskId, TaskRecord)> {
-        let kept = self.kept.lock().await;
-        kept.records.all().map(|(id, record)| (id.clone(), record.clone())).collect()
+    pub(super) async fn all(&self) -> Vec<(TaskId, TaskRecord)> {
+        self.records.lock().await.all().map(|(id, record)| (id.clone(), record.clone())).collect()
     }
 
-    pub(super) async fn of(&self, id: &TaskId) -> Option<TaskStatus> {
-        self.kept.lock().await.records.status(id).ok().cloned()
+    /// The tasks that are not being removed.
+    pub(super) async fn staying(&self) -> Vec<TaskId> {
+        let records = self.records.lock().await;
+        records.all().filter(|(_, record)| !record.removing).map(|(id, _)| id.clone()).collect()
     }
 
-    pub(super) async fn is_removing(&self, id: &TaskId) -> bool {
-        self.kept.lock().await.records.is_removing(id)
+    pub(super) async fn record(&self, id: &TaskId) -> Option<TaskRecord> {
+        self.records.lock().await.get(id).cloned()
     }
 
-    pub(super) async fn assign(&self, task: &Task) {
-        let mut kept = self.kept.lock().await;
-        kept.records.assign(task).await;
-        self.tell_assigned(task);
+    /// Keeps that a task is assigned. It is not where it is being removed, or where more of it is desired already.
+    pub(super) async fn assign(&self, task: &Task) -> Assigned {
+        let mut records = self.records.lock().await;
+        if records.is_removing(&task.id) {
+            return Assigned::Removing;
+        }
+        let is_lower = records.task(&task.id).is_some_and(|known| task.desired < known.desired);
+        if is_lower && !self.options.has(Variant::LowerDesireTaken) {
+            tracing::warn!("ignoring an assignment of {} with invalid desired state", task.id);
+        } else {
+            records.assign(task).await;
+            self.tell_assigned(task);
+        }
+        let known = records.task(&task.id).cloned().unwrap_or_else(|| task.clone());
+        let status = records.status(&task.id).cloned().unwrap_or_default();
+        Assigned::Known(Box::new(Task { status, ..known }))
     }
 
     fn tell_assigned(&self, task: &Task) {
@@ -71,38 +115,46 @@ impl Statuses {
     }
 
     pub(super) async fn set_removing(&self, id: &TaskId) {
-        let mut kept = self.kept.lock().await;
-        kept.records.set_removing(id).await;
+        self.records.lock().await.set_removing(id).await;
     }
 
     pub(super) async fn delete(&self, id: &TaskId) {
-        let mut kept = self.kept.lock().await;
-        kept.records.delete(id).await;
+        let mut records = self.records.lock().await;
+        records.delete(id).await;
         emit(AgentEvent::RecordDeleted { node: self.node.clone(), task: id.clone() });
     }
 
-    pub(super) async fn listen(&self, listener: Arc<dyn StatusReporter>) {
-        let mut kept = self.kept.lock().await;
+    /// Tells what is stored, and then whatever comes.
+    pub(super) async fn listen(&self, listener: Arc<dyn StatusReporter>) -> Listening {
+        let _telling = self.telling.lock().await;
         // Without it, what was not sent before a restart is never sent.
-        if self.variant != Variant::NotReportedAgain {
-            self.tell_stored(&kept, &*listener).await;
+        if !self.options.has(Variant::NotReportedAgain) {
+            self.tell_stored(&*listener).await;
         }
-        kept.listeners.push(listener);
+        let mut listeners = self.lock_listeners();
+        listeners.0 += 1;
+        let number = listeners.0;
+        listeners.1.insert(number, listener);
+        Listening { listeners: self.listeners.clone(), number }
     }
 
     pub(super) async fn tell_all(&self, listener: &dyn StatusReporter) {
-        if self.variant != Variant::NotReportedAgain {
-            let kept = self.kept.lock().await;
-            self.tell_stored(&kept, listener).await;
+        if !self.options.has(Variant::NotReportedAgain) {
+            let _telling = self.telling.lock().await;
+            self.tell_stored(listener).await;
         }
     }
 
-    async fn tell_stored(&self, kept: &Kept, listener: &dyn StatusReporter) {
-        for (id, record) in kept.records.all().filter(|(_, record)| !record.removing) {
-            if let Some(status) = &record.status {
-                self.tell_heard(id, status);
-                listener.report(id, status).await;
-            }
+    /// Tells what is stored now. Nothing older is told after it, as whoever has stored something waits to tell it.
+    async fn tell_stored(&self, listener: &dyn StatusReporter) {
+        let records = self.records.lock().await;
+        let staying = records.all().filter(|(_, record)| !record.removing);
+        let statuses = staying.filter_map(|(id, record)| Some((id.clone(), record.status.clone()?)));
+        let statuses: Vec<(TaskId, TaskStatus)> = statuses.collect();
+        drop(records);
+        for (id, status) in statuses {
+            self.tell_heard(&id, &status);
+            listener.report(&id, &status).await;
         }
     }
 
@@ -111,38 +163,52 @@ impl Statuses {
     }
 
     /// Stores a status; whether there is a record of its task.
-    async fn store(&self, kept: &mut Kept, id: &TaskId, status: &TaskStatus) -> bool {
-        let is_known = kept.records.has(id) || self.variant == Variant::LateStatusRecreates;
-        if is_known {
-            kept.records.put_status(id, status).await;
+    async fn store(&self, id: &TaskId, status: &TaskStatus) -> bool {
+        let mut records = self.records.lock().await;
+        let is_known = records.has(id) || self.options.has(Variant::LateStatusRecreates);
+        if is_known && records.status(id) != Ok(status) {
+            records.put_status(id, status).await;
             let (node, task) = (self.node.clone(), id.clone());
             emit(AgentEvent::Stored { node, task, state: status.state });
         }
         is_known
     }
 
-    async fn tell(&self, kept: &Kept, id: &TaskId, status: &TaskStatus) {
+    async fn tell(&self, id: &TaskId, status: &TaskStatus) {
+        let _telling = self.telling.lock().await;
         self.tell_heard(id, status);
-        for listener in &kept.listeners {
+        let listeners: Vec<Arc<dyn StatusReporter>> = self.lock_listeners().1.values().cloned().collect();
+        for listener in listeners {
             listener.report(id, status).await;
         }
     }
+
+    fn lock_listeners(&self) -> std::sync::MutexGuard<'_, (u64, BTreeMap<u64, Arc<dyn StatusReporter>>)> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What became of an assignment.
+pub(super) enum Assigned {
+    /// The task as it is known now, with what is known of its status.
+    Known(Box<Task>),
+    /// It is being removed, and has to come again.
+    Removing,
 }
 
 impl StatusReporter for Statuses {
     /// A status of a task that is not kept any more is dropped.
     fn report<'a>(&'a self, task: &'a TaskId, status: &'a TaskStatus) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let mut kept = self.kept.lock().await;
-            if self.variant == Variant::StatusNotStored {
-                if kept.records.has(task) {
-                    self.tell(&kept, task, status).await;
-                    self.store(&mut kept, task, status).await;
+            if self.options.has(Variant::StatusNotStored) {
+                if self.record(task).await.is_some() {
+                    self.tell(task, status).await;
+                    self.store(task, status).await;
                 }
                 return;
             }
-            if self.store(&mut kept, task, status).await {
-                self.tell(&kept, task, status).await;
+            if self.store(task, status).await {
+                self.tell(task, status).await;
             }
         })
     }

@@ -8,6 +8,7 @@ pub use script::Act;
 use super::container::{Image, Runtime};
 use super::container_controller::ContainerExecutor;
 use super::dispatcher::{Manager, STATUS};
+use super::options::AgentOptions;
 use super::properties;
 use super::record::{AgentEvent, ContainerChange, OpEnd};
 use super::service::{Agent, AgentConfig};
@@ -102,11 +103,13 @@ impl Workload for Swarm {
             "container.remove",
             "container.inspect",
             "container.update",
+            "executor.controller",
             "dispatcher.session",
             "dispatcher.status",
             "dispatcher.answer",
             "dispatcher.stream",
             "dispatcher.message",
+            "dispatcher.desire",
         ]
     }
 
@@ -145,9 +148,10 @@ impl Workload for Swarm {
 
 /// One life of a node's agent.
 async fn serve(host: Host, runtime: Runtime, manager: Manager, variant: Variant) -> Result<(), String> {
-    let executor = Arc::new(ContainerExecutor::planted(runtime, variant));
+    let options = AgentOptions::planted(variant);
+    let executor = Arc::new(ContainerExecutor::with_options(runtime, options));
     let storage = Arc::new(host.disk());
-    let config = AgentConfig::new(host.name(), executor, storage, Arc::new(manager)).planted(variant);
+    let config = AgentConfig::new(host.name(), executor, storage, Arc::new(manager)).with_options(options);
     let agent = Agent::new(config);
     agent.start().map_err(|error| error.to_string())?;
     agent.ended().await.map_err(|error| error.to_string())?

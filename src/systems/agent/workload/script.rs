@@ -18,8 +18,9 @@ pub(super) const USER: &str = "user";
 pub(super) const OUTCOME: &str = "outcome";
 /// The kind of the entries that say what the user has done.
 const NOTE: &str = "note";
-/// How often the user looks whether a task has come so far.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the user looks whether a task has come so far. It is also the time that whatever is held until some deadline
+/// has passed is held at most, so that it must be short.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long a server takes to be ready, and some more.
 const STAGE: Duration = Duration::from_secs(3);
 /// How long the user waits for a task before going on all the same.
