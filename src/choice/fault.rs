@@ -234,7 +234,7 @@ impl FaultRule {
         match self.kind.own_site() {
             Some(SITE_CRASH) => site == SITE_CRASH || site == SITE_CRASH_AFTER,
             Some(own) => site == own,
-            None => !OWN_SITES.contains(&site) && matches(&self.site, site),
+            None => matches(&self.site, site) && !OWN_SITES.contains(&site),
         }
     }
 
