@@ -40,6 +40,7 @@ pub mod error;
 mod variant;
 pub mod model;
 pub mod record;
+pub mod parsed;
 pub mod engine;
 pub mod object;
 pub mod task;

@@ -108,7 +108,7 @@ pub enum PlanEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredState {
     /// The statuses of its plans.
-    pub plans: Vec<PlanStatus>,
+    pub plans: Vec<Arc<PlanStatus>>,
     /// The plan that is scheduled, or the empty text.
     pub scheduled: String,
     /// The uid that it is scheduled under.

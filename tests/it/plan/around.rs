@@ -15,7 +15,7 @@ fn instance(plans: &[(&str, ExecutionStatus, u64)]) -> Instance {
             last_updated: (*at > 0).then_some(Timestamp(*at)),
             ..PlanStatus::default()
         };
-        instance.status.plans.insert((*name).to_owned(), status);
+        instance.status.plans.insert((*name).to_owned(), status.into());
     }
     instance
 }
@@ -55,7 +55,7 @@ fn what_is_scheduled_is_the_plan_of_the_spec_or_the_clean_up_of_a_deletion() {
 fn a_new_uid_makes_all_of_a_plan_pending() {
     let mut known = instance(&[("deploy", Complete, 1), ("backup", FatalError, 2)]);
     let tree = tree(Complete, &[("phase", Complete, &[("one", Complete), ("two", FatalError)])]);
-    known.status.plans.get_mut("deploy").unwrap().phases = tree.phases;
+    known.plan_mut("deploy").unwrap().phases = tree.phases;
     let before = known.clone();
     let error = known.reset_plan_status_if_plan_is_new("other", "x", Timestamp(9)).unwrap_err();
     assert_eq!(error.to_string(), "failed to find planStatus for plan 'other'");
@@ -94,7 +94,7 @@ fn statuses_follow_the_operator_in_its_order() {
     let plan = &known.status.plans["deploy"];
     assert_eq!((plan.status, plan.phases[0].status, plan.name.as_str()), (NeverRun, NeverRun, "deploy"));
     assert_eq!(known.status.plans["outdated"].status, Complete, "plans of other versions are left alone");
-    let deploy = known.status.plans.get_mut("deploy").unwrap();
+    let deploy = known.plan_mut("deploy").unwrap();
     (deploy.status, deploy.uid, deploy.phases[0].status, deploy.phases[0].steps[0].status) =
         (Complete, "1".to_owned(), Complete, Complete);
     let before = known.clone();

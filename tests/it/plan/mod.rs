@@ -100,6 +100,7 @@ fn context<'a>(client: &'a Client, metadata: &'a Metadata, plan: &'a ActivePlan)
         pipes: &plan.pipes,
         enhancer: &OwnerLabel,
         discovery: None,
+        memory: None,
         variant: Default::default(),
     }
 }

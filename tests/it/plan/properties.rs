@@ -38,7 +38,11 @@ fn finished(output: &PlanStatus, error: Option<&str>) -> Event {
 }
 
 fn stored(change: impl FnOnce(&mut StoredState), plans: &[PlanStatus]) -> Event {
-    let mut state = StoredState { plans: plans.to_vec(), by_controller: true, ..StoredState::default() };
+    let mut state = StoredState {
+        plans: plans.iter().cloned().map(Arc::new).collect(),
+        by_controller: true,
+        ..StoredState::default()
+    };
     change(&mut state);
     Event::Stored { instance: name(), state: Some(Arc::new(state)) }
 }

@@ -207,7 +207,7 @@ fn a_change_of_what_is_asked_for_is_a_new_generation_that_is_waited_for() {
     let text =
         json!({ "kind": "StatefulSet", "name": "set", "spec": { "size": "{{ .Params.SIZE }}" } }).to_string();
     let mut plan = with_templates([("set.yaml", text)]);
-    plan.params = values([("SIZE", json!("2"))]);
+    plan.params = values([("SIZE", json!("2"))]).into();
     let mut before = object("StatefulSet", "set", true);
     before.spec = json!({ "size": "1" });
     let apply = resources("Apply", &["set.yaml"]);
@@ -246,7 +246,7 @@ fn toggle_applies_or_deletes_as_its_parameter_says() {
         || Task::new("task", "Toggle", [("parameter", json!("P")), ("resources", json!(["pod.yaml"]))]);
     let run = |params: BTreeMap<String, Value>, objects: Vec<Object>| {
         let mut plan = with_templates([("pod.yaml", template("Pod", "pod"))]);
-        plan.params = params;
+        plan.params = params.into();
         answer(toggle(), plan, objects)
     };
     let ready = || vec![object("Pod", "pod", true)];
@@ -367,7 +367,7 @@ fn names_of_artefacts_have_small_letters_and_digits_only() {
 /// What a nested operator's task answers, and the instance afterwards.
 fn child(task: Task, before: Option<Instance>, params: &str) -> (Answer, Option<Instance>) {
     let mut plan = with_templates([("params.yaml", params.to_owned())]);
-    plan.params = values([("P", json!("v"))]);
+    plan.params = Arc::new(values([("P", json!("v"))]));
     inside(move |client| async move {
         for name in ["p-1", "p-2"] {
             let mut version = operator(&["deploy", "update"]);

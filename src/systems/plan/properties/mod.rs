@@ -41,6 +41,7 @@ use super::definition::{CLEANUP, Plan};
 use super::record::{PlanEvent, StoredState};
 use super::status::{ExecutionStatus, PlanStatus};
 
+pub(super) use install::install_with;
 pub use install::{install, stored_state};
 
 /// The names of all properties.
@@ -194,7 +195,7 @@ impl PlanProperties {
                     "the status that the pass began with has changed".to_owned()
                 })?;
                 pass.finished(output, error.as_deref())?;
-                let (key, came_to) = pass.digest(output);
+                let (key, came_to) = pass.digest(instance, output);
                 let known = *self.known.entry(key).or_insert(came_to);
                 check("determinism", known == came_to, || {
                     format!("two passes over {} heard the same and differ", output.name)

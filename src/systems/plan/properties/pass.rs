@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Judged, PassSeen, TaskRan, broken, check};
-use crate::choice::hash_bytes;
+use crate::choice::{fold, hash_bytes};
 use crate::systems::plan::definition::{Phase, Plan, Step, Strategy};
 use crate::systems::plan::status::{ExecutionStatus, PhaseStatus, PlanStatus, StepStatus};
 
@@ -261,25 +261,30 @@ impl PassSeen {
     }
 
     /// What it began with and heard, and what it came to.
-    pub(super) fn digest(&self, output: &PlanStatus) -> (u64, u64) {
-        let mut heard = statuses(&self.input);
-        for (phase, step) in self.spec.iter().flat_map(|spec| spec.steps()) {
-            heard += &format!(
-                "{}/{}:{:?}/{}:{:?};",
-                phase.name,
-                phase.strategy,
-                step.tasks,
-                step.name,
-                phase.steps.len()
-            );
+    pub(super) fn digest(&self, instance: &str, output: &PlanStatus) -> (u64, u64) {
+        let (mut heard, mut ran) = (Digest::default(), Digest::default());
+        heard.text(instance);
+        heard.statuses(&self.input);
+        if let Some(spec) = &self.spec {
+            heard.text(spec.strategy.name());
+            for phase in &spec.phases {
+                heard.text(&phase.name);
+                heard.text(phase.strategy.name());
+                for step in &phase.steps {
+                    heard.text(&step.name);
+                    step.tasks.iter().for_each(|task| heard.text(task));
+                }
+            }
         }
-        let mut ran = String::new();
         for run in &self.runs {
-            heard += &format!("{:?};", run.answer);
-            ran += &run.place.join(".");
+            run.place.iter().for_each(|part| ran.text(part));
+            if let Some((answer, cause)) = &run.answer {
+                heard.text(answer);
+                heard.text(cause);
+            }
         }
-        ran += &statuses(output);
-        (hash_bytes(heard.as_bytes()), hash_bytes(ran.as_bytes()))
+        ran.statuses(output);
+        (heard.0, ran.0)
     }
 
     /// The tasks of the plan, in its order.
@@ -299,14 +304,27 @@ fn steps_of(phase: &PhaseStatus) -> impl Iterator<Item = (&str, &StepStatus)> {
     steps.map(|step| (phase.name.as_str(), step))
 }
 
-/// All of it but the time.
-fn statuses(plan: &PlanStatus) -> String {
-    let mut text = format!("{} {} {};", plan.name, plan.status, plan.message);
-    for phase in &plan.phases {
-        text += &format!("{} {} {};", phase.name, phase.status, phase.message);
-        for step in &phase.steps {
-            text += &format!("{} {} {};", step.name, step.status, step.message);
+/// Texts, one after the other.
+#[derive(Default)]
+struct Digest(u64);
+
+impl Digest {
+    fn text(&mut self, text: &str) {
+        self.0 = fold(self.0, hash_bytes(text.as_bytes()));
+    }
+
+    /// All of it but the time.
+    fn statuses(&mut self, plan: &PlanStatus) {
+        self.standing(&plan.name, plan.status, &plan.message);
+        for phase in &plan.phases {
+            self.standing(&phase.name, phase.status, &phase.message);
+            phase.steps.iter().for_each(|step| self.standing(&step.name, step.status, &step.message));
         }
     }
-    text
+
+    fn standing(&mut self, name: &str, status: ExecutionStatus, message: &str) {
+        self.text(name);
+        self.0 = fold(self.0, status as u64);
+        self.text(message);
+    }
 }

@@ -8,9 +8,10 @@
 
 use std::sync::Arc;
 
+use super::view::View;
 use crate::emit;
 use crate::fault::failpoint_on;
-use crate::store::{Entry, Event, Key, Payload, Store, WatchFrom};
+use crate::store::{Entry, Event, Key, Payload, WatchFrom};
 use crate::systems::plan::object::{OBJECT, Object, ObjectStatus};
 use crate::task::spawn_named;
 use crate::time::{Duration, sleep};
@@ -52,7 +53,7 @@ impl Record for ClusterEvent {
 /// The cluster of a world.
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
-    pub(super) store: Store,
+    pub(super) view: View,
     /// How long a rollout takes.
     pub(super) rollout: Duration,
     /// How long a removal takes.
@@ -63,7 +64,7 @@ impl Cluster {
     /// Serves for ever.
     pub(super) async fn run(self) {
         loop {
-            let Ok(mut watch) = self.store.watch(OBJECT, WatchFrom::Snapshot) else {
+            let Ok(mut watch) = self.view.store.watch(OBJECT, WatchFrom::Snapshot) else {
                 sleep(self.rollout).await;
                 continue;
             };
@@ -76,7 +77,7 @@ impl Cluster {
     fn hear(&self, event: &Event) {
         let Payload::Batch(changes) = &event.payload else { return };
         for entry in changes.iter().filter_map(|change| change.value.as_ref()) {
-            let Ok(object) = entry.parse::<Object>() else { continue };
+            let Some(object) = self.view.object(entry) else { continue };
             let is_behind = object.status.observed != object.generation && Object::has_health(&object.kind);
             let (cluster, entry) = (self.clone(), entry.clone());
             if object.deleting {
@@ -100,7 +101,7 @@ impl Cluster {
         };
         let is_failed = failed && can_fail;
         now.status = ObjectStatus { observed: object.generation, ready: !is_failed, failed: is_failed };
-        if self.store.put(key.clone(), &now).is_ok() {
+        if self.view.store.put(key.clone(), &now).is_ok() {
             emit(match is_failed {
                 true => ClusterEvent::Failed { object: key },
                 false => ClusterEvent::Ready { object: key, generation: object.generation },
@@ -113,14 +114,14 @@ impl Cluster {
         // A removal that fails is made again.
         let failed = failpoint_on("cluster.removal", &key.to_string()).await.is_err();
         sleep(if failed { self.removal * 2 } else { self.removal }).await;
-        if self.still(entry).is_some_and(|now| now.deleting) && self.store.delete(key.clone()).is_ok() {
+        if self.still(entry).is_some_and(|now| now.deleting) && self.view.store.delete(key.clone()).is_ok() {
             emit(ClusterEvent::Removed { object: key });
         }
     }
 
     /// The object as it is now, if it is still the one of this entry.
     fn still(&self, entry: &Entry) -> Option<Object> {
-        let now = self.store.entry(entry.key.clone()).filter(|now| now.created == entry.created)?;
-        now.parse().ok()
+        let now = self.view.store.entry(entry.key.clone()).filter(|now| now.created == entry.created)?;
+        self.view.object(&now).map(Arc::unwrap_or_clone)
     }
 }
