@@ -20,10 +20,10 @@ use crate::time::Duration;
 use super::admission::{self, Denied};
 use super::definition::{ActivePlan, Metadata, Task};
 use super::engine::execute;
-use super::error::{EventName, ExecutionError};
+use super::error::{EventName, ExecutionError, PassError, Unprepared};
 use super::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
 use super::model::{OnUnready, Options};
-use super::object::Object;
+use super::object::{OBJECT, Object};
 use super::parsed::{Parsed, lock};
 use super::record::PlanEvent;
 use super::status::{ExecutionStatus, PlanStatus, Timestamp};
@@ -184,10 +184,7 @@ impl PlanController {
         let uid = || format!("{name}-cleanup-{}", read.version);
         let restarts = self.has(Variant::CleanupRestarts);
         let Some(execution) = instance.scheduled_plan(&operator.operator, uid, restarts) else {
-            instance.try_remove_finalizer(false);
-            self.store(&mut read, &before, instance, None).await?;
-            self.reconciled(name, "", None);
-            return Ok(None);
+            return self.rest(&mut read, &before, instance, &operator).await;
         };
         instance.spec.plan_execution = execution.clone();
         let status = self.carry_on(&mut read, &before, instance, &execution, &operator).await?;
@@ -195,6 +192,29 @@ impl PlanController {
         let scheduled = if status.status.is_terminal() { "" } else { &execution.name };
         self.reconciled(name, scheduled, again);
         Ok(again)
+    }
+
+    /// No plan is scheduled: what is left is whether the instance can be used, and whether it may go.
+    async fn rest(
+        &self,
+        read: &mut Read,
+        before: &Instance,
+        mut instance: Instance,
+        known: &Known,
+    ) -> Result<Option<Duration>, ReconcileError> {
+        instance.try_remove_finalizer(&known.operator, false);
+        let mut objects = Vec::new();
+        for entry in self.client.list(OBJECT).await? {
+            objects.push(self.objects.of(&entry).map_err(|error| unreadable(&entry, &error))?);
+        }
+        let own = objects.iter().filter(|object| object.owner == read.name);
+        instance.refresh_ready(own.map(|object| &**object));
+        let is_changed = instance != *before;
+        self.store(read, before, instance, None).await?;
+        if is_changed {
+            self.reconciled(&read.name, "", None);
+        }
+        Ok(None)
     }
 
     /// One pass, and the storing of what came of it.
@@ -207,30 +227,33 @@ impl PlanController {
         known: &Arc<Known>,
     ) -> Result<PlanStatus, ReconcileError> {
         let now = Timestamp::now();
-        if let Err(error) = self.begin(read, &mut instance, execution, now) {
-            self.warn(&read.name, EventName::InvalidPlan, &error.to_string());
-            instance.spec.plan_execution.status = ExecutionStatus::FatalError;
-            self.store(read, before, instance, None).await?;
-            return Ok(PlanStatus { status: ExecutionStatus::FatalError, ..PlanStatus::default() });
-        }
-        let (status, error) = match self.prepare(read, &instance, execution, known).await? {
+        self.begin(read, &mut instance, execution, now);
+        let (mut status, error) = match self.prepare(read, &instance, execution, known).await? {
             Ok((prepared, plan)) => self.pass(read, &plan, &prepared.memory).await,
+            Err(_) if instance.status.plans[&execution.name].status.is_terminal() => {
+                // It has ended; only its name is still there.
+                (PlanStatus::clone(&instance.status.plans[&execution.name]), None)
+            }
             Err(error) => {
                 let mut status = PlanStatus::clone(&instance.status.plans[&execution.name]);
                 status.set_with_message(ExecutionStatus::FatalError, error.to_string(), now);
-                (status, Some(error))
+                (status, Some(error.into()))
             }
         };
+        let has_error = status.steps().any(|step| step.status == ExecutionStatus::Error);
+        if self.has(Variant::StampedAtErrors) && has_error {
+            status.last_updated = Some(now);
+        }
         if self.has(Variant::SharedStatus) {
             lock(&self.shared).insert(read.name.clone(), (read.version, status.clone()));
         }
         let was_terminal = before.status.plans.get(&execution.name).is_some_and(|before| **before == status);
         let status = Arc::new(status);
         instance.update_plan_status(status.clone());
-        instance.try_remove_finalizer(self.has(Variant::FinalizerOnTerminal));
+        instance.try_remove_finalizer(&known.operator, self.has(Variant::FinalizerOnTerminal));
         self.store(read, before, instance, Some(&status)).await?;
-        if let Some(error) = error {
-            self.warn(&read.name, error.event, &error.to_string());
+        if let Some((event, error)) = error.and_then(|error: PassError| Some((error.event()?, error))) {
+            self.warn(&read.name, event, &error.to_string());
         }
         if status.status.is_terminal() && !was_terminal {
             self.finished(&read.name, &status);
@@ -238,19 +261,19 @@ impl PlanController {
         Ok(Arc::unwrap_or_clone(status))
     }
 
-    /// Makes the plan pending if its execution is new, and says so.
-    fn begin(
-        &self,
-        read: &Read,
-        instance: &mut Instance,
-        execution: &PlanExecution,
-        now: Timestamp,
-    ) -> Result<(), super::instance::NoPlanStatus> {
+    /// Makes the plan pending if its execution is new, and says so. A plan that there is not has a status all the same: it
+    /// says so in the end.
+    fn begin(&self, read: &Read, instance: &mut Instance, execution: &PlanExecution, now: Timestamp) {
         let plan = &execution.name;
+        if !instance.status.plans.contains_key(plan) {
+            let (name, status) = (plan.clone(), ExecutionStatus::NeverRun);
+            let unknown = PlanStatus { name, status, ..PlanStatus::default() };
+            instance.status.plans.insert(plan.clone(), unknown.into());
+        }
         let steps =
             self.has(Variant::StepsNotReset).then(|| instance.status.plans.get(plan).cloned()).flatten();
-        let is_new = instance.reset_plan_status_if_plan_is_new(plan, &execution.uid, now)?;
-        let Some(status) = instance.plan_mut(plan) else { return Ok(()) };
+        let reset = instance.reset_plan_status_if_plan_is_new(plan, &execution.uid, now);
+        let (Ok(is_new), Some(status)) = (reset, instance.plan_mut(plan)) else { return };
         if let Some(left) = steps.filter(|_| is_new) {
             let left = left.phases.clone();
             let found = status.phases.iter_mut().zip(left).filter(|(_, left)| !left.status.is_never_run());
@@ -266,7 +289,6 @@ impl PlanController {
             let (plan, uid) = (plan.clone(), execution.uid.clone());
             emit(PlanEvent::PlanStarted { instance: read.name.as_str().into(), plan, uid });
         }
-        Ok(())
     }
 
     /// All that the pass needs, or why there can be none.
@@ -278,9 +300,8 @@ impl PlanController {
         known: &Arc<Known>,
     ) -> Result<Result<(Arc<Prepared>, ActivePlan), ExecutionError>, ReconcileError> {
         if let Some(circle) = self.circle(known).await? {
-            let message = format!("operators depend on each other: {}", circle.join(" -> "));
-            let error = super::error::FatalPlan { instance: self.place(&read.name), cause: message };
-            return Ok(Err(ExecutionError::new(EventName::CircularDependency, error)));
+            let cause = format!("operators depend on each other: {}", circle.join(" -> "));
+            return Ok(Err(ExecutionError::new(EventName::CircularDependency, Unprepared(cause))));
         }
         let prepared = match self.prepared(&read.name, instance, &execution.name, known) {
             Ok(prepared) => prepared,
@@ -308,10 +329,17 @@ impl PlanController {
         if let Some(found) = lock(&self.prepared).get(name).filter(is_same) {
             return Ok(found.clone());
         }
+        let failed = |event: EventName, cause: String| ExecutionError::new(event, Unprepared(cause));
+        if !known.operator.plans.contains_key(plan) {
+            return Err(failed(EventName::InvalidPlan, format!("could not find required plan: '{plan}'")));
+        }
         let params = known.operator.values(given);
-        let params = params.map_err(|missing| ExecutionError::new(EventName::InvalidParams, missing))?;
+        let params = params.map_err(|error| {
+            failed(EventName::InvalidParams, format!("could not parse parameters: {error}"))
+        })?;
         let pipes = known.operator.pipes(plan, name);
-        let pipes = pipes.map_err(|duplicate| ExecutionError::new(EventName::InvalidPlan, duplicate))?;
+        let pipes = pipes
+            .map_err(|error| failed(EventName::InvalidPlan, format!("could not make task pipes: {error}")))?;
         let prepared = Arc::new(Prepared {
             known: known.clone(),
             plan: plan.to_owned(),
@@ -324,12 +352,7 @@ impl PlanController {
         Ok(prepared)
     }
 
-    async fn pass(
-        &self,
-        read: &Read,
-        plan: &ActivePlan,
-        memory: &Memory,
-    ) -> (PlanStatus, Option<ExecutionError>) {
+    async fn pass(&self, read: &Read, plan: &ActivePlan, memory: &Memory) -> (PlanStatus, Option<PassError>) {
         let metadata = Metadata { namespace: self.options.namespace.clone(), instance: read.name.clone() };
         let context = TaskContext {
             client: &self.client,
@@ -428,7 +451,12 @@ impl PlanController {
             self.client.put((INSTANCE, read.name.as_str()), &whole).await?;
             return Ok(());
         }
-        self.write(read, &spec, &whole).await
+        let has_let_go = before.has_finalizer() && !spec.has_finalizer() && spec.metadata.deleting;
+        match self.write(read, &spec, &whole).await {
+            // It may be gone by now; whoever still holds it finds the status with the spec.
+            Err(_) if has_let_go => Ok(()),
+            written => written,
+        }
     }
 
     /// Writes an instance as it was read, if it is not as before.
@@ -504,10 +532,6 @@ impl PlanController {
     }
 
     // Telling.
-
-    fn place(&self, name: &str) -> String {
-        format!("{}/{name}", self.options.namespace)
-    }
 
     fn warn(&self, name: &str, event: EventName, message: &str) {
         let event = event.name();

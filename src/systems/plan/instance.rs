@@ -10,8 +10,9 @@ use serde_json::Value;
 use crate::time::Duration;
 
 use super::definition::{ActivePlan, CLEANUP, DEPLOY, Phase, Plan, Task, UPDATE, UPGRADE};
+use super::object::{Health, Object};
 use super::status::{ExecutionStatus, PhaseStatus, PlanStatus, StepStatus, Timestamp};
-use super::task::Settings;
+use super::task::{Settings, artefact_name};
 
 /// The kind of store entries that instances are.
 pub const INSTANCE: &str = "instance";
@@ -147,6 +148,8 @@ pub enum Ready {
     Unknown,
     /// It can.
     True,
+    /// It cannot: one of its objects is not as it should be.
+    False,
     /// Nothing is known, as a plan is under way.
     PlanInProgress,
     /// Nothing is known, as a plan has failed for good.
@@ -220,8 +223,8 @@ impl OperatorVersion {
                     continue;
                 };
                 for file in Settings::of(task).unwrap_or_default().pipe {
-                    let place = [instance, plan, &phase.name, &step.name, name, &file.key].join(".");
-                    if pipes.insert(file.key.clone(), place).is_some() {
+                    let made = artefact_name(instance, [plan, &phase.name, &step.name, name], &file.key);
+                    if pipes.insert(file.key.clone(), made).is_some() {
                         return Err(DuplicatePipeKey(file.key));
                     }
                 }
@@ -358,6 +361,29 @@ impl Instance {
         self.status.plans.insert(status.name.clone(), status);
     }
 
+    /// While no plan is scheduled: whether those of its objects that run something are as they should be. What is about to
+    /// go does not count.
+    pub fn refresh_ready<'o>(&mut self, objects: impl IntoIterator<Item = &'o Object>) {
+        let runs = |object: &&Object| ["Deployment", "StatefulSet", "Pod"].contains(&object.kind.as_str());
+        let mut counted = objects.into_iter().filter(|object| !object.deleting).filter(runs);
+        let is_ready = counted.all(|object| object.health() == Health::Healthy);
+        self.status.ready = if is_ready { Ready::True } else { Ready::False };
+    }
+
+    /// Whether it is as it should be, as a part of another: no plan is scheduled, and none has failed for good.
+    pub fn health(&self, name: &str) -> Health {
+        let scheduled = &self.spec.plan_execution.name;
+        if !scheduled.is_empty() {
+            return Health::Unhealthy(format!("instance {name} has plan {scheduled} scheduled"));
+        }
+        match self.last_executed_plan() {
+            Some(last) if last.status == ExecutionStatus::FatalError => {
+                Health::Failed(format!("plan {} of instance {name} has failed for good", last.name))
+            }
+            Some(_) | None => Health::Healthy,
+        }
+    }
+
     /// Adds the finalizer, where there is a clean-up plan that never ran; whether it did.
     pub fn try_add_finalizer(&mut self, operator: &OperatorVersion) -> bool {
         let is_wanted = operator.plans.contains_key(CLEANUP) && !self.has_run_cleanup();
@@ -369,11 +395,13 @@ impl Instance {
     }
 
     /// Removes the finalizer once the clean-up is complete, or where there is none; whether it did. A clean-up that has
-    /// failed for good keeps it: somebody has to look.
-    pub fn try_remove_finalizer(&mut self, on_any_end: bool) -> bool {
+    /// failed for good keeps it: somebody has to look. What an operator version before this one would have done, and never
+    /// began, is none.
+    pub fn try_remove_finalizer(&mut self, operator: &OperatorVersion, on_any_end: bool) -> bool {
         let removes = self.has_finalizer()
             && match self.status.plans.get(CLEANUP) {
                 None => true,
+                Some(cleanup) if cleanup.status.is_never_run() => !operator.plans.contains_key(CLEANUP),
                 Some(cleanup) if on_any_end => cleanup.status.is_terminal(),
                 Some(cleanup) => cleanup.status.is_finished(),
             };

@@ -140,8 +140,8 @@ pub struct PlanStatus {
     /// When status or message changed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_updated: Option<Timestamp>,
-    /// Its phases.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Its phases. They are stored as one text of rows: an instance has many, and each change writes them all.
+    #[serde(default, with = "rows", skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseStatus>,
 }
 
@@ -250,7 +250,21 @@ impl StepStatus {
     }
 }
 
-// As they are stored: an instance has many of them, and each change writes them all.
+// As they are stored.
+
+mod rows {
+    use super::{Deserialize, Deserializer, PhaseStatus, Serializer};
+    use std::borrow::Cow;
+
+    pub(super) fn serialize<S: Serializer>(phases: &[PhaseStatus], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&serde_json::to_string(phases).map_err(serde::ser::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PhaseStatus>, D::Error> {
+        let text = Cow::<'de, str>::deserialize(from)?;
+        serde_json::from_str(&text).map_err(serde::de::Error::custom)
+    }
+}
 
 impl Serialize for PhaseStatus {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

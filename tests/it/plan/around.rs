@@ -174,13 +174,21 @@ fn the_finalizer_holds_until_the_clean_up_is_complete() {
         let mut known = instance(&[("cleanup", status, 1)]);
         known.metadata.finalizers.push(FINALIZER.to_owned());
         known.metadata.deleting = true;
-        assert_eq!(known.try_remove_finalizer(false), goes, "{status}");
+        assert_eq!(known.try_remove_finalizer(&operator, false), goes, "{status}");
         assert_eq!(known.is_released(), goes);
     }
     let mut bare = instance(&[]);
     bare.metadata.finalizers = vec![FINALIZER.to_owned(), "another".to_owned()];
-    assert!(bare.try_remove_finalizer(false));
+    assert!(bare.try_remove_finalizer(&operator, false));
     assert_eq!(bare.metadata.finalizers, ["another"]);
+    // The version that the instance is of now has no clean-up: what the one before would have done is none. A clean-up that
+    // has begun has to end.
+    let without = super::operator(&["deploy"]);
+    for (status, goes) in [(NeverRun, true), (Unset, true), (InProgress, false), (FatalError, false)] {
+        let mut known = instance(&[("cleanup", status, 1)]);
+        known.metadata.finalizers.push(FINALIZER.to_owned());
+        assert_eq!(known.try_remove_finalizer(&without, false), goes, "{status}");
+    }
 }
 
 #[test]
@@ -213,4 +221,28 @@ fn the_keys_of_pipes_are_those_of_one_plan_and_each_stands_once() {
         ("duplicated pipe key a".to_owned(), DuplicatePipeKey("a".to_owned()))
     );
     assert_eq!(operator(&["deploy"]).pipes("none", "i").unwrap().len(), 0);
+}
+
+#[test]
+fn what_pipes_make_has_one_name_in_templates_and_in_the_store() {
+    let mut version = operator(&[]);
+    let file = json!([{ "file": "/tmp/f", "kind": "Secret", "key": "Key_1" }]);
+    version.tasks = vec![Task::new("Ta-sk", "Pipe", [("pod", json!("pod")), ("pipe", file)])];
+    let spec = plan(Strategy::Serial, vec![phase("Ph", Strategy::Serial, &[("s t", &["Ta-sk"])])]);
+    version.plans.insert("deploy".to_owned(), Arc::new(spec));
+    let pipes = version.pipes("deploy", "My-Instance").unwrap();
+    assert_eq!(pipes["Key_1"], "myinstance.deploy.ph.st.task.key1");
+}
+
+#[test]
+fn a_status_is_stored_as_it_is() {
+    let steps: Steps<'_> = &[("one", Complete), ("two", Error)];
+    let mut status = tree(InProgress, &[("a", InProgress, steps), ("b", NeverRun, &[])]);
+    status.phases[0].steps[1].message = "a \"text\"\nof lines".to_owned();
+    status.last_updated = Some(Timestamp(7));
+    status.uid = "u".to_owned();
+    for status in [status, PlanStatus::default()] {
+        let stored = serde_json::to_value(&status).unwrap();
+        assert_eq!(serde_json::from_value::<PlanStatus>(stored).unwrap(), status);
+    }
 }

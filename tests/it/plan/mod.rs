@@ -2,10 +2,13 @@
 
 mod admission;
 mod around;
+mod controller;
 mod packages;
 mod pass;
 mod properties;
 mod tasks;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod tree;
 mod workload;
 

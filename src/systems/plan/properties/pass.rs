@@ -82,8 +82,11 @@ impl PassSeen {
             self.check_phase(phase, output)?;
         }
         self.check_serial(&spec, output)?;
-        self.check_complete(&spec, output)?;
+        if self.spec.is_some() {
+            self.check_complete(&spec, output)?;
+        }
         self.check_kept(output)?;
+        self.check_phases_tried(&spec, output)?;
         let all_done = !self.runs.is_empty() && self.runs.iter().all(|run| run.is("done"));
         let is_on = output.status.is_terminal() || output.steps_complete() > self.input.steps_complete();
         check("bounded-passes", !all_done || is_on, || {
@@ -158,6 +161,29 @@ impl PassSeen {
         })
     }
 
+    /// Every open phase of a parallel plan is tried, and of a serial one the first.
+    fn check_phases_tried(&self, spec: &Plan, output: &PlanStatus) -> Judged {
+        if output.status == FatalError {
+            return Ok(());
+        }
+        let is_open = |phase: &&Phase| {
+            let before = self.input.phase(&phase.name);
+            before.is_some_and(|before| before.status != Complete)
+                && phase.steps.iter().any(|step| {
+                    let before = self.input.step(&phase.name, &step.name);
+                    !step.tasks.is_empty() && before.is_some_and(|before| before.status != Complete)
+                })
+        };
+        let open = spec.phases.iter().filter(is_open);
+        let reached = if spec.strategy == Strategy::Serial { 1 } else { usize::MAX };
+        let untried =
+            open.take(reached).find(|phase| !self.runs.iter().any(|run| run.place[0] == phase.name));
+        check("parallel", untried.is_none(), || {
+            let name = untried.map(|phase| phase.name.as_str()).unwrap_or_default();
+            format!("phase {name} is open and was not tried in this pass")
+        })
+    }
+
     fn check_step(&self, phase: &Phase, step: &Step, after: &StepStatus) -> Judged {
         let name = format!("{}.{}", phase.name, step.name);
         let before = self.input.step(&phase.name, &step.name).map(|before| before.status);
@@ -170,7 +196,8 @@ impl PassSeen {
         if after.status == Error {
             let failed =
                 self.runs.iter().rfind(|run| run.is_of(&phase.name, &step.name) && run.is("transient error"));
-            let names = |run: &TaskRan| after.message.contains(&run.place[2]);
+            let plan = &self.input.name;
+            let names = |run: &TaskRan| after.message.contains(&format!("{plan}.{}.", run.place.join(".")));
             let is_told = !after.message.is_empty() && failed.is_none_or(names);
             check("messages", is_told, || {
                 format!("step {name} is ERROR and does not name the task: {:?}", after.message)

@@ -8,7 +8,7 @@ mod resources;
 mod pipe;
 mod operator;
 
-pub use pipe::{artefact_name, pod_problem};
+pub use pipe::{artefact_name, is_pipe_pod, pod_problem};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,7 +25,7 @@ use super::definition::{Metadata, Task};
 use super::engine::{BoxFuture, Runner};
 use super::error::Answer;
 use super::model::Run;
-use super::object::{Object, RenderError, render};
+use super::object::{Object, RenderError, Values, render};
 use super::parsed::{Parsed, lock};
 use super::variant::Variant;
 
@@ -81,7 +81,7 @@ pub struct TaskContext<'a> {
 }
 
 /// What the tasks of a plan of an instance have rendered and read, so that a pass need not do it again. It changes nothing,
-/// as long as it is of the same plan, templates and parameters.
+/// as long as it is of the same plan, templates, parameters and pipes.
 #[derive(Debug, Default)]
 pub struct Memory {
     rendered: Mutex<BTreeMap<String, Arc<Object>>>,
@@ -96,6 +96,11 @@ impl Memory {
 }
 
 impl TaskContext<'_> {
+    /// What templates can name.
+    pub fn values(&self) -> Values<'_> {
+        Values { params: self.params, pipes: self.pipes }
+    }
+
     /// The object that a template says.
     ///
     /// # Errors
@@ -104,7 +109,7 @@ impl TaskContext<'_> {
         if let Some(known) = self.memory.and_then(|memory| lock(&memory.rendered).get(template).cloned()) {
             return Ok(known);
         }
-        let object = Arc::new(render(template, self.templates, self.params)?);
+        let object = Arc::new(render(template, self.templates, self.values())?);
         if let Some(memory) = self.memory {
             lock(&memory.rendered).insert(template.to_owned(), object.clone());
         }

@@ -131,7 +131,7 @@ pub(super) fn prepared(resources: &[String], context: &TaskContext<'_>) -> Resul
 pub(super) fn rendered(template: &str, context: &TaskContext<'_>) -> Result<Object, Answer> {
     context.render(template).map(Arc::unwrap_or_clone).map_err(|error| {
         let event = match error {
-            RenderError::NoTemplate(_) | RenderError::NoParameter { .. } => EventName::TaskRenderingError,
+            RenderError::NoTemplate(_) | RenderError::NoValue { .. } => EventName::TaskRenderingError,
             RenderError::NoObject { .. } => EventName::ResourceUnmarshalError,
         };
         Answer::fatal(event, error)
@@ -179,18 +179,25 @@ async fn deleted(resources: &[String], context: &TaskContext<'_>) -> Answer {
         Ok(objects) => objects,
         Err(answer) => return answer,
     };
-    let mut is_gone = true;
+    let mut asked = Vec::new();
     for object in objects.iter().filter(|object| is_known(object, context)) {
-        match gone(object, context).await {
-            Ok(gone) => is_gone &= gone,
+        match delete_asked(object, context).await {
+            Ok(true) => {}
+            Ok(false) => asked.push(object.key()),
             Err(answer) => return answer,
         }
     }
-    if is_gone { Answer::Done } else { Answer::Pending }
+    for key in asked {
+        // An object that cannot be looked at is not known to be gone.
+        if !matches!(context.client.entry(key).await, Ok(None)) {
+            return Answer::Pending;
+        }
+    }
+    Answer::Done
 }
 
-/// Asks for the deletion of an object; whether it is gone.
-pub(super) async fn gone(object: &Object, context: &TaskContext<'_>) -> Result<bool, Answer> {
+/// Asks for the deletion of an object; whether there is none.
+pub(super) async fn delete_asked(object: &Object, context: &TaskContext<'_>) -> Result<bool, Answer> {
     let key = object.key();
     let Some(entry) = context.client.entry(key.clone()).await.map_err(Answer::transient)? else {
         return Ok(true);

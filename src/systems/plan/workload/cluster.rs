@@ -3,7 +3,7 @@
 //!
 //! | site | what happens |
 //! |---|---|
-//! | `cluster.rollout` on `object/kind/name` | the rollout takes longer; or fails: a job or a pod for good, others begin again |
+//! | `cluster.rollout` on `object/kind/name` | the rollout takes longer; or fails: a job or a pipe's pod for good, others begin again |
 //! | `cluster.removal` on `object/kind/name` | the removal takes longer |
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::emit;
 use crate::fault::failpoint_on;
 use crate::store::{Entry, Event, Key, Payload, WatchFrom};
 use crate::systems::plan::object::{OBJECT, Object, ObjectStatus};
+use crate::systems::plan::task::is_pipe_pod;
 use crate::task::spawn_named;
 use crate::time::{Duration, sleep};
 use crate::trace::{Record, Value};
@@ -82,7 +83,7 @@ impl Cluster {
             let (cluster, entry) = (self.clone(), entry.clone());
             if object.deleting {
                 spawn_named(Arc::from("removal"), async move { cluster.remove(&entry).await });
-            } else if is_behind && !object.status.failed {
+            } else if is_behind {
                 spawn_named(Arc::from("rollout"), async move { cluster.roll_out(&entry, &object).await });
             }
         }
@@ -90,7 +91,7 @@ impl Cluster {
 
     async fn roll_out(&self, entry: &Entry, object: &Object) {
         let key = entry.key.clone();
-        let can_fail = ["Job", "Pod"].contains(&object.kind.as_str());
+        let can_fail = object.kind == "Job" || is_pipe_pod(&key);
         let failed = failpoint_on("cluster.rollout", &key.to_string()).await.is_err();
         sleep(self.rollout).await;
         if failed && !can_fail {

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use super::versions::Versions;
 use super::view::View;
+use crate::systems::plan::definition::DEPLOY;
 use crate::systems::plan::instance::{Instance, OperatorVersion};
-use crate::systems::plan::object::{Health, OBJECT, render};
+use crate::systems::plan::object::{Health, OBJECT, Values, fill, render};
 use crate::systems::plan::status::ExecutionStatus;
 use crate::systems::plan::task::Settings;
 
@@ -76,20 +78,30 @@ pub(super) struct Demand {
     spec: Option<Value>,
 }
 
-/// What a plan of an operator asks for, task by task in its order.
+/// What a plan of an operator asks for, task by task in its order, and the deployment of what is inside it.
 pub(super) fn demands(
     plan: &str,
     operator: &OperatorVersion,
     params: &BTreeMap<String, Value>,
+    versions: &Versions,
 ) -> Vec<Demand> {
-    let values = operator.values(params).unwrap_or_default();
+    let params = operator.values(params).unwrap_or_default();
+    let pipes = BTreeMap::new();
+    let values = Values { params: &params, pipes: &pipes };
     let tasks = operator.plans.get(plan).into_iter().flat_map(|plan| plan.steps());
     let tasks = tasks.flat_map(|(_, step)| &step.tasks);
     let tasks = tasks.filter_map(|name| operator.tasks.iter().find(|task| task.name == *name));
     let mut demands = Vec::new();
     for task in tasks {
         let settings = Settings::of(task).unwrap_or_default();
-        let is_on = values.get(&settings.parameter).and_then(Value::as_str) == Some("true");
+        if task.kind == "KudoOperator" {
+            let file = operator.templates.get(&settings.parameter_file);
+            let filled = file.and_then(|file| fill("", file, values).ok());
+            let given = filled.and_then(|filled| serde_json::from_str(&filled).ok()).unwrap_or_default();
+            demands.extend(self::demands(DEPLOY, versions.named(&settings.dependency()), &given, versions));
+            continue;
+        }
+        let is_on = params.get(&settings.parameter).and_then(Value::as_str) == Some("true");
         let is_there = match task.kind.as_str() {
             "Apply" => true,
             "Toggle" => is_on,
@@ -97,7 +109,7 @@ pub(super) fn demands(
             _ => continue,
         };
         let objects = settings.resources.iter();
-        let objects = objects.filter_map(|name| render(name, &operator.templates, &values).ok());
+        let objects = objects.filter_map(|name| render(name, &operator.templates, values).ok());
         demands.extend(objects.map(|object| Demand {
             object: object.key().name.to_string(),
             spec: is_there.then_some(object.spec),

@@ -13,16 +13,20 @@ use crate::property::reachable;
 use crate::store::{Key, Op, StoreError, Transaction};
 use crate::systems::plan::admission::{Denied, admit_create, admit_update};
 use crate::systems::plan::definition::{CLEANUP, DEPLOY};
-use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
+use crate::systems::plan::instance::{
+    INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, Parameter, PlanExecution,
+};
 use crate::systems::plan::status::ExecutionStatus;
 use crate::time::{Duration, sleep};
 
 /// How often the user looks.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(2);
+/// How far a plan gets that the user does not wait for.
+const SOON: Duration = Duration::from_secs(3);
 /// How often a plan that has failed for good is asked for again, at most.
 const RETRIES_MAX: u32 = 40;
 /// How long the user waits for one thing before going on all the same, in looks.
-const PATIENCE: u32 = 1800;
+const PATIENCE: u32 = 900;
 /// How long a person who changed a status by hand waits for what comes of it.
 const HOPE: Duration = Duration::from_secs(10);
 
@@ -96,7 +100,7 @@ impl User {
                 })?,
             }
             if is_cut {
-                sleep(LOOK * 3).await;
+                sleep(SOON).await;
                 continue;
             }
             self.until_complete(&mut counted).await?;
@@ -124,7 +128,7 @@ impl User {
     fn install(&self, uid: &str) -> Result<(), ScriptError> {
         let operator = self.versions.first();
         let needed = operator.parameters.iter().filter(|known| known.required && known.default.is_none());
-        let params: BTreeMap<_, _> = needed.map(|known| (known.name.clone(), known.kind.empty())).collect();
+        let params: BTreeMap<_, _> = needed.map(|known| (known.name.clone(), some(known))).collect();
         let instance = admit_create(Instance::new(&operator.name, params), operator, uid.to_owned())?;
         self.view.store.create(self.key(), &instance)?;
         self.ordered(&instance);
@@ -194,7 +198,7 @@ impl User {
     /// Removes the jobs and pods that have failed for good, as one has to before they can be made again.
     fn remove_failed(&self) -> Result<(), StoreError> {
         for (entry, object) in self.view.objects() {
-            if object.is_some_and(|object| object.status.failed) {
+            if object.is_some_and(|object| object.has_failed()) {
                 self.view.store.delete(entry.key)?;
             }
         }
@@ -268,4 +272,9 @@ impl User {
         }
         true
     }
+}
+
+/// A value that a parameter can have.
+fn some(parameter: &Parameter) -> Value {
+    parameter.allowed.first().cloned().unwrap_or_else(|| parameter.kind.sample())
 }

@@ -61,7 +61,7 @@ impl Versions {
         let mut known = lock(&self.demands);
         let found = known
             .entry(key)
-            .or_insert_with(|| demands(plan, self.named(&spec.operator_version), &spec.params).into());
+            .or_insert_with(|| demands(plan, self.named(&spec.operator_version), &spec.params, self).into());
         found.clone()
     }
 }
