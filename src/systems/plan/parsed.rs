@@ -12,9 +12,12 @@ use crate::store::{Entry, Key};
 /// Entries that are remembered at most: all are forgotten then.
 const KNOWN_MAX: usize = 4096;
 
+/// A value that was read, and what it says.
+type Said<T> = (Arc<Value>, Arc<T>);
+
 /// Entries and what they said. What is remembered is that of one value: another write is read anew.
 #[derive(Debug)]
-pub struct Parsed<T>(Mutex<BTreeMap<Key, (Arc<Value>, Arc<T>)>>);
+pub struct Parsed<T>(Mutex<BTreeMap<Key, Said<T>>>);
 
 impl<T> Default for Parsed<T> {
     fn default() -> Parsed<T> {

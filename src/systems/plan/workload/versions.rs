@@ -12,6 +12,9 @@ use crate::systems::plan::instance::{InstanceSpec, OperatorVersion};
 use crate::systems::plan::package::Package;
 use crate::systems::plan::parsed::lock;
 
+/// Which version, which plan of it, and with which parameters.
+type Asked = (String, String, String);
+
 /// Operator versions, the one to begin with first and the newest last.
 #[derive(Debug)]
 pub(super) struct Versions {
@@ -19,8 +22,8 @@ pub(super) struct Versions {
     all: Vec<(Arc<Value>, Arc<Known>)>,
     /// What stands for a version that there is not.
     none: OperatorVersion,
-    /// What plans ask for, by version, plan and parameters.
-    demands: Mutex<BTreeMap<(String, String, String), Arc<Vec<Demand>>>>,
+    /// What plans ask for.
+    demands: Mutex<BTreeMap<Asked, Arc<Vec<Demand>>>>,
 }
 
 impl Versions {
