@@ -1,7 +1,7 @@
 //! What may be asked of an instance, and which plan that schedules: the rules that every write of a spec passes, the
 //! user's and the controller's. Pure; it must not know who writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -40,11 +40,11 @@ pub enum Denied {
     /// The instance is being deleted.
     #[error("the instance is being deleted: {0}")]
     Deleting(&'static str),
-    /// A plan runs.
-    #[error("plan {running} is running: {what}")]
-    Running {
+    /// A plan is scheduled.
+    #[error("plan {plan} is scheduled: {what}")]
+    Scheduled {
         /// Which.
-        running: String,
+        plan: String,
         /// What cannot be done meanwhile.
         what: &'static str,
     },
@@ -88,49 +88,50 @@ impl ParameterDiff {
     pub fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.removed.is_empty()
     }
-
-    fn names(&self) -> impl Iterator<Item = &String> {
-        self.changed.keys().chain(self.removed.keys())
-    }
 }
 
-/// The plan that a change of these parameters triggers: the one that they name, else update, else deploy; none without
-/// parameters. A parameter that the operator does not have says nothing.
+/// The plan that a change of these parameters triggers: the one that they name; where none of them names one, update, else
+/// deploy; none without parameters. A parameter that the operator does not have says nothing.
 ///
 /// # Errors
-/// They name several plans, or one that there is not.
+/// They name several plans, or one that there is not; or there is no plan for them.
 pub fn triggered_by_parameter_update<'a>(
     names: impl Iterator<Item = &'a String>,
     operator: &OperatorVersion,
 ) -> Result<Option<String>, Denied> {
-    let mut plans: Vec<String> = Vec::new();
-    for name in names {
-        let Some(parameter) = operator.parameter(name) else { continue };
-        let fallback = || operator.first_of(&[UPDATE, DEPLOY]).ok_or(Denied::NoPlan("update, deploy"));
-        let plan = parameter.trigger.clone().map_or_else(fallback, Ok)?;
-        if !operator.plans.contains_key(&plan) {
-            return Err(Denied::UnknownPlan(plan));
-        }
-        if !plans.contains(&plan) {
-            plans.push(plan);
-        }
+    let changed: Vec<&Parameter> = names.filter_map(|name| operator.parameter(name)).collect();
+    let named = changed.iter().filter_map(|parameter| parameter.trigger.as_deref());
+    let plans: BTreeSet<&str> = named.filter(|plan| !plan.is_empty()).collect();
+    if let Some(unknown) = plans.iter().find(|plan| !operator.plans.contains_key(**plan)) {
+        return Err(Denied::UnknownPlan((*unknown).to_owned()));
     }
     if plans.len() > 1 {
-        plans.sort();
-        return Err(Denied::SeveralPlans(plans));
+        return Err(Denied::SeveralPlans(plans.into_iter().map(str::to_owned).collect()));
     }
-    Ok(plans.pop())
+    if changed.is_empty() {
+        return Ok(None);
+    }
+    let named = plans.first().map(|plan| (*plan).to_owned());
+    let fallback = || operator.first_of(&[UPDATE, DEPLOY]);
+    named.or_else(fallback).map(Some).ok_or(Denied::NoPlan("update, deploy"))
 }
 
-/// An instance as it is created: its deployment is scheduled under `uid`, and its finalizer is on it.
+/// An instance as it is created: its deployment is scheduled under `uid`, its finalizer is on it, and what cannot be
+/// changed later has a value of its own, so that another default changes nothing.
 ///
 /// # Errors
 /// There is no deployment plan, or a parameter is not one that there can be.
 pub fn admit_create(mut new: Instance, operator: &OperatorVersion, uid: String) -> Result<Instance, Denied> {
-    check_parameters(&new, operator)?;
     if !operator.plans.contains_key(DEPLOY) {
         return Err(Denied::UnknownPlan(DEPLOY.to_owned()));
     }
+    for parameter in operator.parameters.iter().filter(|parameter| parameter.immutable) {
+        if let Some(default) = &parameter.default {
+            new.spec.params.entry(parameter.name.clone()).or_insert_with(|| default.clone());
+        }
+    }
+    check_known(new.spec.params.keys(), operator)?;
+    check_values(&new, operator)?;
     new.spec.plan_execution = triggered(DEPLOY.to_owned(), uid);
     new.try_add_finalizer(operator);
     Ok(new)
@@ -148,21 +149,36 @@ pub fn admit_update(
     (before, after): (&OperatorVersion, &OperatorVersion),
     uid: String,
 ) -> Result<Instance, Denied> {
+    if old.spec == new.spec && old.status == new.status {
+        // Metadata is anybody's.
+        return Ok(new);
+    }
     let change = Change::of(old, &new);
-    if !change.next.name.is_empty() && !after.plans.contains_key(&change.next.name) {
+    if change.is_asked() && !after.plans.contains_key(&change.next.name) {
         return Err(Denied::UnknownPlan(change.next.name));
     }
-    check_parameters(&new, after)?;
+    check_known(change.diff.changed.keys(), after)?;
+    match change.is_upgrade {
+        false => check_unchanged(&change, after)?,
+        true => {
+            check_given(&new, (before, after))?;
+            let is_gone = |name: &str| before.parameter(name).is_some() && after.parameter(name).is_none();
+            new.spec.params.retain(|name, _| !is_gone(name));
+        }
+    }
+    // That a plan came to its end is taken even of an instance that lacks a value: the plan says so.
+    if change.is_upgrade || change.is_asked() || !change.diff.is_empty() {
+        check_values(&new, after)?;
+    }
+    let by_parameters = triggered_by_parameter_update(change.judged(before), after)?;
     if new.metadata.deleting {
-        change.check_deleting()?;
-        if change.is_novel || change.is_retriggered {
+        change.check_deleting(by_parameters.is_some())?;
+        if change.is_asked() {
             new.spec.plan_execution = triggered(change.next.name, uid);
         }
         return Ok(new);
     }
-    let by_parameters = triggered_by_parameter_update(change.diff.names(), after)?;
     change.check_normal(by_parameters.as_deref())?;
-    check_immutable(old, &new, &change, (before, after))?;
     new.spec.plan_execution = match change.plan(by_parameters, after)? {
         Scheduled::New(plan) => triggered(plan, uid),
         Scheduled::None => PlanExecution::default(),
@@ -180,13 +196,7 @@ struct Change {
     last: PlanExecution,
     next: PlanExecution,
     diff: ParameterDiff,
-    /// A plan is scheduled and not terminal.
-    is_running: bool,
     is_upgrade: bool,
-    /// Another plan is asked for than the one that is scheduled.
-    is_novel: bool,
-    /// The plan that is scheduled is asked for again.
-    is_retriggered: bool,
 }
 
 /// What a change schedules.
@@ -198,61 +208,81 @@ enum Scheduled {
 
 impl Change {
     fn of(old: &Instance, new: &Instance) -> Change {
-        let (last, next) = (old.spec.plan_execution.clone(), new.spec.plan_execution.clone());
-        let is_novel = !next.name.is_empty() && next.name != last.name;
-        let is_retriggered = !next.name.is_empty() && next.name == last.name && next.uid != last.uid;
         Change {
+            last: old.spec.plan_execution.clone(),
+            next: new.spec.plan_execution.clone(),
             diff: ParameterDiff::of(&old.spec.params, &new.spec.params),
-            is_running: !last.name.is_empty() && !last.status.is_terminal(),
             is_upgrade: old.spec.operator_version != new.spec.operator_version,
-            is_novel,
-            is_retriggered,
-            last,
-            next,
         }
     }
 
-    fn check_deleting(&self) -> Result<(), Denied> {
+    /// A plan is scheduled, also one that has ended: only the write that says so takes its name away.
+    fn is_scheduled(&self) -> bool {
+        !self.last.name.is_empty()
+    }
+
+    /// A plan is asked for where none is scheduled.
+    fn is_novel(&self) -> bool {
+        !self.is_scheduled() && !self.next.name.is_empty()
+    }
+
+    /// The plan that is scheduled is asked for again.
+    fn is_retriggered(&self) -> bool {
+        self.is_scheduled() && self.next.name == self.last.name && self.next.uid != self.last.uid
+    }
+
+    /// A plan is asked for that was not.
+    fn is_asked(&self) -> bool {
+        !self.next.name.is_empty() && (&self.next.name, &self.next.uid) != (&self.last.name, &self.last.uid)
+    }
+
+    /// The parameters whose change counts. One that the version before did not have was not changed.
+    fn judged<'a>(&'a self, before: &'a OperatorVersion) -> impl Iterator<Item = &'a String> {
+        let changed = self.diff.changed.keys().filter(|name| before.parameter(name).is_some());
+        changed.chain(self.diff.removed.keys())
+    }
+
+    fn check_deleting(&self, changes_parameters: bool) -> Result<(), Denied> {
         let is_cleanup = self.next.name == CLEANUP;
         if self.last.name == CLEANUP && !is_cleanup {
             return Err(Denied::Deleting("the clean-up cannot be left"));
         }
-        if !self.diff.is_empty() || self.is_upgrade {
+        if changes_parameters || self.is_upgrade {
             return Err(Denied::Deleting("neither parameters nor version can be changed"));
         }
-        if self.is_novel && !is_cleanup {
+        if self.is_asked() && !is_cleanup {
             return Err(Denied::Deleting("only the clean-up can be scheduled"));
         }
         Ok(())
     }
 
     fn check_normal(&self, by_parameters: Option<&str>) -> Result<(), Denied> {
-        let running = |what| Err(Denied::Running { running: self.last.name.clone(), what });
+        let scheduled = |what| Err(Denied::Scheduled { plan: self.last.name.clone(), what });
         let triggers_other = by_parameters.is_some_and(|plan| plan != self.last.name);
-        if self.is_running && triggers_other && !self.is_upgrade {
-            return running("parameters that trigger another plan cannot be changed");
+        if self.is_scheduled() && triggers_other {
+            return scheduled("parameters that trigger another plan cannot be changed");
         }
         if self.is_upgrade {
-            if self.is_running {
-                return running("the operator version cannot be changed");
+            if self.is_scheduled() {
+                return scheduled("the operator version cannot be changed");
             }
-            if self.is_novel || self.is_retriggered {
+            if self.is_novel() {
                 return Err(Denied::Upgrade("a plan"));
             }
             if by_parameters.is_some_and(|plan| plan != DEPLOY) {
                 return Err(Denied::Upgrade("parameters that trigger another plan than deploy"));
             }
         }
-        if self.is_running && self.is_novel {
-            return running("it cannot be overridden");
+        if self.is_scheduled() && self.next.name.is_empty() {
+            return scheduled("it cannot be cancelled");
         }
-        if self.is_running && self.next.name.is_empty() {
-            return running("it cannot be cancelled");
+        if self.is_scheduled() && self.next.name != self.last.name {
+            return scheduled("it cannot be overridden");
         }
-        if !self.diff.is_empty() && (self.is_novel || self.is_retriggered) {
+        if by_parameters.is_some() && self.is_novel() {
             return Err(Denied::ParameterAndPlan);
         }
-        if self.is_novel && self.next.name == CLEANUP {
+        if self.next.name == CLEANUP {
             return Err(Denied::Cleanup);
         }
         Ok(())
@@ -266,47 +296,70 @@ impl Change {
         if let Some(plan) = by_parameters {
             return Ok(Scheduled::New(plan));
         }
-        if self.is_novel || self.is_retriggered {
-            return Ok(Scheduled::New(self.next.name.clone()));
-        }
-        Ok(if self.next.status.is_terminal() { Scheduled::None } else { Scheduled::AsItIs })
+        let asked = || Scheduled::New(self.next.name.clone());
+        Ok(match self {
+            change if change.is_novel() => asked(),
+            change if change.next.status.is_terminal() => Scheduled::None,
+            change if change.is_retriggered() => asked(),
+            _ => Scheduled::AsItIs,
+        })
     }
 }
 
-fn check_parameters(new: &Instance, operator: &OperatorVersion) -> Result<(), Denied> {
-    for (name, value) in &new.spec.params {
-        let parameter = operator.parameter(name).ok_or_else(|| Denied::UnknownParameter(name.clone()))?;
-        parameter.check(value).map_err(|why| Denied::InvalidParameter {
-            name: name.clone(),
-            value: value.to_string(),
-            why,
-        })?;
-    }
-    Ok(())
-}
-
-fn check_immutable(
-    old: &Instance,
-    new: &Instance,
-    change: &Change,
-    (before, after): (&OperatorVersion, &OperatorVersion),
+/// What is given anew has to be known; what an instance has had all along is not judged again.
+fn check_known<'a>(
+    names: impl Iterator<Item = &'a String>,
+    operator: &OperatorVersion,
 ) -> Result<(), Denied> {
-    let was_immutable = |name: &str| before.parameter(name).is_some_and(|parameter| parameter.immutable);
-    for parameter in after.parameters.iter().filter(|parameter| parameter.immutable) {
-        let name = &parameter.name;
-        let is_new = change.is_upgrade && !was_immutable(name);
-        let value = |instance: &Instance, operator: &OperatorVersion| {
-            let default = operator.parameter(name).and_then(|parameter| parameter.default.clone());
-            instance.spec.params.get(name).cloned().or(default)
+    let mut names = names;
+    match names.find(|name| operator.parameter(name).is_none()) {
+        Some(name) => Err(Denied::UnknownParameter(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Every parameter of the operator has a value that it can have, or none where it needs none.
+fn check_values(new: &Instance, operator: &OperatorVersion) -> Result<(), Denied> {
+    for parameter in &operator.parameters {
+        let invalid = |value: String, why: String| Denied::InvalidParameter {
+            name: parameter.name.clone(),
+            value,
+            why,
         };
-        if is_new && !new.spec.params.contains_key(name) {
-            return Err(Denied::ImmutableWithoutValue(name.clone()));
-        }
-        if !is_new && value(old, before) != value(new, after) {
-            return Err(Denied::Immutable(name.clone()));
+        // An empty text is no value.
+        let given = new.spec.params.get(&parameter.name).filter(|value| value.as_str() != Some(""));
+        match given {
+            None if parameter.required && parameter.default.is_none() => {
+                return Err(invalid("left out".to_owned(), "it has to have a value".to_owned()));
+            }
+            None => {}
+            Some(value) => parameter.check(value).map_err(|why| invalid(value.to_string(), why))?,
         }
     }
     Ok(())
+}
+
+/// What is immutable was neither changed nor added. A value may be taken away.
+fn check_unchanged(change: &Change, operator: &OperatorVersion) -> Result<(), Denied> {
+    let is_immutable = |name: &str| operator.parameter(name).is_some_and(|parameter| parameter.immutable);
+    match change.diff.changed.keys().find(|name| is_immutable(name)) {
+        Some(name) => Err(Denied::Immutable(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// What is immutable in the version after, and was not before, has a value of the instance's own.
+fn check_given(new: &Instance, (before, after): (&OperatorVersion, &OperatorVersion)) -> Result<(), Denied> {
+    let was_immutable = |name: &str| before.parameter(name).is_some_and(|parameter| parameter.immutable);
+    let mut lacking = after.parameters.iter().filter(|parameter| {
+        parameter.immutable
+            && !was_immutable(&parameter.name)
+            && !new.spec.params.contains_key(&parameter.name)
+    });
+    match lacking.next() {
+        Some(parameter) => Err(Denied::ImmutableWithoutValue(parameter.name.clone())),
+        None => Ok(()),
+    }
 }
 
 impl Parameter {
@@ -349,10 +402,10 @@ impl ParameterKind {
         }
     }
 
-    /// The value that says nothing.
-    pub fn empty(self) -> Value {
+    /// A value of this kind.
+    pub fn sample(self) -> Value {
         match self {
-            ParameterKind::String => Value::String(String::new()),
+            ParameterKind::String => Value::String("some".to_owned()),
             ParameterKind::Integer | ParameterKind::Number => Value::from(0),
             ParameterKind::Boolean => Value::Bool(false),
             ParameterKind::Array => Value::Array(Vec::new()),

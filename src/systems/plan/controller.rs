@@ -8,21 +8,26 @@
 //! [`InstanceMetadata::ended`]: super::instance::InstanceMetadata::ended
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::emit;
-use crate::store::{Client, Entry, StoreError};
+use crate::store::{Client, Entry, Key, Op, StoreError, Transaction};
 use crate::time::Duration;
 
 use super::admission::{self, Denied};
 use super::definition::{ActivePlan, Metadata, Task};
 use super::engine::execute;
-use super::error::{EventName, ExecutionError};
+use super::error::{EventName, ExecutionError, PassError, Unprepared};
 use super::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
 use super::model::{OnUnready, Options};
+use super::object::{OBJECT, Object};
+use super::parsed::{Parsed, lock};
 use super::record::PlanEvent;
 use super::status::{ExecutionStatus, PlanStatus, Timestamp};
-use super::task::{Kinds, OwnerLabel, TaskContext, Tasks};
+use super::task::{Kinds, Memory, OwnerLabel, TaskContext, Tasks};
 use super::variant::Variant;
 
 /// The choices of a controller.
@@ -78,11 +83,35 @@ pub enum ReconcileError {
     },
 }
 
-/// What a controller knows of an operator version; read once per version of its entry.
-struct Known {
-    operator: OperatorVersion,
+/// What a controller knows of an operator version; read once per write of its entry.
+#[derive(Debug, Deserialize)]
+#[serde(from = "OperatorVersion")]
+pub(super) struct Known {
+    pub(super) operator: OperatorVersion,
     tasks: Arc<Vec<Task>>,
     templates: Arc<BTreeMap<String, String>>,
+    dependencies: BTreeSet<String>,
+}
+
+impl From<OperatorVersion> for Known {
+    fn from(operator: OperatorVersion) -> Known {
+        Known {
+            tasks: Arc::new(operator.tasks.clone()),
+            templates: Arc::new(operator.templates.clone()),
+            dependencies: operator.dependencies(),
+            operator,
+        }
+    }
+}
+
+/// What passes over one plan of an instance need, while neither operator nor parameters change.
+struct Prepared {
+    known: Arc<Known>,
+    plan: String,
+    given: BTreeMap<String, Value>,
+    params: Arc<BTreeMap<String, Value>>,
+    pipes: Arc<BTreeMap<String, String>>,
+    memory: Memory,
 }
 
 /// One incarnation of a controller.
@@ -91,7 +120,11 @@ pub struct PlanController {
     pub(super) client: Client,
     pub(super) options: ControllerOptions,
     kinds: Kinds,
-    operators: Mutex<BTreeMap<(String, u64), Arc<Known>>>,
+    operators: Parsed<Known>,
+    instances: Parsed<Instance>,
+    objects: Arc<Parsed<Object>>,
+    /// What passes need, by instance.
+    prepared: Mutex<BTreeMap<String, Arc<Prepared>>>,
     /// The executions that people were told of.
     announced: Mutex<BTreeSet<String>>,
     /// What a planted bug takes for the statuses of an instance, with the version that it was read at.
@@ -102,7 +135,7 @@ pub struct PlanController {
 struct Read {
     name: String,
     version: u64,
-    instance: Instance,
+    instance: Arc<Instance>,
 }
 
 impl PlanController {
@@ -112,10 +145,22 @@ impl PlanController {
             client: client.consistent(),
             options,
             kinds,
-            operators: Mutex::default(),
+            operators: Parsed::default(),
+            instances: Parsed::default(),
+            objects: Arc::default(),
+            prepared: Mutex::default(),
             announced: Mutex::default(),
             shared: Mutex::default(),
         }
+    }
+
+    /// Makes known what operator versions say, so that they need not be read.
+    pub(super) fn knowing(self, operators: &[(Arc<Value>, Arc<Known>)]) -> PlanController {
+        for (value, known) in operators {
+            let key = Key::new(OPERATOR_VERSION, known.operator.name.as_str());
+            self.operators.know(key, value.clone(), known.clone());
+        }
+        self
     }
 
     fn has(&self, variant: Variant) -> bool {
@@ -128,20 +173,18 @@ impl PlanController {
     /// It is to be tried again soon.
     pub async fn reconcile(&self, name: &str) -> Result<Option<Duration>, ReconcileError> {
         let Some(entry) = self.client.entry((INSTANCE, name)).await? else { return Ok(None) };
-        let mut read = read(name, &entry)?;
+        let instance = self.instances.of(&entry).map_err(|error| unreadable(&entry, &error))?;
+        let mut read = Read { name: name.to_owned(), version: entry.version, instance };
         self.finish_what_was_begun(&mut read).await?;
         let operator = self.operator(&read).await?;
         let before = read.instance.clone();
-        let mut instance = before.clone();
+        let mut instance = Instance::clone(&before);
         instance.ensure_plan_status_initialized(&operator.operator);
         instance.try_add_finalizer(&operator.operator);
         let uid = || format!("{name}-cleanup-{}", read.version);
         let restarts = self.has(Variant::CleanupRestarts);
         let Some(execution) = instance.scheduled_plan(&operator.operator, uid, restarts) else {
-            instance.try_remove_finalizer(false);
-            self.store(&mut read, &before, instance, None).await?;
-            self.reconciled(name, "", None);
-            return Ok(None);
+            return self.rest(&mut read, &before, instance, &operator).await;
         };
         instance.spec.plan_execution = execution.clone();
         let status = self.carry_on(&mut read, &before, instance, &execution, &operator).await?;
@@ -151,6 +194,29 @@ impl PlanController {
         Ok(again)
     }
 
+    /// No plan is scheduled: what is left is whether the instance can be used, and whether it may go.
+    async fn rest(
+        &self,
+        read: &mut Read,
+        before: &Instance,
+        mut instance: Instance,
+        known: &Known,
+    ) -> Result<Option<Duration>, ReconcileError> {
+        instance.try_remove_finalizer(&known.operator, false);
+        let mut objects = Vec::new();
+        for entry in self.client.list(OBJECT).await? {
+            objects.push(self.objects.of(&entry).map_err(|error| unreadable(&entry, &error))?);
+        }
+        let own = objects.iter().filter(|object| object.owner == read.name);
+        instance.refresh_ready(own.map(|object| &**object));
+        let is_changed = instance != *before;
+        self.store(read, before, instance, None).await?;
+        if is_changed {
+            self.reconciled(&read.name, "", None);
+        }
+        Ok(None)
+    }
+
     /// One pass, and the storing of what came of it.
     async fn carry_on(
         &self,
@@ -158,55 +224,59 @@ impl PlanController {
         before: &Instance,
         mut instance: Instance,
         execution: &PlanExecution,
-        known: &Known,
+        known: &Arc<Known>,
     ) -> Result<PlanStatus, ReconcileError> {
         let now = Timestamp::now();
-        if let Err(error) = self.begin(read, &mut instance, execution, now) {
-            self.warn(&read.name, EventName::InvalidPlan, &error.to_string());
-            instance.spec.plan_execution.status = ExecutionStatus::FatalError;
-            self.store(read, before, instance, None).await?;
-            return Ok(PlanStatus { status: ExecutionStatus::FatalError, ..PlanStatus::default() });
-        }
-        let (status, error) = match self.prepare(read, &instance, execution, known).await? {
-            Ok(plan) => self.pass(read, &plan).await,
+        self.begin(read, &mut instance, execution, now);
+        let (mut status, error) = match self.prepare(read, &instance, execution, known).await? {
+            Ok((prepared, plan)) => self.pass(read, &plan, &prepared.memory).await,
+            Err(_) if instance.status.plans[&execution.name].status.is_terminal() => {
+                // It has ended; only its name is still there.
+                (PlanStatus::clone(&instance.status.plans[&execution.name]), None)
+            }
             Err(error) => {
-                let mut status = instance.status.plans[&execution.name].clone();
+                let mut status = PlanStatus::clone(&instance.status.plans[&execution.name]);
                 status.set_with_message(ExecutionStatus::FatalError, error.to_string(), now);
-                (status, Some(error))
+                (status, Some(error.into()))
             }
         };
+        let has_error = status.steps().any(|step| step.status == ExecutionStatus::Error);
+        if self.has(Variant::StampedAtErrors) && has_error {
+            status.last_updated = Some(now);
+        }
         if self.has(Variant::SharedStatus) {
             lock(&self.shared).insert(read.name.clone(), (read.version, status.clone()));
         }
-        let was_terminal = before.status.plans.get(&execution.name).is_some_and(|before| *before == status);
+        let was_terminal = before.status.plans.get(&execution.name).is_some_and(|before| **before == status);
+        let status = Arc::new(status);
         instance.update_plan_status(status.clone());
-        instance.try_remove_finalizer(self.has(Variant::FinalizerOnTerminal));
+        instance.try_remove_finalizer(&known.operator, self.has(Variant::FinalizerOnTerminal));
         self.store(read, before, instance, Some(&status)).await?;
-        if let Some(error) = error {
-            self.warn(&read.name, error.event, &error.to_string());
+        if let Some((event, error)) = error.and_then(|error: PassError| Some((error.event()?, error))) {
+            self.warn(&read.name, event, &error.to_string());
         }
         if status.status.is_terminal() && !was_terminal {
             self.finished(&read.name, &status);
         }
-        Ok(status)
+        Ok(Arc::unwrap_or_clone(status))
     }
 
-    /// Makes the plan pending if its execution is new, and says so.
-    fn begin(
-        &self,
-        read: &Read,
-        instance: &mut Instance,
-        execution: &PlanExecution,
-        now: Timestamp,
-    ) -> Result<(), super::instance::NoPlanStatus> {
+    /// Makes the plan pending if its execution is new, and says so. A plan that there is not has a status all the same: it
+    /// says so in the end.
+    fn begin(&self, read: &Read, instance: &mut Instance, execution: &PlanExecution, now: Timestamp) {
         let plan = &execution.name;
+        if !instance.status.plans.contains_key(plan) {
+            let (name, status) = (plan.clone(), ExecutionStatus::NeverRun);
+            let unknown = PlanStatus { name, status, ..PlanStatus::default() };
+            instance.status.plans.insert(plan.clone(), unknown.into());
+        }
         let steps =
             self.has(Variant::StepsNotReset).then(|| instance.status.plans.get(plan).cloned()).flatten();
-        let is_new = instance.reset_plan_status_if_plan_is_new(plan, &execution.uid, now)?;
-        let Some(status) = instance.status.plans.get_mut(plan) else { return Ok(()) };
+        let reset = instance.reset_plan_status_if_plan_is_new(plan, &execution.uid, now);
+        let (Ok(is_new), Some(status)) = (reset, instance.plan_mut(plan)) else { return };
         if let Some(left) = steps.filter(|_| is_new) {
-            let found =
-                status.phases.iter_mut().zip(left.phases).filter(|(_, left)| !left.status.is_never_run());
+            let left = left.phases.clone();
+            let found = status.phases.iter_mut().zip(left).filter(|(_, left)| !left.status.is_never_run());
             found.for_each(|(phase, left)| phase.steps = left.steps);
         }
         if self.has(Variant::StatusBeforeSpec) && status.status.is_terminal() {
@@ -219,7 +289,6 @@ impl PlanController {
             let (plan, uid) = (plan.clone(), execution.uid.clone());
             emit(PlanEvent::PlanStarted { instance: read.name.as_str().into(), plan, uid });
         }
-        Ok(())
     }
 
     /// All that the pass needs, or why there can be none.
@@ -228,28 +297,62 @@ impl PlanController {
         read: &Read,
         instance: &Instance,
         execution: &PlanExecution,
-        known: &Known,
-    ) -> Result<Result<ActivePlan, ExecutionError>, ReconcileError> {
-        let operator = &known.operator;
-        if let Some(circle) = self.circle(operator).await? {
-            let message = format!("operators depend on each other: {}", circle.join(" -> "));
-            let error = super::error::FatalPlan { instance: self.place(&read.name), cause: message };
-            return Ok(Err(ExecutionError::new(EventName::CircularDependency, error)));
+        known: &Arc<Known>,
+    ) -> Result<Result<(Arc<Prepared>, ActivePlan), ExecutionError>, ReconcileError> {
+        if let Some(circle) = self.circle(known).await? {
+            let cause = format!("operators depend on each other: {}", circle.join(" -> "));
+            return Ok(Err(ExecutionError::new(EventName::CircularDependency, Unprepared(cause))));
         }
-        let params = match operator.values(&instance.spec.params) {
-            Ok(params) => params,
-            Err(missing) => return Ok(Err(ExecutionError::new(EventName::InvalidParams, missing))),
-        };
-        let pipes = match operator.pipes(&execution.name, &read.name) {
-            Ok(pipes) => pipes,
-            Err(duplicate) => return Ok(Err(ExecutionError::new(EventName::InvalidPlan, duplicate))),
+        let prepared = match self.prepared(&read.name, instance, &execution.name, known) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error)),
         };
         let shared = (known.tasks.clone(), known.templates.clone());
-        let active = instance.active_plan(&execution.name, operator, shared, params, pipes);
-        Ok(active.map_err(|error| ExecutionError::new(EventName::InvalidPlan, error)))
+        let (params, pipes) = (prepared.params.clone(), prepared.pipes.clone());
+        let active = instance.active_plan(&execution.name, &known.operator, shared, params, pipes);
+        let active = active.map_err(|error| ExecutionError::new(EventName::InvalidPlan, error));
+        Ok(active.map(|active| (prepared, active)))
     }
 
-    async fn pass(&self, read: &Read, plan: &ActivePlan) -> (PlanStatus, Option<ExecutionError>) {
+    /// What passes over a plan need: as it was, where nothing has changed.
+    fn prepared(
+        &self,
+        name: &str,
+        instance: &Instance,
+        plan: &str,
+        known: &Arc<Known>,
+    ) -> Result<Arc<Prepared>, ExecutionError> {
+        let given = &instance.spec.params;
+        let is_same = |found: &&Arc<Prepared>| {
+            Arc::ptr_eq(&found.known, known) && found.plan == *plan && found.given == *given
+        };
+        if let Some(found) = lock(&self.prepared).get(name).filter(is_same) {
+            return Ok(found.clone());
+        }
+        let failed = |event: EventName, cause: String| ExecutionError::new(event, Unprepared(cause));
+        if !known.operator.plans.contains_key(plan) {
+            return Err(failed(EventName::InvalidPlan, format!("could not find required plan: '{plan}'")));
+        }
+        let params = known.operator.values(given);
+        let params = params.map_err(|error| {
+            failed(EventName::InvalidParams, format!("could not parse parameters: {error}"))
+        })?;
+        let pipes = known.operator.pipes(plan, name);
+        let pipes = pipes
+            .map_err(|error| failed(EventName::InvalidPlan, format!("could not make task pipes: {error}")))?;
+        let prepared = Arc::new(Prepared {
+            known: known.clone(),
+            plan: plan.to_owned(),
+            given: given.clone(),
+            params: params.into(),
+            pipes: pipes.into(),
+            memory: Memory::new(self.objects.clone()),
+        });
+        lock(&self.prepared).insert(name.to_owned(), prepared.clone());
+        Ok(prepared)
+    }
+
+    async fn pass(&self, read: &Read, plan: &ActivePlan, memory: &Memory) -> (PlanStatus, Option<PassError>) {
         let metadata = Metadata { namespace: self.options.namespace.clone(), instance: read.name.clone() };
         let context = TaskContext {
             client: &self.client,
@@ -260,6 +363,7 @@ impl PlanController {
             pipes: &plan.pipes,
             enhancer: &OwnerLabel,
             discovery: self.options.discovery.as_ref(),
+            memory: Some(memory),
             variant: self.options.variant,
         };
         let options = Options { on_unready: self.options.on_unready, variant: self.options.variant };
@@ -283,8 +387,11 @@ impl PlanController {
     }
 
     /// The first circle of nested operators, if any.
-    async fn circle(&self, operator: &OperatorVersion) -> Result<Option<Vec<String>>, ReconcileError> {
-        let mut path = vec![(operator.name.clone(), operator.dependencies())];
+    async fn circle(&self, known: &Known) -> Result<Option<Vec<String>>, ReconcileError> {
+        if known.dependencies.is_empty() {
+            return Ok(None);
+        }
+        let mut path = vec![(known.operator.name.clone(), known.dependencies.clone())];
         let mut done = BTreeSet::new();
         while let Some((name, left)) = path.last_mut() {
             let Some(next) = left.pop_first() else {
@@ -299,8 +406,9 @@ impl PlanController {
             if done.contains(&next) {
                 continue;
             }
-            let found: Option<OperatorVersion> = self.client.get((OPERATOR_VERSION, next.as_str())).await?;
-            path.push((next, found.map(|found| found.dependencies()).unwrap_or_default()));
+            let found = self.client.entry((OPERATOR_VERSION, next.as_str())).await?;
+            let found = found.map(|entry| self.known(&entry)).transpose()?;
+            path.push((next, found.map(|found| found.dependencies.clone()).unwrap_or_default()));
         }
         Ok(None)
     }
@@ -314,7 +422,7 @@ impl PlanController {
         read: &mut Read,
         before: &Instance,
         mut after: Instance,
-        ended: Option<&PlanStatus>,
+        ended: Option<&Arc<PlanStatus>>,
     ) -> Result<(), ReconcileError> {
         if self.has(Variant::StatusBeforeSpec) && !after.metadata.deleting {
             let status = Instance { status: after.status.clone(), ..before.clone() };
@@ -343,7 +451,12 @@ impl PlanController {
             self.client.put((INSTANCE, read.name.as_str()), &whole).await?;
             return Ok(());
         }
-        self.write(read, &spec, &whole).await
+        let has_let_go = before.has_finalizer() && !spec.has_finalizer() && spec.metadata.deleting;
+        match self.write(read, &spec, &whole).await {
+            // It may be gone by now; whoever still holds it finds the status with the spec.
+            Err(_) if has_let_go => Ok(()),
+            written => written,
+        }
     }
 
     /// Writes an instance as it was read, if it is not as before.
@@ -353,9 +466,16 @@ impl PlanController {
         before: &Instance,
         after: &Instance,
     ) -> Result<(), ReconcileError> {
-        if before != after {
-            read.version = self.client.update((INSTANCE, read.name.as_str()), read.version, after).await?;
+        if before == after {
+            return Ok(());
         }
+        let key = Key::new(INSTANCE, read.name.as_str());
+        let value = serde_json::to_value(after);
+        let value = value.map_err(|error| StoreError::Value { key: key.clone(), message: error.to_string() });
+        let (version, value) = (read.version, Arc::new(value?));
+        self.instances.know(key.clone(), value.clone(), Arc::new(after.clone()));
+        let update = Transaction::new().with(Op::Update { key, version, value });
+        read.version = self.client.transact(update).await?;
         Ok(())
     }
 
@@ -384,13 +504,13 @@ impl PlanController {
         let Some(ended) = read.instance.metadata.ended.clone() else { return Ok(()) };
         crate::property::reachable("write-finished-later");
         let before = read.instance.clone();
-        let mut after = before.clone();
+        let mut after = Instance::clone(&before);
         after.metadata.ended = None;
         let execution = after.spec.plan_execution.clone();
         after.update_plan_status(ended.clone());
         after.spec.plan_execution = execution;
         self.write(read, &before, &after).await?;
-        read.instance = after;
+        read.instance = Arc::new(after);
         self.finished(&read.name, &ended);
         Ok(())
     }
@@ -404,22 +524,14 @@ impl PlanController {
             self.warn(&read.name, EventName::InvalidOperatorVersion, &format!("there is no {name}"));
             return Err(ReconcileError::NoOperatorVersion(name));
         };
-        let key = (name, entry.version);
-        if let Some(known) = lock(&self.operators).get(&key) {
-            return Ok(known.clone());
-        }
-        let operator: OperatorVersion = parsed(&entry)?;
-        let (tasks, templates) = (Arc::new(operator.tasks.clone()), Arc::new(operator.templates.clone()));
-        let known = Arc::new(Known { operator, tasks, templates });
-        lock(&self.operators).insert(key, known.clone());
-        Ok(known)
+        self.known(&entry)
+    }
+
+    fn known(&self, entry: &Entry) -> Result<Arc<Known>, ReconcileError> {
+        self.operators.of(entry).map_err(|error| unreadable(entry, &error))
     }
 
     // Telling.
-
-    fn place(&self, name: &str) -> String {
-        format!("{}/{name}", self.options.namespace)
-    }
 
     fn warn(&self, name: &str, event: EventName, message: &str) {
         let event = event.name();
@@ -437,18 +549,6 @@ impl PlanController {
     }
 }
 
-fn read(name: &str, entry: &Entry) -> Result<Read, ReconcileError> {
-    Ok(Read { name: name.to_owned(), version: entry.version, instance: parsed(entry)? })
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(entry: &Entry) -> Result<T, ReconcileError> {
-    let unreadable = |error: serde_json::Error| ReconcileError::Unreadable {
-        key: entry.key.to_string(),
-        message: error.to_string(),
-    };
-    entry.parse().map_err(unreadable)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn unreadable(entry: &Entry, error: &serde_json::Error) -> ReconcileError {
+    ReconcileError::Unreadable { key: entry.key.to_string(), message: error.to_string() }
 }

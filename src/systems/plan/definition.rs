@@ -130,9 +130,9 @@ pub struct ActivePlan {
     /// The templates that resources are rendered from.
     pub templates: Arc<BTreeMap<String, String>>,
     /// The parameters and their values.
-    pub params: BTreeMap<String, Value>,
+    pub params: Arc<BTreeMap<String, Value>>,
     /// The names of what pipe tasks made, by key.
-    pub pipes: BTreeMap<String, String>,
+    pub pipes: Arc<BTreeMap<String, String>>,
 }
 
 impl Plan {

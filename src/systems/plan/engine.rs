@@ -61,5 +61,6 @@ fn cause(answer: &Answer) -> String {
     match answer {
         Answer::Done | Answer::Pending => String::new(),
         Answer::Transient(cause) | Answer::Unbuilt(cause) | Answer::Fatal { cause, .. } => cause.clone(),
+        Answer::Failed(error) => error.to_string(),
     }
 }

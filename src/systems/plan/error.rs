@@ -153,16 +153,80 @@ impl ExecutionError {
     }
 }
 
+/// Why a pass made its plan `FATAL_ERROR`: an error as it came, which may have a name to be told under.
+#[derive(Clone, Debug)]
+pub struct PassError(Arc<dyn Error + Send + Sync>);
+
+impl PassError {
+    /// An error as it is.
+    pub fn new(error: impl Error + Send + Sync + 'static) -> PassError {
+        PassError(Arc::new(error))
+    }
+
+    /// The name that it is told under: that of the first [`ExecutionError`] in its chain.
+    pub fn event(&self) -> Option<EventName> {
+        chain(&*self.0).find_map(|error| error.downcast_ref::<ExecutionError>()).map(|error| error.event)
+    }
+
+    /// Whether it is not tried again.
+    pub fn is_fatal(&self) -> bool {
+        is_fatal(&*self.0)
+    }
+}
+
+impl fmt::Display for PassError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for PassError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<ExecutionError> for PassError {
+    fn from(error: ExecutionError) -> PassError {
+        PassError::new(error)
+    }
+}
+
+/// Two are one that say the same under the same name.
+impl PartialEq for PassError {
+    fn eq(&self, other: &PassError) -> bool {
+        (self.event(), self.to_string()) == (other.event(), other.to_string())
+    }
+}
+
+impl Eq for PassError {}
+
+/// What keeps a plan from being carried out at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unprepared(pub String);
+
+impl fmt::Display for Unprepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{FatalExecution}{}", self.0)
+    }
+}
+
+impl Error for Unprepared {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&FatalExecution)
+    }
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'e (dyn Error + 'static) = *error;
+        error.source()
+    })
+}
+
 /// Whether an error is not to be tried again: the mark is anywhere in its chain.
 pub fn is_fatal(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<FatalExecution>() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    chain(error).any(|error| error.is::<FatalExecution>())
 }
 
 /// What a task answers, once per pass.
@@ -181,6 +245,8 @@ pub enum Answer {
         /// Why.
         cause: String,
     },
+    /// It failed for good with an error of its own, which is told as it is.
+    Failed(PassError),
     /// It could not be built.
     Unbuilt(String),
 }
@@ -202,18 +268,18 @@ impl Answer {
             Answer::Done => "done",
             Answer::Pending => "not done",
             Answer::Transient(_) => "transient error",
-            Answer::Fatal { .. } => "fatal error",
+            Answer::Fatal { .. } | Answer::Failed(_) => "fatal error",
             Answer::Unbuilt(_) => "not built",
         }
     }
 }
 
 /// The reference's form of an answer: whether it is done, and an error. An error wins; one that has the mark of
-/// [`FatalExecution`] in its chain is fatal.
+/// [`FatalExecution`] in its chain is fatal, and stays as it is.
 impl<E: Error + Send + Sync + 'static> From<(bool, Result<(), E>)> for Answer {
     fn from((done, result): (bool, Result<(), E>)) -> Answer {
         match result {
-            Err(error) if is_fatal(&error) => Answer::fatal(EventName::InvalidPlan, error),
+            Err(error) if is_fatal(&error) => Answer::Failed(PassError::new(error)),
             Err(error) => Answer::transient(error),
             Ok(()) if done => Answer::Done,
             Ok(()) => Answer::Pending,

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use crate::time::Duration;
 
-use super::definition::{ActivePlan, CLEANUP, DEPLOY, Plan, Task, UPDATE, UPGRADE};
+use super::definition::{ActivePlan, CLEANUP, DEPLOY, Phase, Plan, Task, UPDATE, UPGRADE};
+use super::object::{Health, Object};
 use super::status::{ExecutionStatus, PhaseStatus, PlanStatus, StepStatus, Timestamp};
-use super::task::Settings;
+use super::task::{Settings, artefact_name};
 
 /// The kind of store entries that instances are.
 pub const INSTANCE: &str = "instance";
@@ -120,14 +121,21 @@ pub struct InstanceMetadata {
     pub labels: BTreeMap<String, String>,
     /// The status of a plan that has ended, between the write of the spec and the write of the status: a controller that
     /// crashes there finds it, and finishes what it had begun.
-    pub ended: Option<PlanStatus>,
+    #[serde(
+        default,
+        serialize_with = "ended_out",
+        deserialize_with = "ended_in",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ended: Option<Arc<PlanStatus>>,
 }
 
 /// How far it has come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InstanceStatus {
     /// The statuses of its plans.
-    pub plans: BTreeMap<String, PlanStatus>,
+    #[serde(serialize_with = "shared_out", deserialize_with = "shared_in")]
+    pub plans: BTreeMap<String, Arc<PlanStatus>>,
     /// Whether it can be used.
     pub ready: Ready,
 }
@@ -140,6 +148,8 @@ pub enum Ready {
     Unknown,
     /// It can.
     True,
+    /// It cannot: one of its objects is not as it should be.
+    False,
     /// Nothing is known, as a plan is under way.
     PlanInProgress,
     /// Nothing is known, as a plan has failed for good.
@@ -213,8 +223,8 @@ impl OperatorVersion {
                     continue;
                 };
                 for file in Settings::of(task).unwrap_or_default().pipe {
-                    let place = [instance, plan, &phase.name, &step.name, name, &file.key].join(".");
-                    if pipes.insert(file.key.clone(), place).is_some() {
+                    let made = artefact_name(instance, [plan, &phase.name, &step.name, name], &file.key);
+                    if pipes.insert(file.key.clone(), made).is_some() {
                         return Err(DuplicatePipeKey(file.key));
                     }
                 }
@@ -251,13 +261,14 @@ impl Instance {
 
     /// The plan that was executed last: one that runs, else the one whose status is the newest.
     pub fn last_executed_plan(&self) -> Option<&PlanStatus> {
-        let executed = self.status.plans.values().filter(|plan| !plan.status.is_never_run());
+        let executed =
+            self.status.plans.values().map(|plan| &**plan).filter(|plan| !plan.status.is_never_run());
         self.plan_in_progress().or_else(|| executed.max_by_key(|plan| plan.last_updated))
     }
 
     /// The plan that runs: the first by name, if there are several.
     pub fn plan_in_progress(&self) -> Option<&PlanStatus> {
-        self.status.plans.values().find(|plan| plan.status.is_running())
+        self.status.plans.values().map(|plan| &**plan).find(|plan| plan.status.is_running())
     }
 
     /// Whether no plan was ever asked for.
@@ -298,29 +309,22 @@ impl Instance {
     /// name is kept, what is new has never run, what has vanished is dropped. Plans of other versions are left alone.
     pub fn ensure_plan_status_initialized(&mut self, operator: &OperatorVersion) {
         for (name, plan) in &operator.plans {
-            let never_run = || PlanStatus {
-                name: name.clone(),
-                status: ExecutionStatus::NeverRun,
-                ..PlanStatus::default()
-            };
-            let status = self.status.plans.entry(name.clone()).or_insert_with(never_run);
-            let phases = plan.phases.iter().map(|phase| {
-                let old = status.phase(&phase.name);
-                let steps = phase.steps.iter().map(|step| {
-                    let known = old.and_then(|old| old.step(&step.name)).cloned();
-                    known.unwrap_or_else(|| StepStatus {
-                        name: step.name.clone(),
-                        status: ExecutionStatus::NeverRun,
-                        message: String::new(),
-                    })
-                });
-                let steps = steps.collect();
-                let known = old.map(|old| (old.status, old.message.clone()));
-                let (status, message) = known.unwrap_or((ExecutionStatus::NeverRun, String::new()));
-                PhaseStatus { name: phase.name.clone(), status, message, steps }
-            });
-            status.phases = phases.collect();
+            match self.status.plans.get_mut(name) {
+                Some(status) if status.is_laid_out_as(plan) => {}
+                Some(status) => Arc::make_mut(status).lay_out(plan),
+                None => {
+                    let (name, status) = (name.clone(), ExecutionStatus::NeverRun);
+                    let mut never_run = PlanStatus { name, status, ..PlanStatus::default() };
+                    never_run.lay_out(plan);
+                    self.status.plans.insert(never_run.name.clone(), never_run.into());
+                }
+            }
         }
+    }
+
+    /// The status of a plan, to be changed.
+    pub fn plan_mut(&mut self, name: &str) -> Option<&mut PlanStatus> {
+        self.status.plans.get_mut(name).map(Arc::make_mut)
     }
 
     /// Makes a plan pending as a whole if this is a new execution of it; whether it is.
@@ -337,12 +341,13 @@ impl Instance {
         if status.uid == uid {
             return Ok(false);
         }
-        status.reset(uid, now);
+        Arc::make_mut(status).reset(uid, now);
         Ok(true)
     }
 
     /// Notes the status of a plan, and mirrors it in the plan execution if that is of this plan.
-    pub fn update_plan_status(&mut self, status: PlanStatus) {
+    pub fn update_plan_status(&mut self, status: impl Into<Arc<PlanStatus>>) {
+        let status = status.into();
         let execution = &mut self.spec.plan_execution;
         if execution.name == status.name {
             execution.status = status.status;
@@ -356,6 +361,29 @@ impl Instance {
         self.status.plans.insert(status.name.clone(), status);
     }
 
+    /// While no plan is scheduled: whether those of its objects that run something are as they should be. What is about to
+    /// go does not count.
+    pub fn refresh_ready<'o>(&mut self, objects: impl IntoIterator<Item = &'o Object>) {
+        let runs = |object: &&Object| ["Deployment", "StatefulSet", "Pod"].contains(&object.kind.as_str());
+        let mut counted = objects.into_iter().filter(|object| !object.deleting).filter(runs);
+        let is_ready = counted.all(|object| object.health() == Health::Healthy);
+        self.status.ready = if is_ready { Ready::True } else { Ready::False };
+    }
+
+    /// Whether it is as it should be, as a part of another: no plan is scheduled, and none has failed for good.
+    pub fn health(&self, name: &str) -> Health {
+        let scheduled = &self.spec.plan_execution.name;
+        if !scheduled.is_empty() {
+            return Health::Unhealthy(format!("instance {name} has plan {scheduled} scheduled"));
+        }
+        match self.last_executed_plan() {
+            Some(last) if last.status == ExecutionStatus::FatalError => {
+                Health::Failed(format!("plan {} of instance {name} has failed for good", last.name))
+            }
+            Some(_) | None => Health::Healthy,
+        }
+    }
+
     /// Adds the finalizer, where there is a clean-up plan that never ran; whether it did.
     pub fn try_add_finalizer(&mut self, operator: &OperatorVersion) -> bool {
         let is_wanted = operator.plans.contains_key(CLEANUP) && !self.has_run_cleanup();
@@ -367,11 +395,13 @@ impl Instance {
     }
 
     /// Removes the finalizer once the clean-up is complete, or where there is none; whether it did. A clean-up that has
-    /// failed for good keeps it: somebody has to look.
-    pub fn try_remove_finalizer(&mut self, on_any_end: bool) -> bool {
+    /// failed for good keeps it: somebody has to look. What an operator version before this one would have done, and never
+    /// began, is none.
+    pub fn try_remove_finalizer(&mut self, operator: &OperatorVersion, on_any_end: bool) -> bool {
         let removes = self.has_finalizer()
             && match self.status.plans.get(CLEANUP) {
                 None => true,
+                Some(cleanup) if cleanup.status.is_never_run() => !operator.plans.contains_key(CLEANUP),
                 Some(cleanup) if on_any_end => cleanup.status.is_terminal(),
                 Some(cleanup) => cleanup.status.is_finished(),
             };
@@ -400,13 +430,13 @@ impl Instance {
         name: &str,
         operator: &OperatorVersion,
         shared: (Arc<Vec<Task>>, Arc<BTreeMap<String, String>>),
-        params: BTreeMap<String, Value>,
-        pipes: BTreeMap<String, String>,
+        params: Arc<BTreeMap<String, Value>>,
+        pipes: Arc<BTreeMap<String, String>>,
     ) -> Result<ActivePlan, NoPlanStatus> {
         let status = self.status.plans.get(name).ok_or_else(|| NoPlanStatus(name.to_owned()))?;
         Ok(ActivePlan {
             name: name.to_owned(),
-            status: status.clone(),
+            status: (**status).clone(),
             spec: operator.plans.get(name).cloned(),
             tasks: shared.0,
             templates: shared.1,
@@ -417,6 +447,39 @@ impl Instance {
 }
 
 impl PlanStatus {
+    /// Whether its phases and steps are those of the plan, in its order.
+    fn is_laid_out_as(&self, plan: &Plan) -> bool {
+        let steps = |status: &PhaseStatus, phase: &Phase| {
+            status.steps.iter().map(|step| &step.name).eq(phase.steps.iter().map(|step| &step.name))
+        };
+        self.phases.len() == plan.phases.len()
+            && self
+                .phases
+                .iter()
+                .zip(&plan.phases)
+                .all(|(status, phase)| status.name == phase.name && steps(status, phase))
+    }
+
+    /// Gives it the phases and steps of the plan: what is known by name is kept, what is new has never run.
+    fn lay_out(&mut self, plan: &Plan) {
+        let phases = plan.phases.iter().map(|phase| {
+            let old = self.phase(&phase.name);
+            let steps = phase.steps.iter().map(|step| {
+                let known = old.and_then(|old| old.step(&step.name)).cloned();
+                known.unwrap_or_else(|| StepStatus {
+                    name: step.name.clone(),
+                    status: ExecutionStatus::NeverRun,
+                    message: String::new(),
+                })
+            });
+            let steps = steps.collect();
+            let known = old.map(|old| (old.status, old.message.clone()));
+            let (status, message) = known.unwrap_or((ExecutionStatus::NeverRun, String::new()));
+            PhaseStatus { name: phase.name.clone(), status, message, steps }
+        });
+        self.phases = phases.collect();
+    }
+
     /// Makes the plan, its phases and its steps pending, under a new uid.
     pub fn reset(&mut self, uid: &str, now: Timestamp) {
         uid.clone_into(&mut self.uid);
@@ -453,11 +516,24 @@ impl PlanStatus {
     }
 }
 
-fn shared_out<S: Serializer>(plans: &BTreeMap<String, Arc<Plan>>, to: S) -> Result<S::Ok, S::Error> {
+fn shared_out<T: Serialize, S: Serializer>(
+    plans: &BTreeMap<String, Arc<T>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_map(plans.iter().map(|(name, plan)| (name, &**plan)))
 }
 
-fn shared_in<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Arc<Plan>>, D::Error> {
-    let plans = BTreeMap::<String, Plan>::deserialize(from)?;
+fn shared_in<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, Arc<T>>, D::Error> {
+    let plans = BTreeMap::<String, T>::deserialize(from)?;
     Ok(plans.into_iter().map(|(name, plan)| (name, Arc::new(plan))).collect())
+}
+
+fn ended_out<S: Serializer>(ended: &Option<Arc<PlanStatus>>, to: S) -> Result<S::Ok, S::Error> {
+    ended.as_deref().serialize(to)
+}
+
+fn ended_in<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<PlanStatus>>, D::Error> {
+    Ok(Option::<PlanStatus>::deserialize(from)?.map(Arc::new))
 }

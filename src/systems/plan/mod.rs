@@ -24,7 +24,10 @@
 //!
 //! * A phase or step that is `FATAL_ERROR` or was never asked for is not run inside a running plan: the plan ends
 //!   `FATAL_ERROR`. [`model::OnUnready::Run`] is parity. What an operator that changed brought is made pending before.
-//! * A plan that cannot be prepared ends `FATAL_ERROR`, with its event; it is not retried for ever.
+//! * A plan that cannot be prepared, or that the operator does not have, ends `FATAL_ERROR`, with its event; it is not
+//!   retried for ever.
+//! * A nested operator whose plan has failed for good is not done: its task has failed for good too.
+//! * What an earlier version's clean-up would have done, and never began, does not hold an instance.
 //! * The time of a status is that of its last change, so that the requeue does grow.
 //! * Objects are applied, deleted and taken from pipes in the order in which they are listed.
 //! * A pod of a pipe that has failed for good is a fatal error.
@@ -40,6 +43,7 @@ pub mod error;
 mod variant;
 pub mod model;
 pub mod record;
+pub mod parsed;
 pub mod engine;
 pub mod object;
 pub mod task;
@@ -55,7 +59,7 @@ pub mod workload;
 pub use controller::{ControllerOptions, PlanController, ReconcileError};
 pub use definition::{ActivePlan, Metadata, Phase, Plan, Step, Strategy, Task};
 pub use engine::{Runner, execute};
-pub use error::{Answer, EventName, ExecutionError};
+pub use error::{Answer, EventName, ExecutionError, PassError};
 pub use instance::{Instance, OperatorVersion};
 pub use model::{OnUnready, Options, Outcome, Pass};
 pub use package::Package;
@@ -65,3 +69,4 @@ pub use task::{Kinds, TaskContext, TaskRun, Tasks};
 pub use tree::status_tree;
 #[doc(hidden)]
 pub use variant::{UnknownVariant, Variant};
+pub use watch_loop::is_heard;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::definition::{ActivePlan, Metadata, Phase, Step, Strategy, Task};
-use super::error::{Answer, EventName, ExecutionError, FatalPlan, FatalTask};
+use super::error::{Answer, EventName, ExecutionError, FatalPlan, FatalTask, PassError};
 use super::status::{ExecutionStatus, PlanStatus, Timestamp};
 use super::variant::Variant;
 
@@ -37,7 +37,7 @@ pub struct Outcome {
     /// The statuses after it.
     pub status: PlanStatus,
     /// Why the plan is `FATAL_ERROR`, if this pass made it so.
-    pub error: Option<ExecutionError>,
+    pub error: Option<PassError>,
 }
 
 /// Which task is next.
@@ -81,7 +81,9 @@ pub struct Pass<'p> {
     /// What a planted bug counts: steps found complete, and tasks done.
     counted: usize,
     status: PlanStatus,
-    error: Option<ExecutionError>,
+    /// A step of the phase failed in this pass.
+    has_failed: bool,
+    error: Option<PassError>,
 }
 
 impl<'p> Pass<'p> {
@@ -96,7 +98,7 @@ impl<'p> Pass<'p> {
         if !is_over {
             status.set(ExecutionStatus::InProgress, now);
         }
-        Pass {
+        let mut pass = Pass {
             plan,
             phases,
             strategy,
@@ -112,8 +114,16 @@ impl<'p> Pass<'p> {
             tasks_left: BTreeSet::new(),
             counted: 0,
             status,
+            has_failed: false,
             error: None,
+        };
+        if !is_over && plan.spec.is_none() {
+            pass.refuse_plan(
+                EventName::InvalidPlan,
+                format!("could not find required plan: '{}'", plan.name),
+            );
         }
+        pass
     }
 
     /// The next task to run; none when the pass is over. Asked again only after [`Pass::answer`].
@@ -148,6 +158,7 @@ impl<'p> Pass<'p> {
                 let place = self.place(name);
                 let message = format!("A transient error when executing task {place}. Will retry. {cause}");
                 self.set_step(ExecutionStatus::Error, message);
+                self.has_failed = true;
                 if self.options.variant == Variant::ErrorCountsAsDone {
                     self.tasks_left.remove(name);
                 }
@@ -155,6 +166,10 @@ impl<'p> Pass<'p> {
             Answer::Fatal { event, cause } => {
                 let fatal = FatalTask { instance: self.instance(), place: self.place(name), cause };
                 let error = ExecutionError::new(event, fatal);
+                let message = error.to_string();
+                return self.fail_step(error.into(), message);
+            }
+            Answer::Failed(error) => {
                 let message = error.to_string();
                 return self.fail_step(error, message);
             }
@@ -197,7 +212,7 @@ impl<'p> Pass<'p> {
             }
         }
         self.steps_left = phase.steps.iter().map(|step| step.name.as_str()).collect();
-        (self.step, self.counted, self.at) = (0, 0, At::Step);
+        (self.step, self.counted, self.at, self.has_failed) = (0, 0, At::Step, false);
     }
 
     fn end_of_phases(&mut self) {
@@ -220,7 +235,9 @@ impl<'p> Pass<'p> {
             self.phases_left.remove(phase.name.as_str());
         }
         self.phase += 1;
-        let is_stopped = !is_complete && self.strategy == Strategy::Serial;
+        let holds_back = self.strategy == Strategy::Serial
+            || self.options.variant == Variant::BreaksOutOfPhases && self.has_failed;
+        let is_stopped = !is_complete && holds_back;
         self.at = if is_stopped { At::Ended } else { At::Phase };
     }
 
@@ -274,7 +291,9 @@ impl<'p> Pass<'p> {
             self.set_step(ExecutionStatus::Complete, kept);
             self.step += 1;
             self.steps_left.remove(step.name.as_str());
-        } else if phase.strategy == Strategy::Serial {
+        } else if phase.strategy == Strategy::Serial
+            || self.options.variant == Variant::ErrorHoldsBack && self.has_failed
+        {
             self.leave_phase();
         }
     }
@@ -304,10 +323,10 @@ impl<'p> Pass<'p> {
     fn refuse_step(&mut self, event: EventName, cause: String) {
         let fatal = FatalPlan { instance: self.instance(), cause };
         let message = fatal.to_string();
-        self.fail_step(ExecutionError::new(event, fatal), message);
+        self.fail_step(ExecutionError::new(event, fatal).into(), message);
     }
 
-    fn fail_step(&mut self, error: ExecutionError, message: String) {
+    fn fail_step(&mut self, error: PassError, message: String) {
         let upwards = match self.options.variant {
             Variant::FatalMessageUpwards => message.clone(),
             _ => String::new(),
@@ -350,7 +369,7 @@ impl<'p> Pass<'p> {
     }
 
     fn end_with(&mut self, error: ExecutionError) {
-        self.error.get_or_insert(error);
+        self.error.get_or_insert(error.into());
         self.at = At::Ended;
     }
 

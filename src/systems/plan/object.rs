@@ -6,10 +6,13 @@
 //! | CustomResourceDefinition | it is established |
 //! | StatefulSet, Deployment | the rollout of the generation that was asked for is done |
 //! | Job | it has succeeded; failed, it is so for good |
-//! | Pod | it runs and is ready; failed, it is so for good |
+//! | Pod | it runs and is ready |
 //! | Namespace | it is active |
 //! | Service | it has an address |
+//! | Instance | no plan is scheduled |
 //! | any other | always |
+//!
+//! What the cluster says counts for the generation that it is about: of an object that was changed it says nothing yet.
 
 use std::collections::BTreeMap;
 
@@ -73,13 +76,13 @@ pub enum RenderError {
     /// There is no template of that name.
     #[error("error rendering template: no template called {0}")]
     NoTemplate(String),
-    /// It names a parameter that there is not.
-    #[error("error rendering template {template}: no parameter {parameter}")]
-    NoParameter {
+    /// It names a parameter or a pipe that there is not.
+    #[error("error rendering template {template}: there is no {name}")]
+    NoValue {
         /// Which.
         template: String,
-        /// The parameter that it names.
-        parameter: String,
+        /// What it names.
+        name: String,
     },
     /// What it says is no object.
     #[error("error parsing {template}: {message}")]
@@ -100,22 +103,35 @@ impl Object {
     /// Whether it is as it should be.
     pub fn health(&self) -> Health {
         let why = |what: &str| Health::Unhealthy(format!("{} {} {what}", self.kind, self.name));
-        let failed = |what: &str| Health::Failed(format!("{} {} {what}", self.kind, self.name));
-        let is_current = self.status.observed == self.generation && self.status.ready;
+        if self.kind == "Instance" {
+            let scheduled = self.spec.pointer("/plan_execution/name").and_then(Value::as_str);
+            let scheduled = scheduled.filter(|plan| !plan.is_empty());
+            return scheduled.map_or(Health::Healthy, |plan| why(&format!("has plan {plan} scheduled")));
+        }
+        if !Object::has_health(&self.kind) || self.is_current() && self.status.ready {
+            return Health::Healthy;
+        }
         match self.kind.as_str() {
-            "Job" if self.status.failed => failed("has failed"),
-            "Pod" if self.status.failed => failed("has failed"),
-            "StatefulSet" | "Deployment" if !is_current => why("is being rolled out"),
-            "Job" if !self.status.ready => why("has not succeeded yet"),
-            "Pod" if !self.status.ready => why("is not ready"),
-            "CustomResourceDefinition" if !self.status.ready => why("is not established"),
-            "Namespace" if !self.status.ready => why("is not active"),
-            "Service" if !self.status.ready => why("has no address"),
-            _ => Health::Healthy,
+            "Job" if self.has_failed() => Health::Failed(format!("Job {} has failed", self.name)),
+            "Job" => why("has not succeeded yet"),
+            "Pod" => why("is not ready"),
+            "CustomResourceDefinition" => why("is not established"),
+            "Namespace" => why("is not active"),
+            "Service" => why("has no address"),
+            _ => why("is being rolled out"),
         }
     }
 
-    /// Whether the kind says anything about health.
+    /// Whether it has failed for good, as it is asked for now.
+    pub fn has_failed(&self) -> bool {
+        self.status.failed && self.is_current() && !self.status.ready
+    }
+
+    fn is_current(&self) -> bool {
+        self.status.observed == self.generation
+    }
+
+    /// Whether the cluster says anything about the health of the kind.
     pub fn has_health(kind: &str) -> bool {
         let kinds =
             ["StatefulSet", "Deployment", "Job", "Pod", "CustomResourceDefinition", "Namespace", "Service"];
@@ -123,17 +139,26 @@ impl Object {
     }
 }
 
-/// Fills the parameters into a template and reads the object that it says, as JSON.
+/// What can be named in templates.
+#[derive(Clone, Copy, Debug)]
+pub struct Values<'a> {
+    /// Parameters: `{{ .Params.NAME }}`.
+    pub params: &'a BTreeMap<String, Value>,
+    /// The names of what pipes make: `{{ .Pipes.KEY }}`.
+    pub pipes: &'a BTreeMap<String, String>,
+}
+
+/// Fills the values into a template and reads the object that it says, as JSON.
 ///
 /// # Errors
-/// The template is missing, names an unknown parameter, or says no object.
+/// The template is missing, names what there is not, or says no object.
 pub fn render(
     template: &str,
     templates: &BTreeMap<String, String>,
-    params: &BTreeMap<String, Value>,
+    values: Values<'_>,
 ) -> Result<Object, RenderError> {
     let text = templates.get(template).ok_or_else(|| RenderError::NoTemplate(template.to_owned()))?;
-    let filled = fill(template, text, params)?;
+    let filled = fill(template, text, values)?;
     let object: Object = serde_json::from_str(&filled).map_err(|error| RenderError::NoObject {
         template: template.to_owned(),
         message: error.to_string(),
@@ -141,26 +166,39 @@ pub fn render(
     Ok(Object { generation: 1, deleting: false, status: ObjectStatus::default(), ..object })
 }
 
-/// Replaces each `{{ .Params.NAME }}` by the value, as it stands inside a JSON text.
-pub fn fill(template: &str, text: &str, params: &BTreeMap<String, Value>) -> Result<String, RenderError> {
+/// Replaces each `{{ .Params.NAME }}` and `{{ .Pipes.KEY }}` by the value, as it stands inside a JSON text.
+///
+/// # Errors
+/// There is no such value.
+pub fn fill(template: &str, text: &str, values: Values<'_>) -> Result<String, RenderError> {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, after)) = after.split_once("}}") else { break };
         filled.push_str(before);
-        let name = name.trim().trim_start_matches(".Params.");
-        let value = params.get(name).ok_or_else(|| RenderError::NoParameter {
+        let value = values.text(name.trim()).ok_or_else(|| RenderError::NoValue {
             template: template.to_owned(),
-            parameter: name.to_owned(),
+            name: name.trim().to_owned(),
         })?;
-        match value {
-            Value::String(text) => {
-                filled.push_str(serde_json::to_string(text).unwrap_or_default().trim_matches('"'))
-            }
-            other => filled.push_str(&other.to_string()),
-        }
+        filled.push_str(&value);
         rest = after;
     }
     filled.push_str(rest);
     Ok(filled)
+}
+
+impl Values<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        if let Some(key) = name.strip_prefix(".Pipes.") {
+            return self.pipes.get(key).map(|name| escaped(name));
+        }
+        let value = self.params.get(name.strip_prefix(".Params.")?)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), escaped))
+    }
+}
+
+/// A text as it stands between the quotes of JSON.
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }

@@ -86,7 +86,7 @@ pub enum PlanEvent {
         /// What.
         message: String,
     },
-    /// A reconcile ended; when the instance is looked at again.
+    /// A reconcile ended in which something was done or is left; when the instance is looked at again.
     Reconciled {
         /// Whose.
         instance: Arc<str>,
@@ -108,7 +108,7 @@ pub enum PlanEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredState {
     /// The statuses of its plans.
-    pub plans: Vec<PlanStatus>,
+    pub plans: Vec<Arc<PlanStatus>>,
     /// The plan that is scheduled, or the empty text.
     pub scheduled: String,
     /// The uid that it is scheduled under.
@@ -184,7 +184,9 @@ impl Record for PlanEvent {
             PlanEvent::Reconciled { instance, scheduled, again_ns } => {
                 visit("instance", Value::Str(instance));
                 visit("scheduled", Value::Str(scheduled));
-                visit("again", Value::U64(again_ns.unwrap_or(u64::MAX)));
+                if let Some(again_ns) = again_ns {
+                    visit("again_ns", Value::U64(*again_ns));
+                }
             }
             PlanEvent::Stored { instance, state } => {
                 visit("instance", Value::Str(instance));

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::time::{Duration, SystemTime};
 
@@ -124,25 +124,29 @@ impl fmt::Display for ExecutionStatus {
     }
 }
 
-/// How far a plan has come.
+/// How far a plan has come. What it does not say is not stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanStatus {
     /// The plan's name.
     pub name: String,
     /// Which execution: a new one has a new uid.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uid: String,
     /// Where it stands.
     pub status: ExecutionStatus,
     /// Why, where that needs words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// When status or message changed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_updated: Option<Timestamp>,
-    /// Its phases.
+    /// Its phases. They are stored as one text of rows: an instance has many, and each change writes them all.
+    #[serde(default, with = "rows", skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseStatus>,
 }
 
-/// How far a phase has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a phase has come. It is stored as a row: name, status, message, steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhaseStatus {
     /// Its name.
     pub name: String,
@@ -154,8 +158,8 @@ pub struct PhaseStatus {
     pub steps: Vec<StepStatus>,
 }
 
-/// How far a step has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a step has come. It is stored as a row: name, status, message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepStatus {
     /// Its name.
     pub name: String,
@@ -243,5 +247,47 @@ impl StepStatus {
     /// Sets status and message.
     pub fn set_with_message(&mut self, status: ExecutionStatus, message: impl Into<String>) {
         (self.status, self.message) = (status, message.into());
+    }
+}
+
+// As they are stored.
+
+mod rows {
+    use super::{Deserialize, Deserializer, PhaseStatus, Serializer};
+    use std::borrow::Cow;
+
+    pub(super) fn serialize<S: Serializer>(phases: &[PhaseStatus], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&serde_json::to_string(phases).map_err(serde::ser::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<PhaseStatus>, D::Error> {
+        let text = Cow::<'de, str>::deserialize(from)?;
+        serde_json::from_str(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for PhaseStatus {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (&self.name, self.status, &self.message, &self.steps).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for PhaseStatus {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<PhaseStatus, D::Error> {
+        let (name, status, message, steps) = Deserialize::deserialize(from)?;
+        Ok(PhaseStatus { name, status, message, steps })
+    }
+}
+
+impl Serialize for StepStatus {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (&self.name, self.status, &self.message).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for StepStatus {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<StepStatus, D::Error> {
+        let (name, status, message) = Deserialize::deserialize(from)?;
+        Ok(StepStatus { name, status, message })
     }
 }

@@ -41,13 +41,20 @@ pub enum Variant {
     FatalMessageUpwards,
     /// `fresh-start`: a new execution finds the steps as the one before left them.
     StepsNotReset,
+    /// `parallel`: a step that failed holds back the steps after it, though their phase is parallel.
+    ErrorHoldsBack,
+    /// `parallel`: a phase with a step that failed holds back the phases after it, though their plan is parallel.
+    BreaksOutOfPhases,
+    /// `timestamps`: the time of a status is that of the last pass that failed somewhere, though the plan stands where it
+    /// stood.
+    StampedAtErrors,
     /// `converges`: the status is written blindly, over whatever was written since it was read.
     BlindStatus,
 }
 
 impl Variant {
     /// All of them, the correct one first.
-    pub const ALL: [Variant; 14] = [
+    pub const ALL: [Variant; 17] = [
         Variant::Correct,
         Variant::FatalResurrected,
         Variant::SharedStatus,
@@ -61,11 +68,14 @@ impl Variant {
         Variant::MessageKept,
         Variant::FatalMessageUpwards,
         Variant::StepsNotReset,
+        Variant::ErrorHoldsBack,
+        Variant::BreaksOutOfPhases,
+        Variant::StampedAtErrors,
         Variant::BlindStatus,
     ];
 
     /// Their names.
-    pub const NAMES: [&str; 14] = [
+    pub const NAMES: [&str; 17] = [
         "correct",
         "fatal-resurrected",
         "shared-status",
@@ -79,6 +89,9 @@ impl Variant {
         "message-kept",
         "fatal-message-upwards",
         "steps-not-reset",
+        "error-holds-back",
+        "breaks-out-of-phases",
+        "stamped-at-errors",
         "blind-status",
     ];
 

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::{Entry, Event, Payload, Watch, WatchError, WatchFrom};
+use serde_json::Value;
+
+use crate::store::{Entry, Event, Key, Payload, Watch, WatchError, WatchFrom};
 use crate::time::{Duration, Instant, sleep, sleep_until};
 
 use super::controller::PlanController;
 use super::instance::INSTANCE;
+use super::task::is_pipe_pod;
 
 /// The longest delay after failures.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -19,6 +22,8 @@ struct Agenda {
     due: BTreeMap<String, Instant>,
     /// What was asked of it when it was heard of last.
     asked: BTreeMap<String, String>,
+    /// The instance that it is a part of.
+    parents: BTreeMap<String, String>,
     /// How often in a row it failed.
     failures: BTreeMap<String, u32>,
 }
@@ -96,30 +101,52 @@ impl Agenda {
         self.due.extend(waiting.into_iter().map(|name| (name, now)));
     }
 
-    /// An instance of which something else is asked than before is due at once.
+    /// An instance of which something else is asked than before is due at once, and so is the one that it is a part of.
     fn hear(&mut self, event: &Event) {
         let Payload::Batch(changes) = &event.payload else { return };
-        for change in changes {
+        for change in changes.iter().filter(|change| is_heard(&change.key, change.value.is_none())) {
             let name = change.key.name.to_string();
             let Some(entry) = &change.value else {
                 self.asked.remove(&name);
                 self.due.remove(&name);
+                self.parent_due(&name);
+                self.parents.remove(&name);
                 continue;
             };
             let asked = asked(entry);
-            if self.asked.get(&name) != Some(&asked) {
-                self.due.insert(name.clone(), Instant::now());
-                self.asked.insert(name, asked);
+            if self.asked.get(&name) == Some(&asked) {
+                continue;
             }
+            match text(entry, "/spec/parent") {
+                "" => self.parents.remove(&name),
+                parent => self.parents.insert(name.clone(), parent.to_owned()),
+            };
+            self.parent_due(&name);
+            self.due.insert(name.clone(), Instant::now());
+            self.asked.insert(name, asked);
+        }
+    }
+
+    fn parent_due(&mut self, name: &str) {
+        let parent = self.parents.get(name).filter(|parent| self.asked.contains_key(*parent));
+        if let Some(parent) = parent.cloned() {
+            self.due.insert(parent, Instant::now());
         }
     }
 }
 
+/// Whether a change makes the controller look: all do but the deletion of a pipe's pod, which the pipe itself asked for.
+pub fn is_heard(key: &Key, is_deletion: bool) -> bool {
+    !(is_deletion && is_pipe_pod(key))
+}
+
 /// What is asked of an instance, as far as it makes the controller look at once.
 fn asked(entry: &Entry) -> String {
-    let value = &entry.value;
-    let text = |pointer: &str| value.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
-    let is_deleting = value.pointer("/metadata/deleting").and_then(serde_json::Value::as_bool) == Some(true);
-    let (uid, version) = (text("/spec/plan_execution/uid"), text("/spec/operator_version"));
+    let is_deleting = entry.value.pointer("/metadata/deleting").and_then(Value::as_bool) == Some(true);
+    let (uid, version) = (text(entry, "/spec/plan_execution/uid"), text(entry, "/spec/operator_version"));
     format!("{uid} {version} {is_deleting}")
+}
+
+fn text<'e>(entry: &'e Entry, pointer: &str) -> &'e str {
+    entry.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

@@ -81,7 +81,10 @@ fn a_failure_differs_from_its_nearest_passing_run_where_it_deviates() {
     let lines: Vec<&str> = said.stdout.lines().collect();
     let heads: Vec<&str> = lines.iter().copied().filter(|line| !line.starts_with(' ')).collect();
     assert_eq!(heads.len(), 3, "{}", said.stdout);
-    assert!(heads[0].starts_with("equal for ") && heads[0].ends_with(" events, the last of them:"), "{heads:?}");
+    assert!(
+        heads[0].starts_with("equal for ") && heads[0].ends_with(" events, the last of them:"),
+        "{heads:?}"
+    );
     assert_eq!(heads[1..], ["failure.toml:", "the nearest passing run:"]);
     let next = |head: &str| lines[lines.iter().position(|line| *line == head).unwrap() + 1];
     assert_ne!(next(heads[1]), next(heads[2]), "{}", said.stdout);

@@ -15,7 +15,7 @@ fn instance(plans: &[(&str, ExecutionStatus, u64)]) -> Instance {
             last_updated: (*at > 0).then_some(Timestamp(*at)),
             ..PlanStatus::default()
         };
-        instance.status.plans.insert((*name).to_owned(), status);
+        instance.status.plans.insert((*name).to_owned(), status.into());
     }
     instance
 }
@@ -55,7 +55,7 @@ fn what_is_scheduled_is_the_plan_of_the_spec_or_the_clean_up_of_a_deletion() {
 fn a_new_uid_makes_all_of_a_plan_pending() {
     let mut known = instance(&[("deploy", Complete, 1), ("backup", FatalError, 2)]);
     let tree = tree(Complete, &[("phase", Complete, &[("one", Complete), ("two", FatalError)])]);
-    known.status.plans.get_mut("deploy").unwrap().phases = tree.phases;
+    known.plan_mut("deploy").unwrap().phases = tree.phases;
     let before = known.clone();
     let error = known.reset_plan_status_if_plan_is_new("other", "x", Timestamp(9)).unwrap_err();
     assert_eq!(error.to_string(), "failed to find planStatus for plan 'other'");
@@ -94,7 +94,7 @@ fn statuses_follow_the_operator_in_its_order() {
     let plan = &known.status.plans["deploy"];
     assert_eq!((plan.status, plan.phases[0].status, plan.name.as_str()), (NeverRun, NeverRun, "deploy"));
     assert_eq!(known.status.plans["outdated"].status, Complete, "plans of other versions are left alone");
-    let deploy = known.status.plans.get_mut("deploy").unwrap();
+    let deploy = known.plan_mut("deploy").unwrap();
     (deploy.status, deploy.uid, deploy.phases[0].status, deploy.phases[0].steps[0].status) =
         (Complete, "1".to_owned(), Complete, Complete);
     let before = known.clone();
@@ -174,13 +174,21 @@ fn the_finalizer_holds_until_the_clean_up_is_complete() {
         let mut known = instance(&[("cleanup", status, 1)]);
         known.metadata.finalizers.push(FINALIZER.to_owned());
         known.metadata.deleting = true;
-        assert_eq!(known.try_remove_finalizer(false), goes, "{status}");
+        assert_eq!(known.try_remove_finalizer(&operator, false), goes, "{status}");
         assert_eq!(known.is_released(), goes);
     }
     let mut bare = instance(&[]);
     bare.metadata.finalizers = vec![FINALIZER.to_owned(), "another".to_owned()];
-    assert!(bare.try_remove_finalizer(false));
+    assert!(bare.try_remove_finalizer(&operator, false));
     assert_eq!(bare.metadata.finalizers, ["another"]);
+    // The version that the instance is of now has no clean-up: what the one before would have done is none. A clean-up that
+    // has begun has to end.
+    let without = super::operator(&["deploy"]);
+    for (status, goes) in [(NeverRun, true), (Unset, true), (InProgress, false), (FatalError, false)] {
+        let mut known = instance(&[("cleanup", status, 1)]);
+        known.metadata.finalizers.push(FINALIZER.to_owned());
+        assert_eq!(known.try_remove_finalizer(&without, false), goes, "{status}");
+    }
 }
 
 #[test]
@@ -213,4 +221,28 @@ fn the_keys_of_pipes_are_those_of_one_plan_and_each_stands_once() {
         ("duplicated pipe key a".to_owned(), DuplicatePipeKey("a".to_owned()))
     );
     assert_eq!(operator(&["deploy"]).pipes("none", "i").unwrap().len(), 0);
+}
+
+#[test]
+fn what_pipes_make_has_one_name_in_templates_and_in_the_store() {
+    let mut version = operator(&[]);
+    let file = json!([{ "file": "/tmp/f", "kind": "Secret", "key": "Key_1" }]);
+    version.tasks = vec![Task::new("Ta-sk", "Pipe", [("pod", json!("pod")), ("pipe", file)])];
+    let spec = plan(Strategy::Serial, vec![phase("Ph", Strategy::Serial, &[("s t", &["Ta-sk"])])]);
+    version.plans.insert("deploy".to_owned(), Arc::new(spec));
+    let pipes = version.pipes("deploy", "My-Instance").unwrap();
+    assert_eq!(pipes["Key_1"], "myinstance.deploy.ph.st.task.key1");
+}
+
+#[test]
+fn a_status_is_stored_as_it_is() {
+    let steps: Steps<'_> = &[("one", Complete), ("two", Error)];
+    let mut status = tree(InProgress, &[("a", InProgress, steps), ("b", NeverRun, &[])]);
+    status.phases[0].steps[1].message = "a \"text\"\nof lines".to_owned();
+    status.last_updated = Some(Timestamp(7));
+    status.uid = "u".to_owned();
+    for status in [status, PlanStatus::default()] {
+        let stored = serde_json::to_value(&status).unwrap();
+        assert_eq!(serde_json::from_value::<PlanStatus>(stored).unwrap(), status);
+    }
 }

@@ -2,10 +2,13 @@
 
 mod admission;
 mod around;
+mod controller;
 mod packages;
 mod pass;
 mod properties;
 mod tasks;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod tree;
 mod workload;
 
@@ -100,6 +103,7 @@ fn context<'a>(client: &'a Client, metadata: &'a Metadata, plan: &'a ActivePlan)
         pipes: &plan.pipes,
         enhancer: &OwnerLabel,
         discovery: None,
+        memory: None,
         variant: Default::default(),
     }
 }

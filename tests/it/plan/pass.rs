@@ -1,7 +1,7 @@
 //! One pass: the reference's table of `Execute`, and what it left out.
 
 use super::*;
-use fatum::systems::plan::error::is_fatal;
+use fatum::systems::plan::error::{ExecutionError, FatalExecution, is_fatal};
 use fatum::systems::plan::{Answer, EventName, OnUnready, Pass, Timestamp};
 
 const SERIAL: Strategy = Strategy::Serial;
@@ -201,7 +201,10 @@ fn a_fatal_task_ends_the_pass_there_and_keeps_what_came_before() {
     ];
     assert_eq!(shown(&outcome.status), lines(expected));
     let error = outcome.error.unwrap();
-    assert_eq!((error.event, error.is_fatal(), is_fatal(&error)), (EventName::DummyTaskError, true, true));
+    assert_eq!(
+        (error.event(), error.is_fatal(), is_fatal(&error)),
+        (Some(EventName::DummyTaskError), true, true)
+    );
 }
 
 #[test]
@@ -224,7 +227,7 @@ fn missing_statuses_are_fatal_and_say_which() {
     ];
     for (status, event, expected) in cases {
         let outcome = pass(&active(status, spec(), &[done("task")]));
-        assert_eq!((shown(&outcome.status), outcome.error.unwrap().event), (expected, event));
+        assert_eq!((shown(&outcome.status), outcome.error.unwrap().event()), (expected, Some(event)));
     }
 }
 
@@ -327,7 +330,7 @@ fn children_that_nobody_asked_for_are_refused_or_run_by_option() {
         for status in [all(InProgress, before, InProgress), all(InProgress, InProgress, before)] {
             let active = active(status, one(&["a"]), &[done("a")]);
             let (ran, outcome) = answered(&active, Options::default(), &[]);
-            let event = outcome.error.map(|error| error.event);
+            let event = outcome.error.and_then(|error| error.event());
             assert_eq!(
                 (ran.len(), outcome.status.status, event),
                 (0, FatalError, Some(EventName::UnreadyChild))
@@ -448,10 +451,57 @@ fn an_answer_of_the_reference_is_one_of_ours() {
     #[error("outer: {0}")]
     struct Outer(#[source] fatum::systems::plan::error::FatalExecution);
     let fatal = Outer(fatum::systems::plan::error::FatalExecution);
-    assert!(matches!(Answer::from((true, Err(fatal))), Answer::Fatal { .. }));
+    assert!(matches!(Answer::from((true, Err(fatal))), Answer::Failed(_)));
     let plain = || std::io::Error::other("no");
     assert_eq!(Answer::from((true, Err(plain()))), Answer::transient("no"));
     assert_eq!(Answer::from((false, Err(plain()))), Answer::transient("no"));
     assert_eq!(Answer::from((true, Ok::<(), std::io::Error>(()))), Answer::Done);
     assert_eq!(Answer::from((false, Ok::<(), std::io::Error>(()))), Answer::Pending);
+}
+
+/// An error of a task that has the mark in its chain: the step says it as it is, and the pass has it as it is.
+#[test]
+fn a_fatal_error_of_a_tasks_own_is_told_as_it_is() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("the disk is gone: {0}")]
+    struct Gone(#[source] FatalExecution);
+    #[derive(Debug, thiserror::Error)]
+    #[error("while waiting: {0}")]
+    struct Waiting(#[source] ExecutionError);
+    let told = || ExecutionError::new(EventName::PipeTaskError, Gone(FatalExecution));
+    let cases: [(Answer, &str, Option<EventName>); 3] = [
+        (Answer::from((false, Err(Gone(FatalExecution)))), "the disk is gone: fatal error: ", None),
+        (
+            Answer::from((true, Err(told()))),
+            "Error during execution: the disk is gone: fatal error: ",
+            Some(EventName::PipeTaskError),
+        ),
+        (
+            Answer::from((false, Err(Waiting(told())))),
+            "while waiting: Error during execution: the disk is gone: fatal error: ",
+            Some(EventName::PipeTaskError),
+        ),
+    ];
+    for (answer, text, event) in cases {
+        let status = all(InProgress, InProgress, InProgress);
+        let active = active(status, one(&["a", "b"]), &["a", "b"].map(done));
+        let (ran, outcome) = answered(&active, Options::default(), &[("step.a", answer)]);
+        assert_eq!(ran, ["step.a"]);
+        let step = format!("step FATAL_ERROR {text}").trim_end().to_owned();
+        assert_eq!(shown(&outcome.status), lines(["P FATAL_ERROR", "phase FATAL_ERROR", &step]));
+        let error = outcome.error.unwrap();
+        assert_eq!((error.to_string().as_str(), error.event(), error.is_fatal()), (text, event, true));
+    }
+}
+
+/// Of a plan that there is not nothing can be done, and that is its end.
+#[test]
+fn a_plan_that_there_is_not_fails_for_good() {
+    for before in [Pending, InProgress, Unset, NeverRun] {
+        let outcome = pass(&active(tree(before, &[]), None, &[]));
+        let message =
+            "P FATAL_ERROR default/test-instance fatal error:  could not find required plan: 'test'";
+        assert_eq!(shown(&outcome.status), [message], "{before}");
+        assert_eq!(outcome.error.unwrap().event(), Some(EventName::InvalidPlan));
+    }
 }

@@ -38,7 +38,11 @@ fn finished(output: &PlanStatus, error: Option<&str>) -> Event {
 }
 
 fn stored(change: impl FnOnce(&mut StoredState), plans: &[PlanStatus]) -> Event {
-    let mut state = StoredState { plans: plans.to_vec(), by_controller: true, ..StoredState::default() };
+    let mut state = StoredState {
+        plans: plans.iter().cloned().map(Arc::new).collect(),
+        by_controller: true,
+        ..StoredState::default()
+    };
     change(&mut state);
     Event::Stored { instance: name(), state: Some(Arc::new(state)) }
 }
@@ -188,6 +192,9 @@ fn bad_ends() -> Bad {
     vec![
         ("serial", first(&not_done, &two_too, None)),
         ("parallel", pass(&parallel, &fresh(), &FIRST, &one_only, None)),
+        // Both steps of the first phase are tried, and the second phase of the parallel plan is not.
+        ("parallel", pass(&parallel, &fresh(), &not_done, &two_too, None)),
+        ("parallel", first(&[], &two_too, None)),
         ("fatal-shape", first(&FATAL, &quiet, why)),
         ("fatal-shape", first(&FATAL, &loud, why)),
         ("fatal-shape", first(&FATAL, &with_message(touched, ("a", "one"), "why"), why)),
@@ -198,6 +205,7 @@ fn bad_ends() -> Bad {
         ("complete-iff-children", first(&FIRST, &early, None)),
         ("complete-iff-children", pass(&serial(), &begun(), &[(X[2], "done")], &early_plan, None)),
         ("messages", first(&one_fails, &silent, None)),
+        ("messages", first(&one_fails, &with_message(silent.clone(), ("a", "one"), "x failed"), None)),
         ("messages", first(&one_fails, &on_phase, None)),
         ("messages", first(&FIRST, &with_message(begun(), ("a", "one"), "why"), None)),
         ("outcome", first(&[], &fresh(), None)),
@@ -222,8 +230,9 @@ fn told_end(status: ExecutionStatus) -> Event {
 
 /// Across passes and writes.
 fn bad_lives() -> Bad {
-    let other =
-        |status: ExecutionStatus| PlanStatus { name: "other".to_owned(), status, ..PlanStatus::default() };
+    let other = |status: ExecutionStatus| {
+        later(PlanStatus { name: "other".to_owned(), status, ..PlanStatus::default() }, status as u64)
+    };
     let cleanup = |status: ExecutionStatus, uid: &str| PlanStatus {
         name: "cleanup".to_owned(),
         uid: uid.to_owned(),
@@ -234,9 +243,12 @@ fn bad_lives() -> Bad {
     let unwedged = at_two([InProgress, FatalError, Pending, FatalError, Pending, Pending]);
     let unwedged = with_message(unwedged, ("a", "one"), "why");
     let has = |plan: &PlanStatus| stored(|_| {}, std::slice::from_ref(plan));
+    let begin = |status: &PlanStatus| started(&serial(), status);
+    let swapped = at_two([InProgress, InProgress, Pending, InProgress, Complete, Pending]);
+    let timeless = PlanStatus { last_updated: None, ..begun() };
+    let failed_before = vec![has(&fatal_tree()), stored(|_| {}, &[]), begin(&fresh()), task(X[0])];
     let by_user = stored(|state| state.by_controller = false, &[fresh()]);
     let holds = |status| stored(held, &[cleanup(status, "1")]);
-    let begin = |status: &PlanStatus| started(&serial(), status);
     let released = stored(|state| state.has_cleanup = true, &[cleanup(FatalError, "1")]);
     let others = stored(|state| state.scheduled = "other".to_owned(), &[fresh()]);
     let mut same = good_pass();
@@ -247,9 +259,18 @@ fn bad_lives() -> Bad {
     let stall = Event::Reconciled { instance: name(), scheduled: "test".to_owned(), again_ns: None };
     vec![
         ("fatal-never-again", vec![has(&fatal_tree()), by_user, begin(&fresh()), task(X[0])]),
-        ("no-regress", vec![has(&begun()), has(&fresh())]),
+        ("no-regress", vec![has(&begun()), has(&swapped)]),
         ("no-regress", vec![has(&fatal_tree()), has(&unwedged)]),
-        ("progress", vec![has(&begun()), has(&twice_then_once())]),
+        (
+            "progress",
+            vec![
+                has(&begun()),
+                has(&at_two([InProgress, InProgress, Pending, InProgress, Pending, Pending])),
+            ],
+        ),
+        ("timestamps", vec![has(&begun()), has(&later(begun(), 1))]),
+        ("timestamps", vec![has(&begun()), has(&later(begun(), 9))]),
+        ("timestamps", vec![has(&fresh()), has(&timeless)]),
         ("fresh-start", vec![has(&over), begin(&PlanStatus { uid: "2".to_owned(), ..begun() })]),
         ("fresh-start", vec![two(&begun(), InProgress), two(&over, Complete)]),
         ("one-plan", vec![others, begin(&fresh())]),
@@ -257,6 +278,7 @@ fn bad_lives() -> Bad {
         ("finalizer", vec![holds(InProgress), Event::Stored { instance: name(), state: None }]),
         ("finalizer", vec![holds(FatalError), begin(&cleanup(Pending, "2"))]),
         ("no-re-execution", vec![has(&over), begin(&fresh())]),
+        ("no-re-execution", failed_before),
         ("plan-events", vec![told_end(Complete)]),
         ("plan-events", vec![begins("1"), begins("1")]),
         ("plan-events", vec![begins("1"), has(&begun()), told_end(Complete)]),
@@ -265,13 +287,6 @@ fn bad_lives() -> Bad {
         ("determinism", same),
         ("rerun-safe", vec![has(&fresh()), begin(&begun())]),
     ]
-}
-
-/// What [`begun`] would be without the steps of its first phase: fewer are complete, and none was lost.
-fn twice_then_once() -> PlanStatus {
-    let mut status = begun();
-    status.phases[0].steps.clear();
-    status
 }
 
 #[test]

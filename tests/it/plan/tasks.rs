@@ -1,13 +1,15 @@
 //! The kinds of tasks: what each is built from, and what it answers over a store.
 
 use super::*;
-use fatum::store::Client;
-use fatum::systems::plan::object::{Health, Object, ObjectStatus};
+use fatum::fault::{FaultKind, FaultPlan, FaultRule};
+use fatum::store::{Client, Latency};
+use fatum::systems::plan::object::{Health, Object, ObjectStatus, RenderError, Values, render};
 use fatum::systems::plan::task::{
     BuildError, Enhance, EnhanceError, PipeSettings, artefact_name, pod_problem,
 };
 use fatum::systems::plan::{Answer, EventName, Instance};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 fn template(kind: &str, name: &str) -> String {
     json!({ "kind": kind, "name": name }).to_string()
@@ -207,7 +209,7 @@ fn a_change_of_what_is_asked_for_is_a_new_generation_that_is_waited_for() {
     let text =
         json!({ "kind": "StatefulSet", "name": "set", "spec": { "size": "{{ .Params.SIZE }}" } }).to_string();
     let mut plan = with_templates([("set.yaml", text)]);
-    plan.params = values([("SIZE", json!("2"))]);
+    plan.params = values([("SIZE", json!("2"))]).into();
     let mut before = object("StatefulSet", "set", true);
     before.spec = json!({ "size": "1" });
     let apply = resources("Apply", &["set.yaml"]);
@@ -220,7 +222,7 @@ fn a_change_of_what_is_asked_for_is_a_new_generation_that_is_waited_for() {
         Answer::Pending,
         "it goes, and is made anew then"
     );
-    plan.params.clear();
+    plan.params = Arc::default();
     assert!(is_fatal(&answer(apply, plan, vec![]), EventName::TaskRenderingError));
 }
 
@@ -240,13 +242,45 @@ fn delete_waits_until_it_is_gone() {
     assert_eq!(unknown, Answer::Done, "a kind that the cluster does not know is skipped");
 }
 
+/// What a deletion answers while the store refuses calls of a site: a call takes a millisecond, and these are refused that
+/// begin from here on.
+fn deleting_while(site: &str, from: Duration) -> Answer {
+    let harm = FaultRule::new(site, FaultKind::Error, 1.0).window(from, Duration::from_secs(9));
+    let mut sim = Sim::builder().seed(1).faults(FaultPlan::none().without_swarm().with(harm)).build();
+    sim.store().set_latency(Latency { base: Duration::from_millis(1), step: Duration::ZERO });
+    let pod = object("Pod", "pod", true);
+    sim.store().put(pod.key(), &pod).unwrap();
+    let told = Rc::new(RefCell::new(None));
+    let answer = told.clone();
+    sim.host("controller").run(move |host| async move {
+        let plan = with_templates([("pod.yaml", template("Pod", "pod"))]);
+        let (client, metadata) = (host.store().consistent(), metadata());
+        let built = Kinds::reference().build(&resources("Delete", &["pod.yaml"])).unwrap();
+        let came_to = built.run(&context(&client, &metadata, &plan)).await;
+        *answer.borrow_mut() = Some(came_to);
+    });
+    let run = sim.finish();
+    assert!(run.end.is_passed(), "{:?}", run.end);
+    told.take().unwrap()
+}
+
+#[test]
+fn a_deletion_that_cannot_be_asked_for_fails_and_one_that_cannot_be_looked_at_goes_on() {
+    let (begin, after_reading, after_asking) =
+        (Duration::ZERO, Duration::from_micros(500), Duration::from_micros(1500));
+    assert!(matches!(deleting_while("store.read", begin), Answer::Transient(_)));
+    assert!(matches!(deleting_while("store.write", after_reading), Answer::Transient(_)));
+    assert_eq!(deleting_while("store.read", after_asking), Answer::Pending);
+    assert_eq!(deleting_while("store.write", after_asking), Answer::Pending, "it was asked for");
+}
+
 #[test]
 fn toggle_applies_or_deletes_as_its_parameter_says() {
     let toggle =
         || Task::new("task", "Toggle", [("parameter", json!("P")), ("resources", json!(["pod.yaml"]))]);
     let run = |params: BTreeMap<String, Value>, objects: Vec<Object>| {
         let mut plan = with_templates([("pod.yaml", template("Pod", "pod"))]);
-        plan.params = params;
+        plan.params = params.into();
         answer(toggle(), plan, objects)
     };
     let ready = || vec![object("Pod", "pod", true)];
@@ -273,15 +307,80 @@ fn health_is_by_kind() {
     {
         assert_eq!(object(kind, "x", true).health(), Health::Healthy, "{kind}");
         assert!(matches!(object(kind, "x", false).health(), Health::Unhealthy(_)), "{kind}");
+        let old = Object { generation: 2, ..object(kind, "x", true) };
+        assert!(matches!(old.health(), Health::Unhealthy(_)), "{kind}: that is of another generation");
         assert!(Object::has_health(kind));
     }
     for kind in ["ConfigMap", "Secret", "Other"] {
         assert_eq!(object(kind, "x", false).health(), Health::Healthy, "{kind}");
     }
-    let old = Object { generation: 2, ..object("Deployment", "x", true) };
-    assert!(matches!(old.health(), Health::Unhealthy(_)), "the rollout of another generation");
-    for (kind, is_failed) in [("Job", true), ("Pod", true), ("Deployment", false)] {
+    // A job alone fails for good, and not one that succeeded or was changed since.
+    for (kind, is_failed) in [("Job", true), ("Pod", false), ("Deployment", false), ("Service", false)] {
         assert_eq!(matches!(failed(kind, "x").health(), Health::Failed(_)), is_failed, "{kind}");
+    }
+    let succeeded = ObjectStatus { observed: 1, ready: true, failed: true };
+    assert_eq!(Object { status: succeeded, ..failed("Job", "x") }.health(), Health::Healthy);
+    let changed = Object { generation: 2, ..failed("Job", "x") };
+    assert!(matches!(changed.health(), Health::Unhealthy(_)), "it is run again");
+    // An instance is healthy while no plan is scheduled.
+    for (scheduled, is_healthy) in [("", true), ("deploy", false)] {
+        let spec = json!({ "plan_execution": { "name": scheduled } });
+        let instance = Object { spec, ..object("Instance", "x", false) };
+        assert_eq!(instance.health() == Health::Healthy, is_healthy, "{scheduled}");
+    }
+}
+
+#[test]
+fn a_changed_job_has_not_succeeded_yet() {
+    let plan = || {
+        let mut plan = with_templates([(
+            "job.yaml",
+            json!({ "kind": "Job", "name": "job", "spec": { "size": "{{ .Params.SIZE }}" } }).to_string(),
+        )]);
+        plan.params = values([("SIZE", json!("2"))]).into();
+        plan
+    };
+    let before = |size: &str, is_failed: bool| Object {
+        spec: json!({ "size": size }),
+        ..if is_failed { failed("Job", "job") } else { object("Job", "job", true) }
+    };
+    let apply = || resources("Apply", &["job.yaml"]);
+    assert_eq!(answer(apply(), plan(), vec![before("2", false)]), Answer::Done);
+    assert_eq!(answer(apply(), plan(), vec![before("1", false)]), Answer::Pending, "it is another now");
+    assert!(is_fatal(&answer(apply(), plan(), vec![before("2", true)]), EventName::FailedTerminalStateError));
+    assert_eq!(answer(apply(), plan(), vec![before("1", true)]), Answer::Pending, "it is tried anew");
+    let pod = with_templates([("pod.yaml", template("Pod", "pod"))]);
+    assert_eq!(answer(resources("Apply", &["pod.yaml"]), pod, vec![failed("Pod", "pod")]), Answer::Pending);
+}
+
+/// The spec of the object that a template says, with these values.
+fn said(spec: &str, params: BTreeMap<String, Value>, pipes: &[(&str, &str)]) -> Result<Value, RenderError> {
+    let text = format!(r#"{{"kind": "Pod", "name": "x", "spec": {spec}}}"#);
+    let templates = BTreeMap::from([("t".to_owned(), text)]);
+    let pipes = pipes.iter().map(|(key, name)| ((*key).to_owned(), (*name).to_owned())).collect();
+    render("t", &templates, Values { params: &params, pipes: &pipes }).map(|object| object.spec)
+}
+
+#[test]
+fn templates_name_parameters_and_pipes() {
+    let params = || values([("P", json!("v")), ("N", json!(3)), ("L", json!(["a"]))]);
+    let spec = r#"{"p": "{{ .Params.P }}-{{.Params.P}}", "n": {{ .Params.N }}, "l": {{ .Params.L }}}"#;
+    assert_eq!(said(spec, params(), &[]).unwrap(), json!({ "p": "v-v", "n": 3, "l": ["a"] }));
+    let pipe = r#""{{ .Pipes.key }}""#;
+    assert_eq!(said(pipe, params(), &[("key", "i.deploy.p.s.t.key")]).unwrap(), json!("i.deploy.p.s.t.key"));
+    for (unknown, name) in
+        [(r#""{{ .Params.Q }}""#, ".Params.Q"), (r#""{{ .Pipes.P }}""#, ".Pipes.P"), (r#""{{ P }}""#, "P")]
+    {
+        let error = RenderError::NoValue { template: "t".to_owned(), name: name.to_owned() };
+        assert_eq!(said(unknown, params(), &[]), Err(error));
+    }
+}
+
+#[test]
+fn a_value_stands_in_a_text_as_it_is() {
+    for text in ["", "\"", "\"quoted\"", "ends in \"", "back\\slash\\", "\\\"", "two\nlines", "ümlaut"] {
+        let spec = said(r#"{"p": "{{ .Params.P }}"}"#, values([("P", json!(text))]), &[]);
+        assert_eq!(spec.unwrap(), json!({ "p": text }), "{text:?}");
     }
 }
 
@@ -354,20 +453,14 @@ fn a_pipe_makes_artefacts_of_the_files_of_its_pod() {
 
 #[test]
 fn names_of_artefacts_have_small_letters_and_digits_only() {
-    let name = inside(|client| async move {
-        let (metadata, plan) =
-            (Metadata { instance: "My_Instance".to_owned(), ..metadata() }, ActivePlan::default());
-        let context =
-            TaskContext { place: ["Plan-1", "ph", "st", "ta sk"], ..context(&client, &metadata, &plan) };
-        artefact_name(&context, "KEY_a")
-    });
+    let name = artefact_name("My_Instance", ["Plan-1", "ph", "st", "ta sk"], "KEY_a");
     assert_eq!(name, "myinstance.plan1.ph.st.task.keya");
 }
 
 /// What a nested operator's task answers, and the instance afterwards.
 fn child(task: Task, before: Option<Instance>, params: &str) -> (Answer, Option<Instance>) {
     let mut plan = with_templates([("params.yaml", params.to_owned())]);
-    plan.params = values([("P", json!("v"))]);
+    plan.params = Arc::new(values([("P", json!("v"))]));
     inside(move |client| async move {
         for name in ["p-1", "p-2"] {
             let mut version = operator(&["deploy", "update"]);
@@ -410,6 +503,10 @@ fn a_nested_operator_is_created_patched_and_upgraded() {
     let upgraded = upgraded.unwrap();
     assert_eq!((answer, upgraded.spec.operator_version.as_str()), (Answer::Pending, "p-2"));
     assert_eq!(upgraded.spec.plan_execution.name, "update");
+    let mut own = idle.clone();
+    own.spec.params = values([("X", json!("v")), ("Y", json!("its own"))]);
+    let with_value = child(with_file.clone(), Some(own.clone()), r#"{"X": "{{ .Params.P }}"}"#);
+    assert_eq!((with_value.0, with_value.1.unwrap().spec.params), (Answer::Done, own.spec.params));
     let missing = nested(&[("package", "p"), ("operatorVersion", "1"), ("parameterFile", "other.yaml")]);
     assert!(is_fatal(&child(missing, None, "").0, EventName::TaskRenderingError));
     assert!(is_fatal(
@@ -420,4 +517,32 @@ fn a_nested_operator_is_created_patched_and_upgraded() {
         matches!(child(task("3"), None, "").0, Answer::Transient(_)),
         "its operator version is not there yet"
     );
+}
+
+#[test]
+fn a_nested_operator_whose_plan_failed_for_good_is_not_done() {
+    let task = || nested(&[("package", "p"), ("operatorVersion", "1")]);
+    let with = |plans: &[(&str, ExecutionStatus, u64)]| {
+        let mut instance = Instance::new("p-1", BTreeMap::new());
+        for (name, status, at) in plans {
+            let last_updated = Some(fatum::systems::plan::Timestamp(*at));
+            let status =
+                PlanStatus { name: (*name).to_owned(), status: *status, last_updated, ..tree(*status, &[]) };
+            let status = PlanStatus { name: (*name).to_owned(), ..status };
+            instance.status.plans.insert((*name).to_owned(), status.into());
+        }
+        child(task(), Some(instance), "").0
+    };
+    let failed = with(&[("deploy", FatalError, 1)]);
+    assert!(is_fatal(&failed, EventName::FailedTerminalStateError), "{failed:?}");
+    assert!(is_fatal(
+        &with(&[("deploy", Complete, 1), ("update", FatalError, 2)]),
+        EventName::FailedTerminalStateError
+    ));
+    assert_eq!(
+        with(&[("deploy", FatalError, 1), ("update", Complete, 2)]),
+        Answer::Done,
+        "it was mended since"
+    );
+    assert_eq!(with(&[("deploy", Complete, 1)]), Answer::Done);
 }

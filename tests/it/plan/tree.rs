@@ -24,7 +24,7 @@ fn the_plan_that_was_executed_last_is_drawn_with_what_it_says() {
         status_tree("db", "default", &instance, &version),
         "No plan ever run for instance - nothing to show for instance db\n"
     );
-    let deploy = instance.status.plans.get_mut("deploy").unwrap();
+    let deploy = instance.plan_mut("deploy").unwrap();
     deploy.status = InProgress;
     deploy.phases[0].status = Complete;
     deploy.phases[0].steps[0].status = Complete;

@@ -31,10 +31,13 @@ impl InstanceSeen {
         check("no-re-execution", !is_again, || {
             format!("execution {} of {plan} is stored as {} and begins again", input.uid, known.status)
         })?;
-        let mut expected = known.clone();
-        expected.normalise();
-        let names = |plan: &PlanStatus| plan.steps().map(|step| step.name.clone()).collect::<Vec<_>>();
-        check("rerun-safe", expected == **input || names(&expected) != names(input), || {
+        let is_as_stored = || {
+            let mut expected = known.clone();
+            expected.normalise();
+            let names = |plan: &PlanStatus| plan.steps().map(|step| step.name.clone()).collect::<Vec<_>>();
+            expected == **input || names(&expected) != names(input)
+        };
+        check("rerun-safe", *known == **input || is_as_stored(), || {
             format!(
                 "a pass over {plan} begins with {} and {} steps complete; the store holds {} and {}",
                 input.status,
@@ -61,8 +64,13 @@ impl InstanceSeen {
         let Some(pass) = &mut self.pass else { return Ok(()) };
         let (plan, uid) = (pass.input.name.clone(), pass.input.uid.clone());
         let name = place.join(".");
-        let is_again = self.completed.contains(&(plan.clone(), uid.clone()));
-        check("no-re-execution", !is_again, || format!("{name} runs, and {plan} is stored as complete"))?;
+        let ended = self.ended.get(&(plan.clone(), uid.clone()));
+        check("no-re-execution", ended.is_none(), || {
+            format!(
+                "{name} runs, and execution {uid} of {plan} was stored as {}",
+                ended.copied().unwrap_or_default()
+            )
+        })?;
         let fatal = self.fatal.contains(&(plan, uid, place[0].clone(), place[1].clone()));
         check("fatal-never-again", !fatal, || {
             format!("{name} runs, and its step was stored as FATAL_ERROR")
@@ -114,6 +122,7 @@ impl InstanceSeen {
             if !after.by_controller && !plan.status.is_terminal() {
                 // A person took its end back.
                 self.finished.remove(&plan.uid);
+                self.ended.remove(&(plan.name.clone(), plan.uid.clone()));
             }
         }
         match before {
@@ -123,10 +132,12 @@ impl InstanceSeen {
     }
 
     fn remember(&mut self, plan: &PlanStatus) {
-        let key = (plan.name.clone(), plan.uid.clone());
-        if plan.status == Complete {
-            self.completed.insert(key);
+        if plan.status.is_never_run() {
             return;
+        }
+        let key = (plan.name.clone(), plan.uid.clone());
+        if plan.status.is_terminal() {
+            self.ended.insert(key.clone(), plan.status);
         }
         for phase in plan.phases.iter().filter(|phase| phase.status == FatalError) {
             for step in phase.steps.iter().filter(|step| step.status == FatalError) {
@@ -141,13 +152,18 @@ impl InstanceSeen {
 fn changed(before: &StoredState, after: &StoredState) -> Judged {
     let mut touched = Vec::new();
     for plan in &after.plans {
-        let Some(old) = before.plan(&plan.name) else { continue };
+        let Some(old) = before.plan(&plan.name).filter(|old| *old != &**plan) else { continue };
+        check_times(old, plan)?;
         if !stands_as(old, plan) {
             touched.push(plan.name.as_str());
         }
         if old.uid != plan.uid || old.status.is_never_run() {
             continue;
         }
+        let (steps_before, steps) = (complete_in_both(old, plan), complete_in_both(plan, old));
+        check("progress", steps >= steps_before, || {
+            format!("of {} {steps_before} steps were complete and {steps} are stored", plan.name)
+        })?;
         let is_kept = |status: ExecutionStatus, now: Option<ExecutionStatus>| {
             !matches!(status, Complete) || now.is_none_or(|now| now == Complete)
         };
@@ -165,15 +181,34 @@ fn changed(before: &StoredState, after: &StoredState) -> Judged {
                 plan.uid, plan.name, old.status, plan.status
             )
         })?;
-        let (steps_before, steps) = (old.steps_complete(), plan.steps_complete());
-        check("progress", steps >= steps_before || plan.phases.len() != old.phases.len(), || {
-            format!("of {} {steps_before} steps were complete and {steps} are stored", plan.name)
-        })?;
     }
     if touched.len() > 1 {
         return broken("fresh-start", format!("one write changed the statuses of {}", touched.join(" and ")));
     }
     Ok(())
+}
+
+/// The time of a status goes forward, and goes on if the status does.
+fn check_times(old: &PlanStatus, new: &PlanStatus) -> Judged {
+    let (before, after) = (old.last_updated, new.last_updated);
+    check("timestamps", before <= after, || {
+        format!("{} was updated at {before:?} and is stored as updated at {after:?}", new.name)
+    })?;
+    let is_same = (old.status, &old.message) == (new.status, &new.message);
+    let holds = if is_same { before == after || old.uid != new.uid } else { after.is_some() };
+    check("timestamps", holds, || {
+        format!(
+            "{} went from {} to {}, and its time from {before:?} to {after:?}",
+            new.name, old.status, new.status
+        )
+    })
+}
+
+/// How many of the steps that both know are complete.
+fn complete_in_both(plan: &PlanStatus, other: &PlanStatus) -> usize {
+    let steps = plan.phases.iter().flat_map(|phase| phase.steps.iter().map(move |step| (phase, step)));
+    let known = steps.filter(|(phase, step)| other.step(&phase.name, &step.name).is_some());
+    known.filter(|(_, step)| step.status == Complete).count()
 }
 
 /// Whether a plan, its phases and its steps stand where they stood; phases and steps may have come and gone.
@@ -191,6 +226,6 @@ fn stands_as(old: &PlanStatus, new: &PlanStatus) -> bool {
 
 impl StoredState {
     fn plan(&self, name: &str) -> Option<&PlanStatus> {
-        self.plans.iter().find(|plan| plan.name == name)
+        self.plans.iter().map(|plan| &**plan).find(|plan| plan.name == name)
     }
 }

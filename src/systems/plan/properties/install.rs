@@ -12,11 +12,21 @@ use crate::sim::Sim;
 use crate::store::{Entry, Store, StoreEvent};
 use crate::systems::plan::definition::CLEANUP;
 use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION};
+use crate::systems::plan::parsed::Parsed;
 use crate::systems::plan::record::{PlanEvent, StoredState};
 
 /// Judges every plan in this simulation; a broken property ends it under its own name. `controller` is the client whose
 /// writes are judged, and the host whose crashes count.
 pub fn install(sim: &mut Sim, controller: &'static str) {
+    install_with(sim, controller, Arc::default());
+}
+
+/// As [`install`], with what others have read of the instances.
+pub(in crate::systems::plan) fn install_with(
+    sim: &mut Sim,
+    controller: &'static str,
+    instances: Arc<Parsed<Instance>>,
+) {
     let fold = Rc::new(RefCell::new(PlanProperties::new()));
     let own = fold.clone();
     sim.fold::<PlanEvent, _>("plan", (), move |(), _, event| {
@@ -25,7 +35,7 @@ pub fn install(sim: &mut Sim, controller: &'static str) {
     });
     let (own, store) = (fold.clone(), sim.store());
     sim.fold::<StoreEvent, _>("plan", (), move |(), _, event| {
-        if let Some(event) = stored(event, &store, controller) {
+        if let Some(event) = stored(event, &store, &instances, controller) {
             told(own.borrow_mut().observe(&event));
         }
         Ok(())
@@ -44,7 +54,12 @@ fn told(judged: Result<(), Violation>) {
     }
 }
 
-fn stored(event: &StoreEvent, store: &Store, controller: &str) -> Option<PlanEvent> {
+fn stored(
+    event: &StoreEvent,
+    store: &Store,
+    instances: &Parsed<Instance>,
+    controller: &str,
+) -> Option<PlanEvent> {
     let (StoreEvent::Created { key, writer, .. }
     | StoreEvent::Updated { key, writer, .. }
     | StoreEvent::Deleted { key, writer, .. }) = event
@@ -55,7 +70,8 @@ fn stored(event: &StoreEvent, store: &Store, controller: &str) -> Option<PlanEve
         return None;
     }
     let entry = store.entry(key.clone());
-    let state = entry.and_then(|entry| stored_state(&entry, store, **writer == *controller));
+    let instance = entry.and_then(|entry| instances.of(&entry).ok());
+    let state = instance.map(|instance| state_of(&instance, store, **writer == *controller));
     Some(PlanEvent::Stored { instance: key.name.clone(), state: state.map(Arc::new) })
 }
 
@@ -63,6 +79,10 @@ fn stored(event: &StoreEvent, store: &Store, controller: &str) -> Option<PlanEve
 /// spec is stored.
 pub fn stored_state(entry: &Entry, store: &Store, by_controller: bool) -> Option<StoredState> {
     let instance: Instance = entry.parse().ok()?;
+    Some(state_of(&instance, store, by_controller))
+}
+
+fn state_of(instance: &Instance, store: &Store, by_controller: bool) -> StoredState {
     let operator = store.entry((OPERATOR_VERSION, instance.spec.operator_version.as_str()));
     let has_cleanup =
         operator.is_some_and(|operator| operator.value.pointer(&format!("/plans/{CLEANUP}")).is_some());
@@ -70,7 +90,7 @@ pub fn stored_state(entry: &Entry, store: &Store, by_controller: bool) -> Option
     if let Some(ended) = instance.metadata.ended.clone() {
         plans.insert(ended.name.clone(), ended);
     }
-    Some(StoredState {
+    StoredState {
         plans: plans.into_values().collect(),
         scheduled: instance.spec.plan_execution.name.clone(),
         uid: instance.spec.plan_execution.uid.clone(),
@@ -78,5 +98,5 @@ pub fn stored_state(entry: &Entry, store: &Store, by_controller: bool) -> Option
         has_finalizer: instance.has_finalizer(),
         has_cleanup,
         by_controller,
-    })
+    }
 }

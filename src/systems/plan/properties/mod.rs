@@ -7,20 +7,20 @@
 //! | `terminal-untouched` | a plan that has ended comes out of a pass as it is, and runs no task |
 //! | `spec-order` | tasks run in the order of the plan, and none of a step that is complete |
 //! | `serial` | what runs after another in a serial plan or phase runs once that is complete |
-//! | `parallel` | every open step of a parallel phase is tried in a pass, with all of its tasks |
+//! | `parallel` | every open step of a parallel phase, and every open phase of a parallel plan, is tried in a pass |
 //! | `fatal-stops` | after a fatal answer no task runs in the pass |
 //! | `fatal-never-again` | a fatal step is never run again in its execution |
 //! | `fatal-shape` | a fatal error is on step, phase and plan, its message on the step alone; the rest is as it was |
 //! | `error-iff-fatal` | a pass has an error if, and only if, it made the plan `FATAL_ERROR` |
 //! | `honest-steps` | a step is complete if, and only if, all of its tasks were done in one pass |
 //! | `complete-iff-children` | a phase is complete with its steps, a plan with its phases |
-//! | `messages` | `ERROR` is on steps only and names the task; what goes well says nothing |
+//! | `messages` | `ERROR` is on steps only and names the task in full; what goes well says nothing |
 //! | `outcome` | a pass leaves a plan in progress, complete or fatal |
 //! | `no-regress` | what is complete stays so in its execution, and what is fatal |
 //! | `progress` | the number of complete steps does not fall |
 //! | `bounded-passes` | a pass in which all is done completes a step |
 //! | `fresh-start` | a new execution begins with all of it pending, and leaves other plans alone |
-//! | `timestamps` | the time of a status never goes back, and changes with the status only |
+//! | `timestamps` | the time of a status never goes back, and changes with the status only, in a pass and in the store |
 //! | `one-plan` | one plan of an instance at a time; the clean-up takes over from others as the instance is deleted |
 //! | `finalizer` | the finalizer goes once the clean-up is complete; one that has failed is not begun again |
 //! | `no-re-execution` | a plan that is stored as ended does not begin again in its execution |
@@ -41,6 +41,7 @@ use super::definition::{CLEANUP, Plan};
 use super::record::{PlanEvent, StoredState};
 use super::status::{ExecutionStatus, PlanStatus};
 
+pub(super) use install::install_with;
 pub use install::{install, stored_state};
 
 /// The names of all properties.
@@ -130,8 +131,8 @@ struct PassSeen {
 struct InstanceSeen {
     pass: Option<PassSeen>,
     stored: Option<Arc<StoredState>>,
-    /// Executions whose plan was stored as complete, and steps that were stored as fatal.
-    completed: BTreeSet<(String, String)>,
+    /// Executions whose plan was stored as ended, and steps that were stored as fatal.
+    ended: BTreeMap<(String, String), ExecutionStatus>,
     fatal: BTreeSet<(String, String, String, String)>,
     /// What the last pass over the clean-up came to.
     cleanup: Option<ExecutionStatus>,
@@ -194,7 +195,7 @@ impl PlanProperties {
                     "the status that the pass began with has changed".to_owned()
                 })?;
                 pass.finished(output, error.as_deref())?;
-                let (key, came_to) = pass.digest(output);
+                let (key, came_to) = pass.digest(instance, output);
                 let known = *self.known.entry(key).or_insert(came_to);
                 check("determinism", known == came_to, || {
                     format!("two passes over {} heard the same and differ", output.name)

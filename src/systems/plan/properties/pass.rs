@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Judged, PassSeen, TaskRan, broken, check};
-use crate::choice::hash_bytes;
+use crate::choice::{fold, hash_bytes};
 use crate::systems::plan::definition::{Phase, Plan, Step, Strategy};
 use crate::systems::plan::status::{ExecutionStatus, PhaseStatus, PlanStatus, StepStatus};
 
@@ -82,8 +82,11 @@ impl PassSeen {
             self.check_phase(phase, output)?;
         }
         self.check_serial(&spec, output)?;
-        self.check_complete(&spec, output)?;
+        if self.spec.is_some() {
+            self.check_complete(&spec, output)?;
+        }
         self.check_kept(output)?;
+        self.check_phases_tried(&spec, output)?;
         let all_done = !self.runs.is_empty() && self.runs.iter().all(|run| run.is("done"));
         let is_on = output.status.is_terminal() || output.steps_complete() > self.input.steps_complete();
         check("bounded-passes", !all_done || is_on, || {
@@ -158,6 +161,29 @@ impl PassSeen {
         })
     }
 
+    /// Every open phase of a parallel plan is tried, and of a serial one the first.
+    fn check_phases_tried(&self, spec: &Plan, output: &PlanStatus) -> Judged {
+        if output.status == FatalError {
+            return Ok(());
+        }
+        let is_open = |phase: &&Phase| {
+            let before = self.input.phase(&phase.name);
+            before.is_some_and(|before| before.status != Complete)
+                && phase.steps.iter().any(|step| {
+                    let before = self.input.step(&phase.name, &step.name);
+                    !step.tasks.is_empty() && before.is_some_and(|before| before.status != Complete)
+                })
+        };
+        let open = spec.phases.iter().filter(is_open);
+        let reached = if spec.strategy == Strategy::Serial { 1 } else { usize::MAX };
+        let untried =
+            open.take(reached).find(|phase| !self.runs.iter().any(|run| run.place[0] == phase.name));
+        check("parallel", untried.is_none(), || {
+            let name = untried.map(|phase| phase.name.as_str()).unwrap_or_default();
+            format!("phase {name} is open and was not tried in this pass")
+        })
+    }
+
     fn check_step(&self, phase: &Phase, step: &Step, after: &StepStatus) -> Judged {
         let name = format!("{}.{}", phase.name, step.name);
         let before = self.input.step(&phase.name, &step.name).map(|before| before.status);
@@ -170,7 +196,8 @@ impl PassSeen {
         if after.status == Error {
             let failed =
                 self.runs.iter().rfind(|run| run.is_of(&phase.name, &step.name) && run.is("transient error"));
-            let names = |run: &TaskRan| after.message.contains(&run.place[2]);
+            let plan = &self.input.name;
+            let names = |run: &TaskRan| after.message.contains(&format!("{plan}.{}.", run.place.join(".")));
             let is_told = !after.message.is_empty() && failed.is_none_or(names);
             check("messages", is_told, || {
                 format!("step {name} is ERROR and does not name the task: {:?}", after.message)
@@ -261,25 +288,30 @@ impl PassSeen {
     }
 
     /// What it began with and heard, and what it came to.
-    pub(super) fn digest(&self, output: &PlanStatus) -> (u64, u64) {
-        let mut heard = statuses(&self.input);
-        for (phase, step) in self.spec.iter().flat_map(|spec| spec.steps()) {
-            heard += &format!(
-                "{}/{}:{:?}/{}:{:?};",
-                phase.name,
-                phase.strategy,
-                step.tasks,
-                step.name,
-                phase.steps.len()
-            );
+    pub(super) fn digest(&self, instance: &str, output: &PlanStatus) -> (u64, u64) {
+        let (mut heard, mut ran) = (Digest::default(), Digest::default());
+        heard.text(instance);
+        heard.statuses(&self.input);
+        if let Some(spec) = &self.spec {
+            heard.text(spec.strategy.name());
+            for phase in &spec.phases {
+                heard.text(&phase.name);
+                heard.text(phase.strategy.name());
+                for step in &phase.steps {
+                    heard.text(&step.name);
+                    step.tasks.iter().for_each(|task| heard.text(task));
+                }
+            }
         }
-        let mut ran = String::new();
         for run in &self.runs {
-            heard += &format!("{:?};", run.answer);
-            ran += &run.place.join(".");
+            run.place.iter().for_each(|part| ran.text(part));
+            if let Some((answer, cause)) = &run.answer {
+                heard.text(answer);
+                heard.text(cause);
+            }
         }
-        ran += &statuses(output);
-        (hash_bytes(heard.as_bytes()), hash_bytes(ran.as_bytes()))
+        ran.statuses(output);
+        (heard.0, ran.0)
     }
 
     /// The tasks of the plan, in its order.
@@ -299,14 +331,27 @@ fn steps_of(phase: &PhaseStatus) -> impl Iterator<Item = (&str, &StepStatus)> {
     steps.map(|step| (phase.name.as_str(), step))
 }
 
-/// All of it but the time.
-fn statuses(plan: &PlanStatus) -> String {
-    let mut text = format!("{} {} {};", plan.name, plan.status, plan.message);
-    for phase in &plan.phases {
-        text += &format!("{} {} {};", phase.name, phase.status, phase.message);
-        for step in &phase.steps {
-            text += &format!("{} {} {};", step.name, step.status, step.message);
+/// Texts, one after the other.
+#[derive(Default)]
+struct Digest(u64);
+
+impl Digest {
+    fn text(&mut self, text: &str) {
+        self.0 = fold(self.0, hash_bytes(text.as_bytes()));
+    }
+
+    /// All of it but the time.
+    fn statuses(&mut self, plan: &PlanStatus) {
+        self.standing(&plan.name, plan.status, &plan.message);
+        for phase in &plan.phases {
+            self.standing(&phase.name, phase.status, &phase.message);
+            phase.steps.iter().for_each(|step| self.standing(&step.name, step.status, &step.message));
         }
     }
-    text
+
+    fn standing(&mut self, name: &str, status: ExecutionStatus, message: &str) {
+        self.text(name);
+        self.0 = fold(self.0, status as u64);
+        self.text(message);
+    }
 }

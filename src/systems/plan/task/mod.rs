@@ -8,23 +8,25 @@ mod resources;
 mod pipe;
 mod operator;
 
-pub use pipe::{artefact_name, pod_problem};
+pub use pipe::{artefact_name, is_pipe_pod, pod_problem};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use serde_json::Value;
 
-use crate::store::Client;
+use crate::store::{Client, Entry};
 
 use super::definition::{Metadata, Task};
 use super::engine::{BoxFuture, Runner};
 use super::error::Answer;
 use super::model::Run;
-use super::object::Object;
+use super::object::{Object, RenderError, Values, render};
+use super::parsed::{Parsed, lock};
 use super::variant::Variant;
 
 /// A task, ready to be run.
@@ -71,9 +73,56 @@ pub struct TaskContext<'a> {
     pub enhancer: &'a dyn Enhance,
     /// The kinds that the cluster knows; none: it knows all.
     pub discovery: Option<&'a BTreeSet<String>>,
+    /// What was rendered and read before; none: all is rendered and read anew.
+    pub memory: Option<&'a Memory>,
     /// A planted bug.
     #[doc(hidden)]
     pub variant: Variant,
+}
+
+/// What the tasks of a plan of an instance have rendered and read, so that a pass need not do it again. It changes nothing,
+/// as long as it is of the same plan, templates, parameters and pipes.
+#[derive(Debug, Default)]
+pub struct Memory {
+    rendered: Mutex<BTreeMap<String, Arc<Object>>>,
+    objects: Arc<Parsed<Object>>,
+}
+
+impl Memory {
+    /// Without anything rendered; what was read is shared with others.
+    pub fn new(objects: Arc<Parsed<Object>>) -> Memory {
+        Memory { rendered: Mutex::default(), objects }
+    }
+}
+
+impl TaskContext<'_> {
+    /// What templates can name.
+    pub fn values(&self) -> Values<'_> {
+        Values { params: self.params, pipes: self.pipes }
+    }
+
+    /// The object that a template says.
+    ///
+    /// # Errors
+    /// The template is missing, names an unknown parameter, or says no object.
+    pub fn render(&self, template: &str) -> Result<Arc<Object>, RenderError> {
+        if let Some(known) = self.memory.and_then(|memory| lock(&memory.rendered).get(template).cloned()) {
+            return Ok(known);
+        }
+        let object = Arc::new(render(template, self.templates, self.values())?);
+        if let Some(memory) = self.memory {
+            lock(&memory.rendered).insert(template.to_owned(), object.clone());
+        }
+        Ok(object)
+    }
+
+    /// The object that an entry holds.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub fn object(&self, entry: &Entry) -> Result<Arc<Object>, serde_json::Error> {
+        self.memory.map_or_else(|| entry.parse().map(Arc::new), |memory| memory.objects.of(entry))
+    }
 }
 
 /// Why a task cannot be built, in words.
@@ -249,8 +298,9 @@ impl Settings {
     /// # Errors
     /// One is not of its type.
     pub fn of(task: &Task) -> Result<Settings, BuildError> {
-        let map = task.spec.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        serde_json::from_value(Value::Object(map)).map_err(|error| BuildError(error.to_string()))
+        let settings = task.spec.iter().map(|(key, value)| (key.as_str(), value));
+        let settings = Settings::deserialize(MapDeserializer::new(settings));
+        settings.map_err(|error: serde_json::Error| BuildError(error.to_string()))
     }
 }
 

@@ -1,16 +1,20 @@
-//! KudoOperator: an instance of another operator, as a task. It is done when that instance has no plan left.
+//! KudoOperator: an instance of another operator, as a task. It is done when that instance has no plan left; if its plan has
+//! failed for good, so has the task.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{BuildError, Settings, TaskContext, TaskRun};
+use crate::emit;
 use crate::store::Entry;
 use crate::systems::plan::admission;
 use crate::systems::plan::definition::Task;
 use crate::systems::plan::engine::BoxFuture;
 use crate::systems::plan::error::{Answer, EventName};
 use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion};
+use crate::systems::plan::object::{Health, fill};
+use crate::systems::plan::record::PlanEvent;
 
 struct Operator(Settings);
 
@@ -57,8 +61,7 @@ impl Operator {
         }
         let fatal = |why: String| Answer::fatal(EventName::TaskRenderingError, why);
         let text = context.templates.get(file).ok_or_else(|| fatal(format!("no parameter file {file}")))?;
-        let filled = crate::systems::plan::object::fill(file, text, context.params)
-            .map_err(|error| fatal(error.to_string()))?;
+        let filled = fill(file, text, context.values()).map_err(|error| fatal(error.to_string()))?;
         serde_json::from_str(&filled).map_err(|error| fatal(format!("parameter file {file}: {error}")))
     }
 
@@ -107,9 +110,13 @@ impl Operator {
     ) -> Result<Answer, Answer> {
         let child: Instance = entry.parse().map_err(Answer::transient)?;
         let version = self.version();
+        // What the task does not give is the child's own.
+        let mut params = params;
+        for (name, value) in &child.spec.params {
+            params.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         if child.spec.operator_version == version && child.spec.params == params {
-            let is_idle = child.spec.plan_execution.name.is_empty();
-            return Ok(if is_idle { Answer::Done } else { Answer::Pending });
+            return Ok(judged(&child, name, context));
         }
         let found = context.client.get((OPERATOR_VERSION, child.spec.operator_version.as_str())).await;
         let before: OperatorVersion = found.map_err(Answer::transient)?.unwrap_or_default();
@@ -121,5 +128,17 @@ impl Operator {
             admission::admit_update(&child, wanted, (&before, &after), uid).map_err(Answer::transient)?;
         context.client.update((INSTANCE, name), entry.version, admitted).await.map_err(Answer::transient)?;
         Ok(Answer::Pending)
+    }
+}
+
+fn judged(child: &Instance, name: &str, context: &TaskContext<'_>) -> Answer {
+    match child.health(name) {
+        Health::Healthy => Answer::Done,
+        Health::Unhealthy(_) => Answer::Pending,
+        Health::Failed(why) => {
+            let instance = context.metadata.instance.as_str().into();
+            emit(PlanEvent::PermanentFailure { instance, object: format!("{INSTANCE}/{name}") });
+            Answer::fatal(EventName::FailedTerminalStateError, why)
+        }
     }
 }

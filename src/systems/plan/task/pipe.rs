@@ -7,17 +7,20 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::resources::{completed, gone, put, rendered};
+use super::resources::{completed, delete_asked, put, rendered};
 use super::{BuildError, PipeSettings, Settings, TaskContext, TaskRun};
 use crate::emit;
+use crate::store::Key;
 use crate::systems::plan::definition::Task;
 use crate::systems::plan::engine::BoxFuture;
 use crate::systems::plan::error::{Answer, EventName};
-use crate::systems::plan::object::{Health, Object};
+use crate::systems::plan::object::{Health, OBJECT, Object};
 use crate::systems::plan::record::PlanEvent;
 
 /// The largest file that is taken, in bytes.
 const FILE_MAX: usize = 1024 * 1024;
+/// The last part of the names of pods.
+const PIPE_POD: &str = "pipepod";
 
 struct Pipe {
     pod: String,
@@ -69,26 +72,31 @@ impl Pipe {
         if let Some(problem) = pod_problem(&pod, &self.files) {
             return Err(Answer::fatal(EventName::ResourceValidationError, problem));
         }
-        pod.name = artefact_name(context, "pipepod");
+        let name = |key: &str| artefact_name(&context.metadata.instance, context.place, key);
+        pod.name = name(PIPE_POD);
         let pod = put(completed(pod, context)?, context).await?;
-        match pod.health() {
-            Health::Failed(why) => {
-                let instance = context.metadata.instance.as_str().into();
-                emit(PlanEvent::PermanentFailure { instance, object: pod.key().to_string() });
-                return Err(Answer::fatal(EventName::PipeTaskError, why));
-            }
-            Health::Unhealthy(_) => return Ok(Answer::Pending),
-            Health::Healthy if pod.deleting => return Ok(Answer::Pending),
-            Health::Healthy => {}
+        if pod.has_failed() {
+            let instance = context.metadata.instance.as_str().into();
+            emit(PlanEvent::PermanentFailure { instance, object: pod.key().to_string() });
+            let why = format!("pod {} has failed", pod.name);
+            return Err(Answer::fatal(EventName::PipeTaskError, why));
+        }
+        if pod.deleting || pod.health() != Health::Healthy {
+            return Ok(Answer::Pending);
         }
         for file in &self.files {
             let content = content(&pod, file.path())?;
             let spec = data(file, &content)?;
-            let name = artefact_name(context, &file.key);
-            let made = Object { kind: file.kind.clone(), name, spec, generation: 1, ..Object::default() };
+            let made = Object {
+                kind: file.kind.clone(),
+                name: name(&file.key),
+                spec,
+                generation: 1,
+                ..Object::default()
+            };
             put(completed(made, context)?, context).await?;
         }
-        gone(&pod, context).await?;
+        delete_asked(&pod, context).await?;
         Ok(Answer::Done)
     }
 }
@@ -169,12 +177,17 @@ pub fn pod_problem(pod: &Object, files: &[PipeSettings]) -> Option<String> {
     Some(format!("pipe file {} should be a child of {mount} mount path", outside.path()))
 }
 
-/// The name of what a pipe makes: instance, plan, phase, step, task and key, each without all that is no small letter or
-/// digit.
-pub fn artefact_name(context: &TaskContext<'_>, key: &str) -> String {
-    let [plan, phase, step, task] = context.place;
-    let parts = [&context.metadata.instance, plan, phase, step, task, key];
-    parts.map(sanitised).join(".")
+/// The name of what a pipe makes, also as templates name it: instance, plan, phase, step, task and key, each without all
+/// that is no small letter or digit.
+pub fn artefact_name(instance: &str, [plan, phase, step, task]: [&str; 4], key: &str) -> String {
+    [instance, plan, phase, step, task, key].map(sanitised).join(".")
+}
+
+/// Whether an entry is the pod of a pipe. A pipe deletes its pod as it ends; who looked again at that would take the files
+/// twice.
+pub fn is_pipe_pod(key: &Key) -> bool {
+    let ending = key.name.strip_prefix("Pod/").and_then(|name| name.rsplit_once('.'));
+    *key.kind == *OBJECT && ending.is_some_and(|(_, ending)| ending == PIPE_POD)
 }
 
 fn sanitised(part: &str) -> String {

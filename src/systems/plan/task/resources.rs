@@ -1,6 +1,8 @@
 //! Apply, Delete and Toggle: objects of the cluster that there are to be, or not to be. They are applied and deleted in the
 //! order that the task lists them in.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{BuildError, Settings, TaskContext, TaskRun};
@@ -8,7 +10,7 @@ use crate::emit;
 use crate::systems::plan::definition::Task;
 use crate::systems::plan::engine::BoxFuture;
 use crate::systems::plan::error::{Answer, EventName};
-use crate::systems::plan::object::{Health, Object, RenderError, render};
+use crate::systems::plan::object::{Health, Object, RenderError};
 use crate::systems::plan::record::PlanEvent;
 use crate::systems::plan::variant::Variant;
 
@@ -105,7 +107,7 @@ async fn applied(resources: &[String], context: &TaskContext<'_>) -> Answer {
 }
 
 /// What the health of all of them makes of the answer: what has failed for good comes first.
-pub(super) fn judged(objects: &[Object], context: &TaskContext<'_>) -> Answer {
+pub(super) fn judged(objects: &[Arc<Object>], context: &TaskContext<'_>) -> Answer {
     for object in objects {
         if let Health::Failed(why) = object.health() {
             let instance = context.metadata.instance.as_str().into();
@@ -116,7 +118,7 @@ pub(super) fn judged(objects: &[Object], context: &TaskContext<'_>) -> Answer {
             };
         }
     }
-    let is_healthy = |object: &Object| !object.deleting && object.health() == Health::Healthy;
+    let is_healthy = |object: &Arc<Object>| !object.deleting && object.health() == Health::Healthy;
     if objects.iter().all(is_healthy) { Answer::Done } else { Answer::Pending }
 }
 
@@ -127,9 +129,9 @@ pub(super) fn prepared(resources: &[String], context: &TaskContext<'_>) -> Resul
 
 /// One template as an object.
 pub(super) fn rendered(template: &str, context: &TaskContext<'_>) -> Result<Object, Answer> {
-    render(template, context.templates, context.params).map_err(|error| {
+    context.render(template).map(Arc::unwrap_or_clone).map_err(|error| {
         let event = match error {
-            RenderError::NoTemplate(_) | RenderError::NoParameter { .. } => EventName::TaskRenderingError,
+            RenderError::NoTemplate(_) | RenderError::NoValue { .. } => EventName::TaskRenderingError,
             RenderError::NoObject { .. } => EventName::ResourceUnmarshalError,
         };
         Answer::fatal(event, error)
@@ -150,7 +152,7 @@ fn is_known(object: &Object, context: &TaskContext<'_>) -> bool {
 }
 
 /// Creates an object, or changes it to what is asked for; what it is then. One that is about to go is left alone.
-pub(super) async fn put(object: Object, context: &TaskContext<'_>) -> Result<Object, Answer> {
+pub(super) async fn put(object: Object, context: &TaskContext<'_>) -> Result<Arc<Object>, Answer> {
     if !is_known(&object, context) {
         let cause = format!("no matches for kind {}", object.kind);
         return Err(Answer::fatal(EventName::ResourceValidationError, cause));
@@ -159,17 +161,17 @@ pub(super) async fn put(object: Object, context: &TaskContext<'_>) -> Result<Obj
     let found = context.client.entry(key.clone()).await.map_err(Answer::transient)?;
     let Some(entry) = found else {
         context.client.create(key, &object).await.map_err(Answer::transient)?;
-        return Ok(object);
+        return Ok(object.into());
     };
-    let there: Object = entry
-        .parse()
+    let there = context
+        .object(&entry)
         .map_err(|error| Answer::fatal(EventName::ResourceUnmarshalError, format!("{key}: {error}")))?;
     if there.deleting || (there.spec == object.spec && there.owner == object.owner) {
         return Ok(there);
     }
     let changed = Object { generation: there.generation + 1, status: there.status, ..object };
     context.client.update(key, entry.version, &changed).await.map_err(Answer::transient)?;
-    Ok(changed)
+    Ok(changed.into())
 }
 
 async fn deleted(resources: &[String], context: &TaskContext<'_>) -> Answer {
@@ -177,27 +179,34 @@ async fn deleted(resources: &[String], context: &TaskContext<'_>) -> Answer {
         Ok(objects) => objects,
         Err(answer) => return answer,
     };
-    let mut is_gone = true;
+    let mut asked = Vec::new();
     for object in objects.iter().filter(|object| is_known(object, context)) {
-        match gone(object, context).await {
-            Ok(gone) => is_gone &= gone,
+        match delete_asked(object, context).await {
+            Ok(true) => {}
+            Ok(false) => asked.push(object.key()),
             Err(answer) => return answer,
         }
     }
-    if is_gone { Answer::Done } else { Answer::Pending }
+    for key in asked {
+        // An object that cannot be looked at is not known to be gone.
+        if !matches!(context.client.entry(key).await, Ok(None)) {
+            return Answer::Pending;
+        }
+    }
+    Answer::Done
 }
 
-/// Asks for the deletion of an object; whether it is gone.
-pub(super) async fn gone(object: &Object, context: &TaskContext<'_>) -> Result<bool, Answer> {
+/// Asks for the deletion of an object; whether there is none.
+pub(super) async fn delete_asked(object: &Object, context: &TaskContext<'_>) -> Result<bool, Answer> {
     let key = object.key();
     let Some(entry) = context.client.entry(key.clone()).await.map_err(Answer::transient)? else {
         return Ok(true);
     };
-    let there: Object = entry
-        .parse()
+    let there = context
+        .object(&entry)
         .map_err(|error| Answer::fatal(EventName::ResourceUnmarshalError, format!("{key}: {error}")))?;
     if !there.deleting {
-        let going = Object { deleting: true, ..there };
+        let going = Object { deleting: true, ..Object::clone(&there) };
         match context.client.update(key, entry.version, going).await {
             Ok(_) => {}
             Err(error) if error.is_not_found() => return Ok(true),

@@ -3,15 +3,17 @@
 //!
 //! | site | what happens |
 //! |---|---|
-//! | `cluster.rollout` on `object/kind/name` | the rollout takes longer; or fails: a job or a pod for good, others begin again |
+//! | `cluster.rollout` on `object/kind/name` | the rollout takes longer; or fails: a job or a pipe's pod for good, others begin again |
 //! | `cluster.removal` on `object/kind/name` | the removal takes longer |
 
 use std::sync::Arc;
 
+use super::view::View;
 use crate::emit;
 use crate::fault::failpoint_on;
-use crate::store::{Entry, Event, Key, Payload, Store, WatchFrom};
+use crate::store::{Entry, Event, Key, Payload, WatchFrom};
 use crate::systems::plan::object::{OBJECT, Object, ObjectStatus};
+use crate::systems::plan::task::is_pipe_pod;
 use crate::task::spawn_named;
 use crate::time::{Duration, sleep};
 use crate::trace::{Record, Value};
@@ -52,7 +54,7 @@ impl Record for ClusterEvent {
 /// The cluster of a world.
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
-    pub(super) store: Store,
+    pub(super) view: View,
     /// How long a rollout takes.
     pub(super) rollout: Duration,
     /// How long a removal takes.
@@ -63,7 +65,7 @@ impl Cluster {
     /// Serves for ever.
     pub(super) async fn run(self) {
         loop {
-            let Ok(mut watch) = self.store.watch(OBJECT, WatchFrom::Snapshot) else {
+            let Ok(mut watch) = self.view.store.watch(OBJECT, WatchFrom::Snapshot) else {
                 sleep(self.rollout).await;
                 continue;
             };
@@ -76,12 +78,12 @@ impl Cluster {
     fn hear(&self, event: &Event) {
         let Payload::Batch(changes) = &event.payload else { return };
         for entry in changes.iter().filter_map(|change| change.value.as_ref()) {
-            let Ok(object) = entry.parse::<Object>() else { continue };
+            let Some(object) = self.view.object(entry) else { continue };
             let is_behind = object.status.observed != object.generation && Object::has_health(&object.kind);
             let (cluster, entry) = (self.clone(), entry.clone());
             if object.deleting {
                 spawn_named(Arc::from("removal"), async move { cluster.remove(&entry).await });
-            } else if is_behind && !object.status.failed {
+            } else if is_behind {
                 spawn_named(Arc::from("rollout"), async move { cluster.roll_out(&entry, &object).await });
             }
         }
@@ -89,7 +91,7 @@ impl Cluster {
 
     async fn roll_out(&self, entry: &Entry, object: &Object) {
         let key = entry.key.clone();
-        let can_fail = ["Job", "Pod"].contains(&object.kind.as_str());
+        let can_fail = object.kind == "Job" || is_pipe_pod(&key);
         let failed = failpoint_on("cluster.rollout", &key.to_string()).await.is_err();
         sleep(self.rollout).await;
         if failed && !can_fail {
@@ -100,7 +102,7 @@ impl Cluster {
         };
         let is_failed = failed && can_fail;
         now.status = ObjectStatus { observed: object.generation, ready: !is_failed, failed: is_failed };
-        if self.store.put(key.clone(), &now).is_ok() {
+        if self.view.store.put(key.clone(), &now).is_ok() {
             emit(match is_failed {
                 true => ClusterEvent::Failed { object: key },
                 false => ClusterEvent::Ready { object: key, generation: object.generation },
@@ -113,14 +115,14 @@ impl Cluster {
         // A removal that fails is made again.
         let failed = failpoint_on("cluster.removal", &key.to_string()).await.is_err();
         sleep(if failed { self.removal * 2 } else { self.removal }).await;
-        if self.still(entry).is_some_and(|now| now.deleting) && self.store.delete(key.clone()).is_ok() {
+        if self.still(entry).is_some_and(|now| now.deleting) && self.view.store.delete(key.clone()).is_ok() {
             emit(ClusterEvent::Removed { object: key });
         }
     }
 
     /// The object as it is now, if it is still the one of this entry.
     fn still(&self, entry: &Entry) -> Option<Object> {
-        let now = self.store.entry(entry.key.clone()).filter(|now| now.created == entry.created)?;
-        now.parse().ok()
+        let now = self.view.store.entry(entry.key.clone()).filter(|now| now.created == entry.created)?;
+        self.view.object(&now).map(Arc::unwrap_or_clone)
     }
 }

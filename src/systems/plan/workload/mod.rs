@@ -7,12 +7,15 @@
 //! | `cluster` | makes objects what was asked for |
 //! | `user` | asks for plans, and helps where one has failed for good |
 
+mod view;
 mod cluster;
 mod oracle;
+mod versions;
 mod script;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -37,6 +40,8 @@ use super::variant::Variant;
 use cluster::Cluster;
 use oracle::Orders;
 use script::User;
+use versions::Versions;
+use view::View;
 
 /// The host of the controller.
 const CONTROLLER: &str = "controller";
@@ -70,6 +75,7 @@ pub enum Shipped {
 #[serde(try_from = "Written")]
 pub struct PlanWorkload {
     package: Package,
+    versions: Arc<Versions>,
     acts: Vec<String>,
     rollout: Duration,
     removal: Duration,
@@ -171,6 +177,7 @@ impl PlanWorkload {
             return Err(InvalidWorkload::UnknownAct { found: found.clone(), allowed: known.join(", ") });
         }
         Ok(PlanWorkload {
+            versions: Versions::of(&package).into(),
             package,
             acts,
             rollout: Duration::from_millis(u64::from(rollout_ms())),
@@ -190,29 +197,6 @@ impl PlanWorkload {
     /// The name of the instance.
     pub fn name(&self) -> &str {
         &self.package.name
-    }
-
-    /// The operator's version, and the one that comes after it: another application, and a phase more in its first plan.
-    fn versions(&self) -> Vec<OperatorVersion> {
-        let first = self.package.operator_versions();
-        let mut next = first[0].clone();
-        next.name = format!("{}-next", next.name);
-        if let Some(parameter) = next.parameters.iter_mut().find(|parameter| parameter.name == "VERSION") {
-            parameter.default = Some(Value::String("next".to_owned()));
-        }
-        if let Some(plan) = next.plans.get_mut(DEPLOY) {
-            let mut longer = (**plan).clone();
-            if let Some(mut phase) = longer.phases.first().cloned() {
-                phase.name = format!("{}-again", phase.name);
-                // What pipes make has one place.
-                let is_pipe =
-                    |name: &String| next.tasks.iter().any(|task| task.name == *name && task.kind == "Pipe");
-                phase.steps.retain(|step| !step.tasks.iter().any(is_pipe));
-                longer.phases.insert(1, phase);
-            }
-            *plan = longer.into();
-        }
-        first.into_iter().chain([next]).collect()
     }
 
     /// The parameter that is changed: the first of texts that triggers no plan by name.
@@ -253,29 +237,31 @@ impl Workload for PlanWorkload {
     }
 
     fn set_up(&self, sim: &mut Sim, places: &[&'static str]) {
-        let store = sim.store();
-        properties::install(sim, CONTROLLER);
+        let view = View::new(sim.store());
+        properties::install_with(sim, CONTROLLER, view.instances.clone());
         watch_places(sim, places);
         let options = ControllerOptions { variant: self.variant, ..ControllerOptions::default() };
-        let cluster = Cluster { store: store.clone(), rollout: self.rollout, removal: self.removal };
+        let cluster = Cluster { view: view.clone(), rollout: self.rollout, removal: self.removal };
         sim.host("cluster").daemon().run(|_| cluster.run());
+        let versions = self.versions.clone();
         sim.host(CONTROLLER).daemon().serve(move |host| {
-            let options = options.clone();
-            async move { PlanController::new(host.store(), Kinds::reference(), options).run().await }
+            let (options, versions) = (options.clone(), versions.clone());
+            let controller = PlanController::new(host.store(), Kinds::reference(), options);
+            async move { controller.knowing(versions.all()).run().await }
         });
         let orders = Orders::default();
         let user = User {
-            store: store.clone(),
+            view: view.clone(),
             name: self.package.name.clone(),
             orders: orders.clone(),
-            versions: self.versions(),
+            versions: self.versions.clone(),
             parameter: self.parameter(),
             unwedges: self.unwedges,
         };
         let acts = self.acts.clone();
         sim.host("user").run(|_| user.run(acts));
         let name = self.package.name.clone();
-        sim.converges_reading("converges", &WRITES, move || orders.check(&store, &name));
+        sim.converges_reading("converges", &WRITES, move || orders.check(&view, &name));
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::store::Store;
-use crate::systems::plan::definition::Task;
-use crate::systems::plan::instance::{INSTANCE, Instance, OperatorVersion};
-use crate::systems::plan::object::{Health, OBJECT, Object, render};
+use super::versions::Versions;
+use super::view::View;
+use crate::systems::plan::definition::DEPLOY;
+use crate::systems::plan::instance::{Instance, OperatorVersion};
+use crate::systems::plan::object::{Health, OBJECT, Values, fill, render};
 use crate::systems::plan::status::ExecutionStatus;
 use crate::systems::plan::task::Settings;
 
@@ -33,13 +34,13 @@ impl Orders {
     }
 
     /// What a plan, carried out, makes of the objects.
-    pub(super) fn carry_out(&self, plan: &str, operator: &OperatorVersion, params: &BTreeMap<String, Value>) {
-        let Some(spec) = operator.plans.get(plan) else { return };
-        let values = operator.values(params).unwrap_or_default();
-        let tasks = spec.steps().flat_map(|(_, step)| &step.tasks);
-        let tasks = tasks.filter_map(|name| operator.tasks.iter().find(|task| task.name == *name));
-        for task in tasks {
-            self.asked().demand(task, operator, &values);
+    pub(super) fn carry_out(&self, demands: &[Demand]) {
+        let mut asked = self.asked();
+        for Demand { object, spec } in demands {
+            match spec {
+                Some(spec) => asked.objects.insert(object.clone(), spec.clone()),
+                None => asked.objects.remove(object),
+            };
         }
     }
 
@@ -52,10 +53,9 @@ impl Orders {
     ///
     /// # Errors
     /// What is not.
-    pub(super) fn check(&self, store: &Store, name: &str) -> Result<(), String> {
+    pub(super) fn check(&self, view: &View, name: &str) -> Result<(), String> {
         let asked = self.asked();
-        let instance: Option<Instance> = store.peek((INSTANCE, name));
-        match instance {
+        match view.instance(name) {
             Some(_) if asked.deleted => return Err(format!("instance {name} is to be deleted and is there")),
             None if !asked.deleted => {
                 return Err(format!("instance {name} is gone, and nobody asked for that"));
@@ -63,7 +63,7 @@ impl Orders {
             Some(instance) => asked.check_instance(&instance)?,
             None => {}
         }
-        asked.check_objects(store)
+        asked.check_objects(view)
     }
 
     fn asked(&self) -> MutexGuard<'_, Asked> {
@@ -71,23 +71,54 @@ impl Orders {
     }
 }
 
-impl Asked {
-    fn demand(&mut self, task: &Task, operator: &OperatorVersion, values: &BTreeMap<String, Value>) {
-        let settings = Settings::of(task).unwrap_or_default();
-        let is_on = values.get(&settings.parameter).and_then(Value::as_str) == Some("true");
-        let objects =
-            settings.resources.iter().filter_map(|name| render(name, &operator.templates, values).ok());
-        for object in objects {
-            let name = object.key().name.to_string();
-            match task.kind.as_str() {
-                "Apply" => self.objects.insert(name, object.spec),
-                "Toggle" if is_on => self.objects.insert(name, object.spec),
-                "Toggle" | "Delete" => self.objects.remove(&name),
-                _ => None,
-            };
-        }
-    }
+/// What a plan asks of one object: that it is so, or that it is not there.
+#[derive(Clone, Debug)]
+pub(super) struct Demand {
+    object: String,
+    spec: Option<Value>,
+}
 
+/// What a plan of an operator asks for, task by task in its order, and the deployment of what is inside it.
+pub(super) fn demands(
+    plan: &str,
+    operator: &OperatorVersion,
+    params: &BTreeMap<String, Value>,
+    versions: &Versions,
+) -> Vec<Demand> {
+    let params = operator.values(params).unwrap_or_default();
+    let pipes = BTreeMap::new();
+    let values = Values { params: &params, pipes: &pipes };
+    let tasks = operator.plans.get(plan).into_iter().flat_map(|plan| plan.steps());
+    let tasks = tasks.flat_map(|(_, step)| &step.tasks);
+    let tasks = tasks.filter_map(|name| operator.tasks.iter().find(|task| task.name == *name));
+    let mut demands = Vec::new();
+    for task in tasks {
+        let settings = Settings::of(task).unwrap_or_default();
+        if task.kind == "KudoOperator" {
+            let file = operator.templates.get(&settings.parameter_file);
+            let filled = file.and_then(|file| fill("", file, values).ok());
+            let given = filled.and_then(|filled| serde_json::from_str(&filled).ok()).unwrap_or_default();
+            demands.extend(self::demands(DEPLOY, versions.named(&settings.dependency()), &given, versions));
+            continue;
+        }
+        let is_on = params.get(&settings.parameter).and_then(Value::as_str) == Some("true");
+        let is_there = match task.kind.as_str() {
+            "Apply" => true,
+            "Toggle" => is_on,
+            "Delete" => false,
+            _ => continue,
+        };
+        let objects = settings.resources.iter();
+        let objects = objects.filter_map(|name| render(name, &operator.templates, values).ok());
+        demands.extend(objects.map(|object| Demand {
+            object: object.key().name.to_string(),
+            spec: is_there.then_some(object.spec),
+        }));
+    }
+    demands
+}
+
+impl Asked {
     fn check_instance(&self, instance: &Instance) -> Result<(), String> {
         let scheduled = &instance.spec.plan_execution.name;
         if !scheduled.is_empty() {
@@ -103,11 +134,11 @@ impl Asked {
         Ok(())
     }
 
-    fn check_objects(&self, store: &Store) -> Result<(), String> {
+    fn check_objects(&self, view: &View) -> Result<(), String> {
         let mut missing: BTreeMap<&str, &Value> =
             self.objects.iter().map(|(name, spec)| (name.as_str(), spec)).collect();
-        for entry in store.list(OBJECT) {
-            let object: Object = entry.parse().map_err(|error| format!("{}: {error}", entry.key))?;
+        for (entry, object) in view.objects() {
+            let object = object.ok_or_else(|| format!("{} is no object", entry.key))?;
             match missing.remove(&*entry.key.name) {
                 // What pipes make is named by their places, and stays.
                 None if object.spec.get("data").is_some() => {}

@@ -3,22 +3,30 @@
 
 use serde_json::Value;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::oracle::Orders;
+use super::versions::Versions;
+use super::view::View;
 use crate::property::reachable;
-use crate::store::{Key, Store, StoreError};
+use crate::store::{Key, Op, StoreError, Transaction};
 use crate::systems::plan::admission::{Denied, admit_create, admit_update};
 use crate::systems::plan::definition::{CLEANUP, DEPLOY};
-use crate::systems::plan::instance::{INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, PlanExecution};
-use crate::systems::plan::object::{OBJECT, Object};
+use crate::systems::plan::instance::{
+    INSTANCE, Instance, OPERATOR_VERSION, OperatorVersion, Parameter, PlanExecution,
+};
 use crate::systems::plan::status::ExecutionStatus;
 use crate::time::{Duration, sleep};
 
 /// How often the user looks.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(2);
+/// How far a plan gets that the user does not wait for.
+const SOON: Duration = Duration::from_secs(3);
 /// How often a plan that has failed for good is asked for again, at most.
 const RETRIES_MAX: u32 = 40;
 /// How long the user waits for one thing before going on all the same, in looks.
-const PATIENCE: u32 = 1800;
+const PATIENCE: u32 = 900;
 /// How long a person who changed a status by hand waits for what comes of it.
 const HOPE: Duration = Duration::from_secs(10);
 
@@ -36,11 +44,11 @@ pub(super) const ACTS: [&str; 4] = [NEW_VERSION, NEW_PARAMETER, DELETE, DELETE_S
 /// The user of one instance.
 #[derive(Clone)]
 pub(super) struct User {
-    pub(super) store: Store,
+    pub(super) view: View,
     pub(super) name: String,
     pub(super) orders: Orders,
     /// The operator versions, the one to begin with first.
-    pub(super) versions: Vec<OperatorVersion>,
+    pub(super) versions: Arc<Versions>,
     /// The parameter that is changed.
     pub(super) parameter: (String, Value),
     /// Before a fatal plan is asked for again, its status is set to running by hand.
@@ -61,8 +69,9 @@ pub(super) enum ScriptError {
 impl User {
     /// Does all of it.
     pub(super) async fn run(self, acts: Vec<String>) -> Result<(), ScriptError> {
-        for version in &self.versions {
-            self.store.put((OPERATOR_VERSION, version.name.as_str()), version)?;
+        for (value, version) in self.versions.all() {
+            let key = Key::new(OPERATOR_VERSION, version.operator.name.as_str());
+            self.view.store.transact(Transaction::new().with(Op::Put { key, value: value.clone() }))?;
         }
         let mut counted = 0;
         for (place, act) in acts.iter().enumerate() {
@@ -72,7 +81,7 @@ impl User {
             match act.as_str() {
                 DEPLOY if place == 0 => self.install(&uid)?,
                 NEW_VERSION => self.change(&uid, |instance, user| {
-                    instance.spec.operator_version.clone_from(&user.versions[user.versions.len() - 1].name);
+                    instance.spec.operator_version.clone_from(&user.versions.last().name);
                 })?,
                 NEW_PARAMETER => self.change(&uid, |instance, user| {
                     let (name, value) = user.parameter.clone();
@@ -91,7 +100,7 @@ impl User {
                 })?,
             }
             if is_cut {
-                sleep(LOOK * 3).await;
+                sleep(SOON).await;
                 continue;
             }
             self.until_complete(&mut counted).await?;
@@ -99,26 +108,29 @@ impl User {
         Ok(())
     }
 
-    fn instance(&self) -> Option<Instance> {
-        self.store.peek(self.key())
+    fn instance(&self) -> Option<Arc<Instance>> {
+        self.view.instance(&self.name)
     }
 
     fn key(&self) -> Key {
         Key::new(INSTANCE, self.name.as_str())
     }
 
-    fn operator(&self, instance: &Instance) -> OperatorVersion {
-        let name = &instance.spec.operator_version;
-        self.versions.iter().find(|version| version.name == *name).cloned().unwrap_or_default()
+    fn operator(&self, instance: &Instance) -> &OperatorVersion {
+        self.versions.named(&instance.spec.operator_version)
+    }
+
+    fn ordered_plan(&self, plan: &str, instance: &Instance) {
+        self.orders.carry_out(&self.versions.demands(plan, &instance.spec));
     }
 
     /// Creates the instance, with a value for each parameter that has to have one and has no default.
     fn install(&self, uid: &str) -> Result<(), ScriptError> {
-        let operator = &self.versions[0];
+        let operator = self.versions.first();
         let needed = operator.parameters.iter().filter(|known| known.required && known.default.is_none());
-        let params = needed.map(|known| (known.name.clone(), known.kind.empty())).collect();
+        let params: BTreeMap<_, _> = needed.map(|known| (known.name.clone(), some(known))).collect();
         let instance = admit_create(Instance::new(&operator.name, params), operator, uid.to_owned())?;
-        self.store.create(self.key(), &instance)?;
+        self.view.store.create(self.key(), &instance)?;
         self.ordered(&instance);
         Ok(())
     }
@@ -126,11 +138,11 @@ impl User {
     /// Changes the instance as admission has it, at once: nobody comes between.
     fn change(&self, uid: &str, change: impl FnOnce(&mut Instance, &User)) -> Result<(), ScriptError> {
         let Some(old) = self.instance() else { return Ok(()) };
-        let mut new = old.clone();
+        let mut new = Instance::clone(&old);
         change(&mut new, self);
-        let (before, after) = (self.operator(&old), self.operator(&new));
-        let admitted = admit_update(&old, new, (&before, &after), uid.to_owned())?;
-        self.store.put(self.key(), &admitted)?;
+        let versions = (self.operator(&old), self.operator(&new));
+        let admitted = admit_update(&old, new, versions, uid.to_owned())?;
+        self.view.store.put(self.key(), &admitted)?;
         self.ordered(&admitted);
         Ok(())
     }
@@ -138,7 +150,7 @@ impl User {
     fn ordered(&self, instance: &Instance) {
         let execution = &instance.spec.plan_execution;
         self.orders.plan(&execution.name, &execution.uid);
-        self.orders.carry_out(&execution.name, &self.operator(instance), &instance.spec.params);
+        self.ordered_plan(&execution.name, instance);
     }
 
     /// Waits until nothing is scheduled, and asks again for what has failed for good.
@@ -185,10 +197,9 @@ impl User {
 
     /// Removes the jobs and pods that have failed for good, as one has to before they can be made again.
     fn remove_failed(&self) -> Result<(), StoreError> {
-        for entry in self.store.list(OBJECT) {
-            let is_failed = entry.parse::<Object>().is_ok_and(|object| object.status.failed);
-            if is_failed {
-                self.store.delete(entry.key)?;
+        for (entry, object) in self.view.objects() {
+            if object.is_some_and(|object| object.has_failed()) {
+                self.view.store.delete(entry.key)?;
             }
         }
         Ok(())
@@ -196,28 +207,27 @@ impl User {
 
     /// Sets the plan to running by hand and schedules it again, as people do who do not know better.
     fn unwedge(&self, plan: &str) -> Result<bool, StoreError> {
-        let Some(mut instance) = self.instance() else { return Ok(false) };
-        let Some(status) = instance.status.plans.get_mut(plan) else { return Ok(false) };
+        let Some(mut instance) = self.instance().map(Arc::unwrap_or_clone) else { return Ok(false) };
+        let Some(status) = instance.plan_mut(plan) else { return Ok(false) };
         status.status = ExecutionStatus::InProgress;
         let (name, uid) = (plan.to_owned(), status.uid.clone());
         instance.spec.plan_execution = PlanExecution { name, uid, status: ExecutionStatus::InProgress };
-        self.store.put(self.key(), &instance)?;
+        self.view.store.put(self.key(), &instance)?;
         reachable("unwedged");
         Ok(true)
     }
 
     /// Deletes the instance and waits until it is gone; a clean-up that has failed for good is asked for again.
     async fn delete(&self) -> Result<(), ScriptError> {
-        let Some(mut instance) = self.instance() else { return Ok(()) };
+        let Some(mut instance) = self.instance().map(Arc::unwrap_or_clone) else { return Ok(()) };
         self.orders.delete();
-        let operator = self.operator(&instance);
-        self.orders.carry_out(CLEANUP, &operator, &instance.spec.params);
+        self.ordered_plan(CLEANUP, &instance);
         if instance.metadata.finalizers.is_empty() {
-            self.store.delete(self.key())?;
+            self.view.store.delete(self.key())?;
             return Ok(());
         }
         instance.metadata.deleting = true;
-        self.store.put(self.key(), &instance)?;
+        self.view.store.put(self.key(), &instance)?;
         for attempt in 0..RETRIES_MAX {
             let is_gone = self.until_gone_or_fatal().await;
             if is_gone {
@@ -237,15 +247,15 @@ impl User {
 
     fn clean_up(&self, uid: &str) -> Result<(), ScriptError> {
         let Some(old) = self.instance() else { return Ok(()) };
-        let mut new = old.clone();
+        let mut new = Instance::clone(&old);
         new.spec.plan_execution = PlanExecution {
             name: CLEANUP.to_owned(),
             uid: uid.to_owned(),
             status: ExecutionStatus::NeverRun,
         };
         let operator = self.operator(&old);
-        let admitted = admit_update(&old, new, (&operator, &operator), uid.to_owned())?;
-        self.store.put(self.key(), &admitted)?;
+        let admitted = admit_update(&old, new, (operator, operator), uid.to_owned())?;
+        self.view.store.put(self.key(), &admitted)?;
         Ok(())
     }
 
@@ -262,4 +272,9 @@ impl User {
         }
         true
     }
+}
+
+/// A value that a parameter can have.
+fn some(parameter: &Parameter) -> Value {
+    parameter.allowed.first().cloned().unwrap_or_else(|| parameter.kind.sample())
 }
