@@ -2,7 +2,7 @@
 //! must not know the engine.
 
 use super::BoxFuture;
-use super::context::TaskExecutionId;
+use super::context::{OwnerId, TaskExecutionId};
 use super::error::CatalogError;
 use super::outputs::LiteralMap;
 use super::workflow::TaskTemplate;
@@ -41,7 +41,7 @@ pub trait Catalog: Send + Sync {
         outputs: &'a LiteralMap,
     ) -> BoxFuture<'a, Result<(), CatalogError>>;
 
-    /// Reserves the computation for an attempt, or says who has it.
+    /// Reserves the computation for an attempt of a workflow, or says who has it.
     ///
     /// # Errors
     /// The catalog failed.
@@ -49,6 +49,7 @@ pub trait Catalog: Send + Sync {
         &'a self,
         template: &'a TaskTemplate,
         inputs: &'a LiteralMap,
+        owner: &'a OwnerId,
         attempt: &'a str,
     ) -> BoxFuture<'a, Result<Reservation, CatalogError>>;
 

@@ -14,6 +14,9 @@ pub const GENERATED_NAME_MAX: usize = 50;
 /// The shortest bound that a plugin may ask for.
 pub const GENERATED_NAME_MIN: usize = 8;
 
+/// Between the parts of a name.
+const SEPARATOR: char = '-';
+
 /// Who owns what is made for a task: the workflow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnerId {
@@ -40,10 +43,22 @@ pub struct TaskExecutionId {
     pub retry_attempt: u32,
 }
 
-/// The name of what is made for an attempt outside: workflow, node and attempt, hashed where that is too long. Stable
-/// within an attempt, and another for each.
+/// The name of what is made for an attempt outside: workflow, node and attempt, hashed where that is too long or could
+/// be another's. Stable within an attempt, and another for each.
 pub fn generated_name(workflow: &str, node: &str, attempt: u32) -> Arc<str> {
-    bounded(&format!("{workflow}-{node}-{attempt}"), GENERATED_NAME_MAX)
+    generated_name_within(workflow, node, attempt, GENERATED_NAME_MAX)
+}
+
+/// The same of at most `max` letters, or as many as are needed to tell names apart.
+pub fn generated_name_within(workflow: &str, node: &str, attempt: u32, max: usize) -> Arc<str> {
+    let name = format!("{workflow}{SEPARATOR}{node}{SEPARATOR}{attempt}");
+    let is_plain = ![workflow, node].iter().any(|part| part.contains(SEPARATOR));
+    if is_plain && name.len() <= max {
+        return Arc::from(name);
+    }
+    // `a-b` and `c`, and `a` and `b-c`, have one name and two hashes.
+    let parts = format!("{workflow}/{node}/{attempt}");
+    hashed(&name, &parts, max.max(GENERATED_NAME_MIN))
 }
 
 /// A name of at most `max` letters: itself, or its beginning and a hash of all of it, the same in every run.
@@ -52,12 +67,19 @@ pub fn bounded(name: &str, max: usize) -> Arc<str> {
     if name.len() <= max {
         return Arc::from(name);
     }
-    let hash = base32(hash_bytes(name.as_bytes()));
+    hashed(name, name, max)
+}
+
+/// The beginning of a name, and a hash.
+fn hashed(name: &str, of: &str, max: usize) -> Arc<str> {
+    let hash = base32(hash_bytes(of.as_bytes()));
     if max <= hash.len() + 1 {
         return Arc::from(&hash[..max.min(hash.len())]);
     }
-    let kept = name.char_indices().map(|(at, _)| at).take_while(|at| *at < max - hash.len()).last();
-    Arc::from(format!("{}-{hash}", &name[..kept.unwrap_or(0)]))
+    let room = max - hash.len() - 1;
+    let kept =
+        name.char_indices().map(|(at, letter)| at + letter.len_utf8()).take_while(|end| *end <= room).last();
+    Arc::from(format!("{}{SEPARATOR}{hash}", &name[..kept.unwrap_or(0)]))
 }
 
 /// Thirteen letters and digits.

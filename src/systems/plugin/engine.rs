@@ -48,6 +48,22 @@ pub enum Generation {
     Successor,
 }
 
+/// How long an abort that is not complete holds its workflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aborts {
+    /// Until all is released. Nothing is stored of one that is not complete.
+    #[default]
+    Held,
+    /// As in the reference's last version: each that is not complete is counted as a failed round, and when there are
+    /// more of them than this, only executors that ask for the finalizer are waited for.
+    GivenUp {
+        /// So many.
+        after: u32,
+    },
+    /// As in the reference's first version: that something was not released is logged, and the workflow goes.
+    Logged,
+}
+
 /// What an engine is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -61,6 +77,8 @@ pub struct Config {
     pub honours_one: bool,
     /// How long nodes and attempts may take that do not say so (successor).
     pub deadlines: Deadlines,
+    /// How long an abort that is not complete holds its workflow.
+    pub aborts: Aborts,
     /// How often a workflow is looked at though nothing was heard of it.
     pub resync: Duration,
     /// Which time events say.
@@ -78,6 +96,7 @@ impl Default for Config {
             limits: Limits { attempts_max: 1, system_failures_max: 3, ignores_cause: false },
             honours_one: false,
             deadlines: Deadlines::default(),
+            aborts: Aborts::Held,
             resync: Duration::from_secs(10),
             occurred_at: OccurredAt::Status,
             variant: Variant::Correct,

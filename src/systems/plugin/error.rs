@@ -20,12 +20,19 @@ pub enum ErrorKind {
     System,
 }
 
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl ErrorKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
             ErrorKind::User => "USER",
             ErrorKind::System => "SYSTEM",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -75,6 +82,16 @@ impl TaskError {
     /// A failure that the platform is to blame for.
     pub fn system(code: impl Into<String>, message: impl Into<String>) -> TaskError {
         TaskError { code: code.into(), message: message.into(), kind: ErrorKind::System }
+    }
+
+    /// A failure of which nothing is known.
+    pub fn unknown() -> TaskError {
+        TaskError::user(codes::UNKNOWN_TASK, "unknown reason")
+    }
+
+    /// What an error says of a task: the task error that it is or wraps, or its text under the code for what is unknown.
+    pub fn of(error: &(dyn Error + 'static)) -> TaskError {
+        TaskError::unwrapped(error).unwrap_or_else(|| TaskError::user(codes::UNKNOWN_TASK, error.to_string()))
     }
 
     /// The task error that an error is or wraps, however deep; one that wraps none keeps its text alone.
@@ -133,7 +150,8 @@ impl SystemError {
             return errors.into_iter().next();
         }
         let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Some(SystemError::new(said.join("; ")))
+        let panicked = errors.iter().any(SystemError::is_panic);
+        Some(SystemError { panicked, ..SystemError::new(said.join("; ")) })
     }
 }
 

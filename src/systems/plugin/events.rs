@@ -3,7 +3,7 @@
 
 use super::BoxFuture;
 use super::context::TaskContext;
-use super::error::{EventError, TaskError, codes};
+use super::error::{EventError, TaskError};
 use super::model::{EventPhase, PhaseVersion, TaskStatus};
 use crate::time::Duration;
 use serde_json::Value;
@@ -107,6 +107,7 @@ pub struct EventBuilder<'a> {
     context: &'a TaskContext,
     status: &'a TaskStatus,
     occurred_at: OccurredAt,
+    failure: Option<TaskError>,
     custom_info: Option<Value>,
     logs: Vec<TaskLog>,
 }
@@ -114,7 +115,15 @@ pub struct EventBuilder<'a> {
 impl<'a> EventBuilder<'a> {
     /// An event of a status.
     pub fn new(context: &'a TaskContext, status: &'a TaskStatus) -> EventBuilder<'a> {
-        EventBuilder { context, status, occurred_at: OccurredAt::Status, custom_info: None, logs: Vec::new() }
+        let (occurred_at, failure) = (OccurredAt::Status, status.err.clone());
+        EventBuilder { context, status, occurred_at, failure, custom_info: None, logs: Vec::new() }
+    }
+
+    /// Why it failed, where the status does not say so: code and message are those of the task error that `error` is or
+    /// wraps.
+    #[must_use]
+    pub fn caused_by(self, error: &(dyn std::error::Error + 'static)) -> EventBuilder<'a> {
+        EventBuilder { failure: Some(TaskError::of(error)), ..self }
     }
 
     /// Which time it says.
@@ -138,7 +147,7 @@ impl<'a> EventBuilder<'a> {
 
     /// The event, built at this time since the Unix epoch.
     pub fn build(self, now: Duration) -> TaskEvent {
-        let EventBuilder { context, status, occurred_at, custom_info, logs } = self;
+        let EventBuilder { context, status, occurred_at, failure, custom_info, logs } = self;
         let phase = status.phase.event_phase();
         let occurred_at = match occurred_at {
             OccurredAt::Status => status.occurred_at.unwrap_or(now),
@@ -152,21 +161,18 @@ impl<'a> EventBuilder<'a> {
             phase,
             phase_version: status.phase_version,
             occurred_at,
-            output: output(phase, status.err.as_ref(), context),
+            output: output(phase, failure, context),
             custom_info,
             logs,
         }
     }
 }
 
-fn output(phase: EventPhase, err: Option<&TaskError>, context: &TaskContext) -> Option<OutputResult> {
+fn output(phase: EventPhase, err: Option<TaskError>, context: &TaskContext) -> Option<OutputResult> {
     match phase {
         EventPhase::Succeeded => Some(OutputResult::Outputs(context.paths.outputs.clone())),
         EventPhase::Failed => {
-            let (code, message) = match err {
-                Some(err) => (err.code.clone(), err.message.clone()),
-                None => (codes::UNKNOWN_TASK.to_owned(), "unknown reason".to_owned()),
-            };
+            let TaskError { code, message, .. } = err.unwrap_or_else(TaskError::unknown);
             Some(OutputResult::Error { code, message, uri: context.paths.error.clone() })
         }
         EventPhase::Undefined

@@ -7,7 +7,7 @@ mod hive;
 mod waitable;
 mod manager;
 
-pub use hive::{Hive, QueryState, combine};
+pub use hive::{Hive, POLL_EVERY, QueryState, combine};
 pub use k8s::{K8s, K8sOptions};
 pub use manager::{AbortBehavior, Manager, ManagerOptions};
 pub use waitable::{WAIT_FOR, Waitable};

@@ -27,8 +27,14 @@
 //! * Workflows that fail release what runs on before they are over.
 //! * Each attempt has a directory of its own, and what it left says nothing of another.
 //! * An event says the time that its status says; [`events::OccurredAt::Now`] is what the reference does.
-//! * The executor for clusters asks for the finalizer too, so that no object outlives its workflow.
-//! * The executor for queries looks at each query in each round: it has no poll cache.
+//! * An abort that is not complete holds its workflow, whether its executor asks for the finalizer or not;
+//!   [`engine::Aborts`] has what the reference does.
+//! * An attempt that is over its time is told to have failed, not to have been aborted: the round may be lost, and the
+//!   next must not contradict it.
+//! * That the quota is exceeded is no answer for a name that is taken: what an earlier start made is not refused.
+//! * What the catalog has is stopped before it is finalized (successor): an earlier start may have been lost with its
+//!   round. The first generation has no call for that, and kills only what is aborted.
+//! * A node that starts or ends its workflow and names no task is done at once.
 //! * A node is visited once in a round, though two paths lead to it.
 //! * After a restart, or after a write whose answer was lost, the engine reads the present and not a view.
 //! * A workflow whose deletion was asked for vanishes with the write that takes its last finalizer away.
@@ -36,7 +42,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `model.rs`, `retry.rs` | phases and transitions, attempts and deadlines: pure |
-//! | `workflow.rs`, `workflow_file.rs`, `graphviz.rs` | what a workflow is, reading one, drawing one |
+//! | `workflow.rs`, `workflow_file.rs`, `graphviz.rs` | what a workflow is, reading one from a file (the library's: no command does), drawing one |
 //! | `status.rs`, `finalizer.rs`, `state.rs` | what is stored of it |
 //! | `executor.rs`, `core.rs`, `registry.rs`, `context.rs` | the interfaces of both generations, the adapter, who executes what |
 //! | `catalog.rs`, `events.rs`, `outputs.rs`, `enqueue.rs` | the services around them |
@@ -73,7 +79,7 @@ pub mod workload;
 #[doc(hidden)]
 pub use variant::{UnknownVariant, Variant};
 
-pub use engine::{Config, Effects, Generation, Propeller};
+pub use engine::{Aborts, Config, Effects, Generation, Propeller};
 pub use properties::PluginProperties;
 pub use record::PluginEvent;
 pub use workload::Plugins;

@@ -21,7 +21,7 @@ pub use cluster::{Cluster, Job, Kube, KubeError, Object, ObjectPhase};
 pub use control_plane::ControlPlane;
 pub use executions::{ExecutionPhase, Executions};
 pub use files::Files;
-pub use queries::{Lookaside, Queries, QueryStatus, Tokens};
+pub use queries::{Asked, Lookaside, Queries, QueryStatus, Tokens};
 pub use shelf::Shelf;
 
 use super::error::SystemError;

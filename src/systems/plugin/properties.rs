@@ -9,6 +9,7 @@
 //! | `check-after-start` | nothing is looked at that was not accepted (4) |
 //! | `one-resource-per-name` | a name is one attempt's, and one thing is made for it (5) |
 //! | `attempts-counted` | the counter is raised by one per retryable failure and by nothing else, and all attempts are used (6) |
+//! | `finalized` | an abort is followed by its finalization though it failed, and nothing ends without one (7, successor) |
 //! | `released-before-retry` | an attempt begins when what the one before it held is released (7) |
 //! | `custom-state-kept` | a call is handed the state that was stored last (8) |
 //! | `cache` | what the catalog has is not run; it gets what succeeded; who disables it is left alone (9) |
@@ -20,7 +21,7 @@
 //! | `parents-first` | a node begins in a round after the one in which its last parent was done (14) |
 //! | `finalizer-holds` | the finalizer stays until all that may have begun has ended or was released (15) |
 //! | `no-resource-outlives` | what is made outside is gone when its workflow is over (16) |
-//! | `abort-complete` | of several kills all are tried, though one fails (17) |
+//! | `abort-complete` | all attempts that may hold something are killed, though the kill of one fails (17) |
 //! | `no-stale-round` | a round is over a state that is stored, and none older than the engine has written (18) |
 //! | `quiet-rounds` | a round that changes nothing writes nothing (19) |
 //! | `observed` | what ends outside is looked at in time, where nothing may be late (19) |
@@ -33,8 +34,11 @@ mod outside;
 mod rounds;
 mod told;
 
-use super::engine::Generation;
-use super::record::{Attempt, PluginEvent, RoundOutcome, View};
+use super::engine::{Config, Generation};
+use super::error::ErrorKind;
+use super::record::{Attempt, NodeView, PluginEvent, RoundOutcome, View};
+use super::retry::{Counts, Deadlines, Expired, Limits, RetryStrategy, eligible};
+use crate::time::Duration;
 use attempts::AttemptFacts;
 use outside::Outside;
 use rounds::RoundFacts;
@@ -44,14 +48,18 @@ use told::Told;
 
 pub use install::{Observed, install};
 
+/// Room for one round more than the resync says.
+const OBSERVE_SLACK: Duration = Duration::from_secs(1);
+
 /// The names of all properties.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: [&str; 24] = [
     "terminal-is-final",
     "kill-only-aborting",
     "phase-monotone",
     "check-after-start",
     "one-resource-per-name",
     "attempts-counted",
+    "finalized",
     "released-before-retry",
     "custom-state-kept",
     "cache",
@@ -92,20 +100,59 @@ pub struct Settings {
     pub generation: Generation,
     /// System errors of a workflow until it is given up.
     pub workflow_retries_max: u32,
-    /// Failures of a node that the platform may use up (successor).
-    pub system_failures_max: u32,
-    /// How long something outside may have ended before it is looked at; none where the plan may make anything late.
-    pub observe_within_ns: Option<u64>,
+    /// How many attempts a node has that does not say so (successor).
+    pub limits: Limits,
+    /// One attempt, asked for explicitly, is one attempt (successor).
+    pub honours_one: bool,
+    /// How long nodes and attempts may take that do not say so (successor).
+    pub deadlines: Deadlines,
+    /// How long something outside may have ended before it is looked at.
+    pub observe_within_ns: u64,
+    /// Nothing makes anything late: what is looked at is so in time from the first moment on, and not only when the
+    /// faults are over.
+    pub is_exact: bool,
+}
+
+impl Settings {
+    /// What may be taken for granted of an engine that was told this.
+    pub fn of(config: &Config) -> Settings {
+        let within = config.resync + OBSERVE_SLACK;
+        Settings {
+            generation: config.generation,
+            workflow_retries_max: config.workflow_retries_max,
+            limits: config.limits,
+            honours_one: config.honours_one,
+            deadlines: config.deadlines,
+            observe_within_ns: u64::try_from(within.as_nanos()).unwrap_or(u64::MAX),
+            is_exact: false,
+        }
+    }
+
+    /// Whether another attempt may follow one that failed.
+    fn is_eligible(&self, was: &NodeView, blame: ErrorKind) -> bool {
+        let strategy = was.min_attempts.map(|attempts| RetryStrategy { min_attempts: Some(attempts) });
+        match self.generation {
+            Generation::First => was.attempts + 1 < was.min_attempts.unwrap_or(0),
+            Generation::Successor => {
+                let counts = Counts { attempts: was.attempts, system_failures: was.system_failures };
+                eligible(counts, Limits::of(strategy, self.limits, self.honours_one), blame).0
+            }
+        }
+    }
+
+    /// What of a node is over its time; the first generation has no deadlines.
+    fn expired(&self, was: &NodeView, now_ns: u64) -> Option<Expired> {
+        if self.generation == Generation::First {
+            return None;
+        }
+        let since = |then: Option<u64>| then.map(|then| Duration::from_nanos(now_ns.saturating_sub(then)));
+        was.deadlines.or(self.deadlines).expired(since(was.queued_ns), since(was.attempt_began_ns))
+    }
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings {
-            generation: Generation::First,
-            workflow_retries_max: super::engine::WORKFLOW_RETRIES_MAX,
-            system_failures_max: super::engine::Config::default().limits.system_failures_max,
-            observe_within_ns: None,
-        }
+        Settings::of(&Config::default())
     }
 }
 
@@ -117,6 +164,8 @@ pub struct PluginProperties {
     /// Whose each name is.
     names: BTreeMap<Arc<str>, Attempt>,
     outside: Outside,
+    /// When the last event was.
+    now_ns: u64,
 }
 
 /// What is known of one workflow.
@@ -130,8 +179,8 @@ struct Facts {
     digests: BTreeMap<u64, u64>,
     round: RoundFacts,
     attempts: BTreeMap<(Arc<str>, u32), AttemptFacts>,
-    /// The nodes whose outputs were written.
-    outputs: BTreeSet<Arc<str>>,
+    /// The attempts whose outputs were written.
+    outputs: BTreeSet<(Arc<str>, Option<u32>)>,
     told: Told,
 }
 
@@ -146,7 +195,10 @@ impl PluginProperties {
     /// # Errors
     /// The first property that the event shows broken.
     pub fn observe(&mut self, at_ns: u64, event: &PluginEvent) -> Result<(), Violation> {
-        self.unobserved(at_ns)?;
+        self.now_ns = at_ns;
+        if self.settings.is_exact {
+            self.observed()?;
+        }
         match event {
             PluginEvent::Stored { workflow, view } => self.stored(workflow, view),
             PluginEvent::Gone { workflow } => self.gone(workflow),
@@ -176,15 +228,21 @@ impl PluginProperties {
             PluginEvent::CatalogPut { attempt, disabled } => {
                 self.facts(&attempt.workflow).catalog_put(attempt, *disabled)
             }
-            PluginEvent::OutputsWritten { workflow, node } => {
-                self.facts(workflow).outputs.insert(Arc::clone(node));
+            PluginEvent::OutputsWritten { workflow, node, number } => {
+                self.facts(workflow).outputs.insert((Arc::clone(node), *number));
                 Ok(())
             }
             PluginEvent::Made { what, name, workflow } => {
+                let node = self.whose(name).map(|attempt| Arc::clone(&attempt.node));
                 let facts = self.facts(workflow);
                 // What the control plane refuses is released at once, and made again if that was not stored.
-                let (is_over, is_contested) = (facts.is_over(), facts.told.has_conflicts());
+                let is_contested = node.is_some_and(|node| facts.told.is_contested(&node));
+                let is_over = facts.is_over();
                 self.outside.made(*what, name, workflow, is_over, is_contested)
+            }
+            PluginEvent::Vanished { name } => {
+                self.outside.vanished(name);
+                Ok(())
             }
             PluginEvent::Freed { what, name, .. } => {
                 self.outside.freed(*what, name);
@@ -212,6 +270,12 @@ impl PluginProperties {
         self.workflows.entry(Arc::clone(workflow)).or_default()
     }
 
+    /// The attempt that something outside is of: its name begins with the attempt's.
+    fn whose(&self, name: &str) -> Option<&Attempt> {
+        let of_query = || name.rsplit_once("-q").map(|(attempt, _)| attempt);
+        self.names.get(name).or_else(|| self.names.get(of_query()?))
+    }
+
     /// A name is one attempt's.
     fn named(&mut self, attempt: &Attempt) -> Result<(), Violation> {
         let known = self.names.entry(Arc::clone(&attempt.name)).or_insert_with(|| attempt.clone());
@@ -225,6 +289,26 @@ impl PluginProperties {
         broken("one-resource-per-name", detail)
     }
 
+    /// That what ended outside was looked at in time.
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn observed(&self) -> Result<(), Violation> {
+        let at_ns = self.now_ns;
+        for (workflow, facts) in self.workflows.iter().filter(|(_, facts)| !facts.is_over()) {
+            for ((node, number), attempt) in &facts.attempts {
+                let is_late = |then: &u64| at_ns.saturating_sub(*then) > self.settings.observe_within_ns;
+                if attempt.finished_ns.filter(is_late).is_some() && !facts.has_ended(node, *number) {
+                    let detail = format!(
+                        "attempt {number} of {workflow}/{node} ended outside, and nobody has looked at it since"
+                    );
+                    return broken("observed", detail);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn stored(&mut self, workflow: &Arc<str>, view: &Arc<View>) -> Result<(), Violation> {
         if view.phase.is_terminal() {
             self.outside.must_be_free(workflow, view.phase.name())?;
@@ -235,7 +319,8 @@ impl PluginProperties {
 
     fn gone(&mut self, workflow: &Arc<str>) -> Result<(), Violation> {
         self.outside.must_be_free(workflow, "gone")?;
-        self.facts(workflow).gone(workflow)
+        let settings = self.settings;
+        self.facts(workflow).gone(workflow, settings)
     }
 
     fn round_ended(&mut self, workflow: &Arc<str>, outcome: &RoundOutcome) -> Result<(), Violation> {
@@ -248,22 +333,6 @@ impl PluginProperties {
         let Some(attempt) = self.names.get(name).cloned() else { return };
         let key = (Arc::clone(&attempt.node), attempt.number);
         self.facts(&attempt.workflow).attempts.entry(key).or_default().finished_ns = Some(at_ns);
-    }
-
-    fn unobserved(&self, at_ns: u64) -> Result<(), Violation> {
-        let Some(within_ns) = self.settings.observe_within_ns else { return Ok(()) };
-        for (workflow, facts) in self.workflows.iter().filter(|(_, facts)| !facts.is_over()) {
-            for ((node, number), attempt) in &facts.attempts {
-                let late = attempt.finished_ns.filter(|then| at_ns.saturating_sub(*then) > within_ns);
-                if late.is_some() && !facts.has_ended(node, *number) {
-                    let detail = format!(
-                        "attempt {number} of {workflow}/{node} ended outside, and nobody has looked at it since"
-                    );
-                    return broken("observed", detail);
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -288,6 +357,11 @@ impl Facts {
             view.nodes.iter().map(|(name, node)| format!("{name} {}", node.phase.name())).collect();
         let deleting = if view.deleting { ", to be deleted" } else { "" };
         format!("{}{deleting}; {}", view.phase.name(), nodes.join(", "))
+    }
+
+    /// Whether the outputs of an attempt were written.
+    fn has_outputs(&self, node: &Arc<str>, number: u32) -> bool {
+        [Some(number), None].into_iter().any(|number| self.outputs.contains(&(Arc::clone(node), number)))
     }
 
     /// Whether the end of an attempt is stored.

@@ -1,7 +1,9 @@
 //! The one ordered event log: what the engine, its executors and the world outside did, and what the store holds, for
 //! people to read and for properties to fold. It judges nothing.
 
+use super::error::ErrorKind;
 use super::model::{CorePhase, EventPhase, NodePhase, PhaseVersion, WorkflowPhase};
+use super::retry::Deadlines;
 use super::state::CustomState;
 use super::status::Workflow;
 use crate::trace::{Record, Value};
@@ -57,6 +59,8 @@ impl Call {
 pub enum Returned {
     /// A phase.
     Phase(CorePhase, PhaseVersion),
+    /// The phase of a failure, and who is to blame.
+    Failed(CorePhase, PhaseVersion, ErrorKind),
     /// It was done.
     Done,
     /// A system error.
@@ -154,12 +158,14 @@ pub struct NodeView {
     pub task: Option<(CorePhase, PhaseVersion)>,
     /// A number that tells the executor's states apart; 0 is none.
     pub state: u64,
+    /// When the node was queued, since the Unix epoch.
+    pub queued_ns: Option<u64>,
     /// When the attempt was accepted, since the Unix epoch.
     pub attempt_began_ns: Option<u64>,
-    /// Attempts that are allowed in all.
-    pub attempts_max: u32,
-    /// How long an attempt may take; 0 is for ever.
-    pub execution_deadline_ns: u64,
+    /// Attempts that it asks for in all.
+    pub min_attempts: Option<u32>,
+    /// How long it and its attempts may take, as it says itself.
+    pub deadlines: Deadlines,
     /// Its parents.
     pub upstream: Vec<Arc<str>>,
     /// Whether it has outputs.
@@ -194,9 +200,10 @@ impl NodeView {
             system_failures: status.system_failures,
             task: status.task.as_ref().map(|task| (task.phase, task.version)),
             state: CustomState::fingerprint(status.task.as_ref().and_then(|task| task.state.as_ref())),
+            queued_ns: status.queued_ns,
             attempt_began_ns: status.attempt_began_ns,
-            attempts_max: node.min_attempts.unwrap_or(0).max(1),
-            execution_deadline_ns: u64::try_from(node.execution_deadline.0.as_nanos()).unwrap_or(u64::MAX),
+            min_attempts: node.min_attempts,
+            deadlines: node.deadlines(),
             upstream: node.upstream.iter().map(|name| Arc::from(name.as_str())).collect(),
             has_outputs: task.is_some_and(|task| !task.outputs.is_empty()),
             discoverable: task.is_some_and(|task| task.discoverable),
@@ -308,6 +315,8 @@ pub enum PluginEvent {
         workflow: Arc<str>,
         /// The node.
         node: Arc<str>,
+        /// The attempt in whose directory they are; none if the directory is no attempt's.
+        number: Option<u32>,
     },
     /// Something was made outside.
     Made {
@@ -326,6 +335,11 @@ pub enum PluginEvent {
         name: Arc<str>,
         /// Whose it was.
         workflow: Arc<str>,
+    },
+    /// Something outside is gone, and nobody released it.
+    Vanished {
+        /// For which name.
+        name: Arc<str>,
     },
     /// Something outside came to its end by itself, and waits to be looked at.
     Finished {
@@ -357,6 +371,7 @@ impl Record for PluginEvent {
             PluginEvent::OutputsWritten { .. } => "plugin.outputs-written",
             PluginEvent::Made { .. } => "plugin.made",
             PluginEvent::Freed { .. } => "plugin.freed",
+            PluginEvent::Vanished { .. } => "plugin.vanished",
             PluginEvent::Finished { .. } => "plugin.finished",
         }
     }
@@ -387,14 +402,7 @@ impl Record for PluginEvent {
             PluginEvent::Returned { attempt, call, result } => {
                 visit("call", Value::Str(call.name()));
                 attempt.fields(visit);
-                match result {
-                    Returned::Phase(phase, version) => {
-                        visit("phase", Value::Str(phase.name()));
-                        visit("version", Value::U64(u64::from(version.0)));
-                    }
-                    Returned::Done => visit("phase", Value::Str("done")),
-                    Returned::Error(error) => visit("error", Value::Str(error)),
-                }
+                result.fields(visit);
             }
             PluginEvent::TaskRecorded { attempt, phase, version, answer } => {
                 attempt.fields(visit);
@@ -412,7 +420,7 @@ impl Record for PluginEvent {
                 visit("hit", Value::Bool(*hit));
             }
             PluginEvent::CatalogPut { attempt, disabled: _ } => attempt.fields(visit),
-            PluginEvent::OutputsWritten { workflow, node } => {
+            PluginEvent::OutputsWritten { workflow, node, number: _ } => {
                 visit("node", Value::Str(&format!("{workflow}/{node}")));
             }
             PluginEvent::Made { what, name, workflow } | PluginEvent::Freed { what, name, workflow } => {
@@ -420,6 +428,7 @@ impl Record for PluginEvent {
                 visit("name", Value::Str(name));
                 visit("workflow", Value::Str(workflow));
             }
+            PluginEvent::Vanished { name } => visit("name", Value::Str(name)),
             PluginEvent::Finished { name, workflow } => {
                 visit("name", Value::Str(name));
                 visit("workflow", Value::Str(workflow));
@@ -433,6 +442,22 @@ impl Attempt {
         visit("node", Value::Str(&format!("{}/{}", self.workflow, self.node)));
         visit("attempt", Value::U64(u64::from(self.number)));
         visit("name", Value::Str(&self.name));
+    }
+}
+
+impl Returned {
+    fn fields(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
+        match self {
+            Returned::Phase(phase, version) | Returned::Failed(phase, version, _) => {
+                visit("phase", Value::Str(phase.name()));
+                visit("version", Value::U64(u64::from(version.0)));
+            }
+            Returned::Done => visit("phase", Value::Str("done")),
+            Returned::Error(error) => visit("error", Value::Str(error)),
+        }
+        if let Returned::Failed(_, _, blame) = self {
+            visit("blame", Value::Str(blame.name()));
+        }
     }
 }
 

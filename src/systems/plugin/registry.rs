@@ -1,10 +1,11 @@
 //! Who executes which type of tasks: executors by type, one default, and which of them are enabled. A value that the
 //! caller makes; there is no global one. It must not know what executors do.
 
-use super::context::GENERATED_NAME_MIN;
+use super::context::{GENERATED_NAME_MIN, TaskContext};
 use super::core::{ExecutorAdapter, Plugin};
-use super::error::{RegistryError, SystemError};
+use super::error::{OutputsError, RegistryError, SystemError};
 use super::executor::{Executor, InitializationParameters};
+use super::outputs::LiteralMap;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +62,21 @@ impl Registered {
         match self {
             Registered::Executor(executor) => Arc::new(ExecutorAdapter::new(Arc::clone(executor))),
             Registered::Plugin(plugin) => Arc::clone(plugin),
+        }
+    }
+
+    /// Outputs of an attempt that succeeded.
+    ///
+    /// # Errors
+    /// They cannot be read, or one of them is not there.
+    pub async fn resolve_outputs(
+        &self,
+        context: &TaskContext,
+        variables: &[&str],
+    ) -> Result<LiteralMap, OutputsError> {
+        match self {
+            Registered::Executor(executor) => executor.resolve_outputs(context, variables).await,
+            Registered::Plugin(_) => context.outputs.resolve(context, variables).await,
         }
     }
 

@@ -124,8 +124,13 @@ impl Deadlines {
 
 /// Whether no further node may start: so many run, and so many may. A limit of 0 is none.
 pub fn max_parallelism_achieved(kind: NodeKind, limit: u32, current: u32) -> bool {
+    is_limited(kind) && limit > 0 && current >= limit
+}
+
+/// Whether a node counts where the number of those that run is bounded.
+pub fn is_limited(kind: NodeKind) -> bool {
     match kind {
-        NodeKind::Task | NodeKind::LaunchPlan => limit > 0 && current >= limit,
+        NodeKind::Task | NodeKind::LaunchPlan => true,
         NodeKind::Start | NodeKind::End | NodeKind::Branch | NodeKind::SubWorkflow => false,
     }
 }

@@ -25,7 +25,7 @@ pub enum Variant {
     SharedDataDir,
     /// `attempts-counted`: the counter is compared after it was raised twice: one attempt too few.
     AttemptTooFew,
-    /// `no-resource-outlives`: when the abort of a failed node fails, its finalization is skipped and it goes on.
+    /// `finalized`: when an abort fails, the finalization is skipped.
     FinalizeSkipped,
     /// `no-stale-round`: after a conflict the state that could not be written is used again in place of the stored one.
     RoundAppliedTwice,
@@ -93,9 +93,8 @@ impl Variant {
     pub fn breaks(self) -> Option<&'static str> {
         Some(match self {
             Variant::Correct => return None,
-            Variant::AbortErrorLogged | Variant::AbortRunningOnly | Variant::FinalizeSkipped => {
-                "no-resource-outlives"
-            }
+            Variant::AbortErrorLogged | Variant::AbortRunningOnly => "no-resource-outlives",
+            Variant::FinalizeSkipped => "finalized",
             Variant::AbortStopsAtFirstError => "abort-complete",
             Variant::KillNotIdempotent | Variant::DuplicateEventFails => "terminates",
             Variant::SharedDataDir => "ends-as-asked",

@@ -102,9 +102,15 @@ pub struct TaskTemplate {
 pub struct NodeSpec {
     /// Its name.
     pub name: String,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "is_task")]
+    pub kind: NodeKind,
     /// The task that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
+    /// The workflow that it launches or holds, which its events name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
     /// Its parents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<String>,
@@ -117,10 +123,20 @@ pub struct NodeSpec {
     /// How long each attempt may take; 0 is the default (successor).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub execution_deadline: Span,
+    /// Resources that it asks for in place of its task's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, String>,
+    /// Other settings in place of its task's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
 }
 
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+fn is_task(kind: &NodeKind) -> bool {
+    *kind == NodeKind::Task
 }
 
 fn is_zero(span: &Span) -> bool {
@@ -131,6 +147,11 @@ impl NodeSpec {
     /// Its retry strategy, if it has one.
     pub fn retries(&self) -> Option<RetryStrategy> {
         self.min_attempts.map(|attempts| RetryStrategy { min_attempts: Some(attempts) })
+    }
+
+    /// Whether it is done as soon as its parents are.
+    pub fn runs_nothing(&self) -> bool {
+        matches!(self.kind, NodeKind::Start | NodeKind::End) && self.task.is_none()
     }
 
     /// Its own deadlines.
@@ -154,6 +175,12 @@ pub struct WorkflowSpec {
     /// How many of its nodes run at a time; 0 is all.
     #[serde(default)]
     pub max_parallelism: u32,
+    /// Labels of what is made for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of what is made for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// Its tasks.
     #[serde(default, rename = "task")]
     pub tasks: Vec<TaskTemplate>,

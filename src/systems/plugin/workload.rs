@@ -28,15 +28,12 @@ use crate::sim::{Host, Sim};
 use crate::span::Span;
 use crate::sync::CancellationToken;
 use crate::systems::Workload;
-use crate::time::Duration;
 use script::User;
 use serde::{Deserialize, Deserializer, de};
 use std::sync::Arc;
 
 /// The host of the engine.
 const ENGINE: &str = "engine";
-/// Room for one round more than the resync says.
-const SLACK: Duration = Duration::from_secs(1);
 
 /// The workload.
 #[derive(Clone, Debug, Deserialize)]
@@ -86,6 +83,18 @@ impl Rules {
         match self {
             Rules::First => Generation::First,
             Rules::Adapted | Rules::Successor => Generation::Successor,
+        }
+    }
+}
+
+impl Plugins {
+    /// What the engine is told.
+    fn config(&self) -> Config {
+        Config {
+            generation: self.rules.generation(),
+            resync: self.resync.0,
+            variant: self.variant,
+            ..Config::default()
         }
     }
 }
@@ -175,13 +184,7 @@ impl World {
             metrics_scope: ENGINE.to_owned(),
         };
         registry.initialize(&parameters).await.map_err(|error| error.to_string())?;
-        let config = Config {
-            generation: plugins.rules.generation(),
-            resync: plugins.resync.0,
-            variant: plugins.variant,
-            ..Config::default()
-        };
-        let effects = Effects { registry, recorder, catalog, data, config };
+        let effects = Effects { registry, recorder, catalog, data, config: plugins.config() };
         let propeller = Propeller::new(effects, &host.store().monotonic());
         let token = CancellationToken::new();
         let run = propeller.run(plugins.workers, self.owners.clone(), token);
@@ -217,12 +220,7 @@ impl Workload for Plugins {
     fn set_up(&self, sim: &mut Sim, places: &[&'static str]) {
         let world = World::new(self);
         let is_exact = sim.faults().rules.is_empty();
-        let observe_within = (self.resync.0 + SLACK).as_nanos();
-        let settings = Settings {
-            generation: self.rules.generation(),
-            observe_within_ns: is_exact.then(|| u64::try_from(observe_within).unwrap_or(u64::MAX)),
-            ..Settings::default()
-        };
+        let settings = Settings { is_exact, ..Settings::of(&self.config()) };
         let observed = install(sim, ENGINE, settings);
         oracle::install(sim, self, &world, observed);
         watch_places(sim, places);
@@ -271,7 +269,7 @@ fn watch_places(sim: &mut Sim, places: &[&'static str]) {
             }
             PluginEvent::Returned { call: Call::Kill | Call::Abort, result, .. } => match result {
                 Returned::Error(_) => Some("kill-failed"),
-                Returned::Done | Returned::Phase(..) => Some("killed"),
+                Returned::Done | Returned::Phase(..) | Returned::Failed(..) => Some("killed"),
             },
             PluginEvent::Returned { result: Returned::Phase(phase, _), .. } if phase.rank() == 0 => {
                 Some("not-accepted")

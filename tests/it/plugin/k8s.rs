@@ -3,14 +3,16 @@
 use super::{Recorder, now, task};
 use fatum::systems::plugin::BoxFuture;
 use fatum::systems::plugin::context::{OwnerId, Paths, TaskContext, TaskExecutionId};
-use fatum::systems::plugin::core::{Plugin, PluginCall};
+use fatum::systems::plugin::core::{Plugin, PluginCall, PluginProperties};
 use fatum::systems::plugin::enqueue::EnqueueOwner;
 use fatum::systems::plugin::error::{EventError, SystemError};
 use fatum::systems::plugin::executor::{Executor, InitializationParameters};
-use fatum::systems::plugin::executors::{AbortBehavior, K8s, K8sOptions, Manager, ManagerOptions};
+use fatum::systems::plugin::executors::{AbortBehavior, Hive, K8s, K8sOptions, Manager, ManagerOptions};
 use fatum::systems::plugin::model::{CorePhase, PhaseVersion, TaskPhase, TaskStatus};
 use fatum::systems::plugin::outputs::{ERROR_FILE_MAX, LiteralMap, OutputsResolver};
-use fatum::systems::plugin::outside::{Files, Job, Kube, KubeError, Object, ObjectPhase};
+use fatum::systems::plugin::outside::{
+    Cluster, Files, Job, Kube, KubeError, Lookaside, Object, ObjectPhase, Queries, Tokens,
+};
 use fatum::systems::plugin::state::CustomState;
 use std::sync::{Arc, Mutex};
 
@@ -159,11 +161,58 @@ fn what_the_control_plane_has_ended_is_not_left_in_the_cluster() {
 }
 
 #[test]
-fn a_name_whose_object_goes_is_waited_for() {
+fn an_object_that_goes_ends_its_attempt_and_no_other_has_its_name() {
     let going = Object { deleting: true, ..object(ObjectPhase::Running) };
     let cluster = Fake { create: Some(KubeError::AlreadyExists), ..Fake::holding(going) };
     let bench = bench(cluster, K8sOptions::default(), None);
-    assert_eq!(start(&bench).unwrap().phase, TaskPhase::NotReady);
+    assert_eq!(start(&bench).unwrap().phase, TaskPhase::Queued);
+    assert_eq!(check(&bench, CorePhase::Queued, None).unwrap().phase, TaskPhase::RetryableFailure);
+    assert_eq!(bench.cluster.changes(), ["create", "unhold"]);
+    assert_eq!(bench.recorder.task_phases(), ["QUEUED", "FAILED"]);
+}
+
+#[test]
+fn a_quota_is_no_answer_for_what_an_earlier_start_made() {
+    let insufficient = || KubeError::Forbidden("insufficient resource: cpu".to_owned());
+    let cluster = Fake { create: Some(quota()), ..Fake::holding(object(ObjectPhase::Running)) };
+    let bench = bench(cluster, K8sOptions::default(), None);
+    assert_eq!(start(&bench).unwrap().phase, TaskPhase::Queued);
+    assert_eq!(bench.recorder.task_phases(), ["QUEUED"], "what was said before is said again");
+    for create in [quota(), insufficient()] {
+        let made = Fake { create: Some(create), ..Fake::holding(object(ObjectPhase::Running)) };
+        assert_eq!(handled(made, &context(None, None)).unwrap().0, CorePhase::Queued);
+    }
+    let lost = Fake { create: Some(quota()), get: Some(down()), ..Fake::default() };
+    assert!(handled(lost, &context(None, None)).is_err());
+}
+
+#[test]
+fn a_start_that_is_repeated_finds_what_the_first_made() {
+    let cluster = Arc::new(Cluster::new(Files::new(), Some(1), EnqueueOwner::new()));
+    let recorder = Arc::new(Recorder::default());
+    // Each is an engine of its own: the first crashed right after the object was made.
+    for _ in 0..2 {
+        let k8s = K8s::new("k8s", cluster.clone(), K8sOptions::default());
+        let parameters = InitializationParameters {
+            recorder: Some(recorder.clone()),
+            data: Some(Arc::new(Files::new())),
+            enqueue_owner: Some(EnqueueOwner::new()),
+            ..InitializationParameters::default()
+        };
+        now(k8s.initialize(&parameters)).unwrap();
+        let started = now(k8s.start(&context(None, None), &task("t"), &LiteralMap::new())).unwrap();
+        assert_eq!((started.phase, cluster.names()), (TaskPhase::Queued, vec!["w-n1-0".to_owned()]));
+    }
+}
+
+#[test]
+fn only_executors_that_must_be_waited_for_ask_for_the_finalizer() {
+    let cluster = Arc::new(Fake::default());
+    assert!(!K8s::new("k8s", cluster.clone(), K8sOptions::default()).properties().requires_finalizer);
+    let manager = Manager::new("manager", cluster, ManagerOptions::default());
+    assert_eq!(manager.properties(), PluginProperties::default());
+    let hive = Hive::new("hive", Queries::new(Files::new()), Tokens::new(1), Lookaside::new());
+    assert!(hive.properties().requires_finalizer);
 }
 
 #[test]

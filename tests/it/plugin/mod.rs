@@ -5,6 +5,8 @@ mod files;
 mod handler;
 mod k8s;
 mod nodes;
+#[cfg(feature = "tokio")]
+mod on_tokio;
 mod others;
 mod properties;
 mod registry;
@@ -15,10 +17,10 @@ mod workloads;
 
 use fatum::systems::plugin::BoxFuture;
 use fatum::systems::plugin::catalog::{Catalog, Reservation};
-use fatum::systems::plugin::context::{TaskContext, TaskExecutionId};
-use fatum::systems::plugin::core::{Plugin, PluginCall, Transition};
+use fatum::systems::plugin::context::{OwnerId, TaskContext, TaskExecutionId};
+use fatum::systems::plugin::core::{Plugin, PluginCall, PluginProperties, Transition};
 use fatum::systems::plugin::engine::NodeCall;
-use fatum::systems::plugin::error::{CatalogError, EventError, SystemError};
+use fatum::systems::plugin::error::{CatalogError, EventError, OutputsError, SystemError};
 use fatum::systems::plugin::events::{EventRecorder, NodeEvent, TaskEvent};
 use fatum::systems::plugin::executor::{Executor, ExecutorProperties, InitializationParameters};
 use fatum::systems::plugin::model::TaskStatus;
@@ -68,6 +70,10 @@ pub(crate) struct Scripted {
     pub(crate) kill: Does<()>,
     /// Kills of these names fail.
     pub(crate) unkillable: Vec<&'static str>,
+    /// What it says that its tasks put out, in place of what their files say.
+    pub(crate) outputs: Option<LiteralMap>,
+    /// What starts were handed.
+    pub(crate) inputs: Mutex<Vec<LiteralMap>>,
     pub(crate) calls: Mutex<Vec<String>>,
 }
 
@@ -80,6 +86,8 @@ impl Default for Scripted {
             check: Does::Returns(TaskStatus::RUNNING),
             kill: Does::Returns(()),
             unkillable: Vec::new(),
+            outputs: None,
+            inputs: Mutex::default(),
             calls: Mutex::default(),
         }
     }
@@ -113,9 +121,10 @@ impl Executor for Scripted {
         &'a self,
         context: &'a TaskContext,
         _: &'a TaskTemplate,
-        _: &'a LiteralMap,
+        inputs: &'a LiteralMap,
     ) -> BoxFuture<'a, Result<TaskStatus, SystemError>> {
         self.called("start", context);
+        self.inputs.lock().unwrap().push(inputs.clone());
         Box::pin(async { self.start.result("start") })
     }
 
@@ -143,10 +152,24 @@ impl Executor for Scripted {
             self.kill.result("kill")
         })
     }
+
+    fn resolve_outputs<'a>(
+        &'a self,
+        context: &'a TaskContext,
+        variables: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<LiteralMap, OutputsError>> {
+        Box::pin(async move {
+            match &self.outputs {
+                Some(outputs) => Ok(outputs.clone()),
+                None => context.outputs.resolve(context, variables).await,
+            }
+        })
+    }
 }
 
 /// A plugin of the successor that does as it is told, and remembers its calls.
 pub(crate) struct ScriptedPlugin {
+    pub(crate) properties: PluginProperties,
     pub(crate) handle: Does<Transition>,
     pub(crate) abort: Does<()>,
     pub(crate) finalize: Does<()>,
@@ -156,6 +179,7 @@ pub(crate) struct ScriptedPlugin {
 impl Default for ScriptedPlugin {
     fn default() -> ScriptedPlugin {
         ScriptedPlugin {
+            properties: PluginProperties::default(),
             handle: Does::Returns(Transition::default()),
             abort: Does::Returns(()),
             finalize: Does::Returns(()),
@@ -177,6 +201,10 @@ impl ScriptedPlugin {
 impl Plugin for ScriptedPlugin {
     fn id(&self) -> &str {
         "scripted"
+    }
+
+    fn properties(&self) -> PluginProperties {
+        self.properties
     }
 
     fn initialize<'a>(&'a self, _: &'a InitializationParameters) -> BoxFuture<'a, Result<(), SystemError>> {
@@ -274,6 +302,7 @@ impl Catalog for FixedCatalog {
         &'a self,
         _: &'a TaskTemplate,
         _: &'a LiteralMap,
+        _: &'a OwnerId,
         _: &'a str,
     ) -> BoxFuture<'a, Result<Reservation, CatalogError>> {
         Box::pin(async { Ok(self.reservation.clone()) })

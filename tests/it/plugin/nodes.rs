@@ -1,10 +1,11 @@
 //! Nodes: table 2.4, up to the workflow's round.
 
-use super::{Bench, Does, Recorder, Scripted, bench, bench_with, node, now, v1, workflow};
+use super::{Bench, Does, FixedCatalog, Recorder, Scripted, bench, bench_with, node, now, v1, workflow};
 use fatum::systems::plugin::engine::{Next, RoundError, write_inputs};
 use fatum::systems::plugin::error::{EventError, SystemError, TaskError};
 use fatum::systems::plugin::model::{
-    Answer, Asked, NodePhase, Predicate, TaskStatus, WorkflowPhase, downstream, predicate, transition,
+    Answer, Asked, NodePhase, Predicate, TaskPhase, TaskStatus, WorkflowPhase, downstream, predicate,
+    transition,
 };
 use fatum::systems::plugin::outputs::{DataStore, LiteralMap};
 use fatum::systems::plugin::outside::Files;
@@ -267,4 +268,84 @@ fn a_node_that_two_paths_lead_to_is_called_once() {
     let phases = [("n1", NodePhase::Succeeded), ("n2", NodePhase::Succeeded), ("n3", NodePhase::Running)];
     round(&bench(v1(&executor)), &standing(nodes, &phases)).unwrap();
     assert_eq!(executor.calls(), ["check execName1-n3-0"]);
+}
+
+#[test]
+fn what_an_earlier_attempt_said_is_not_said_of_the_next() {
+    let said = TaskError::user("Earlier", "the first attempt's");
+    for (status, becomes, code) in [
+        (TaskStatus::RUNNING, NodePhase::Running, None),
+        (TaskStatus::of(TaskPhase::PermanentFailure), NodePhase::Failed, Some("UnknownTaskError")),
+        (TaskStatus::permanent_failure(TaskError::user("Own", "m")), NodePhase::Failed, Some("Own")),
+    ] {
+        let executor = Arc::new(Scripted { start: Does::Returns(status), ..Scripted::default() });
+        let bench = bench(v1(&executor));
+        let mut workflow = standing(vec![node("n1", &[])], &[("n1", NodePhase::RetryableFailure)]);
+        let failed = workflow.status.nodes.get_mut("n1").unwrap();
+        (failed.attempts, failed.error) = (1, Some(said.clone()));
+        let found = round(&bench, &workflow).unwrap().status.node("n1");
+        let found_code = found.error.as_ref().map(|error| error.code.as_str());
+        assert_eq!((found.phase, found_code), (becomes, code));
+        let told = bench.recorder.nodes.lock().unwrap()[0].error.clone();
+        assert_eq!(told, found.error, "the event says the same");
+    }
+    assert_eq!(TaskError::unknown().message, "unknown reason");
+}
+
+#[test]
+fn an_event_of_a_node_names_the_workflow_that_it_launches() {
+    let bench = bench(v1(&Arc::new(Scripted::default())));
+    let launches =
+        NodeSpec { kind: NodeKind::LaunchPlan, workflow: Some("child".to_owned()), ..node("n1", &[]) };
+    round(&bench, &standing(vec![launches, node("n2", &[])], &[])).unwrap();
+    let events = bench.recorder.nodes.lock().unwrap().clone();
+    let named: Vec<_> = events.iter().map(|event| event.child_workflow.as_deref()).collect();
+    assert_eq!(named, [Some("child"), None]);
+}
+
+/// A parent that is done, with an output, and its child that is to start.
+fn parent_and_child() -> Workflow {
+    let phases = [("n1", NodePhase::Succeeded), ("n2", NodePhase::Queued)];
+    let mut workflow = standing(vec![node("n1", &[]), node("n2", &["n1"])], &phases);
+    workflow.spec.tasks[0].outputs = vec!["x".to_owned()];
+    workflow
+}
+
+#[test]
+fn a_child_reads_what_the_executor_of_its_parent_says() {
+    let (workflow, inputs) = (parent_and_child(), "default/execName1/n2/inputs.pb");
+    let executor = Arc::new(Scripted::default());
+    let missing = bench(v1(&executor));
+    let Err(RoundError::Discarded { error, .. }) = round(&missing, &workflow) else {
+        panic!("what is missing is no empty input")
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("failed to resolve inputs: outputs from Task [execName1-n1-0] not found")
+    );
+    assert!(executor.calls().is_empty() && missing.files.get(inputs).is_none());
+    let there = bench(v1(&executor));
+    there.files.put("default/execName1/n1/0/outputs.pb", r#"{"x": 5, "y": 6}"#);
+    round(&there, &workflow).unwrap();
+    assert_eq!(there.files.get(inputs).as_deref(), Some(r#"{"n1.x":5}"#));
+    // An executor that keeps outputs elsewhere is asked for them.
+    let outputs = Some([("x".to_owned(), json!(7))].into());
+    let elsewhere = Arc::new(Scripted { outputs, ..Scripted::default() });
+    let bench = bench(v1(&elsewhere));
+    round(&bench, &workflow).unwrap();
+    assert_eq!(bench.files.get(inputs).as_deref(), Some(r#"{"n1.x":7}"#));
+    assert_eq!(*elsewhere.inputs.lock().unwrap(), [[("n1.x".to_owned(), json!(7))].into()]);
+}
+
+#[test]
+fn inputs_are_written_before_the_catalog_is_asked() {
+    let mut workflow = parent_and_child();
+    workflow.spec.tasks[0].discoverable = true;
+    let executor = Arc::new(Scripted::default());
+    let mut bench = bench(v1(&executor));
+    bench.files.put("default/execName1/n1/0/outputs.pb", r#"{"x": 5}"#);
+    bench.effects.catalog = Some(FixedCatalog::getting(Ok(Some([("x".to_owned(), json!(1))].into()))));
+    assert_eq!(phase(&round(&bench, &workflow).unwrap(), "n2"), NodePhase::Succeeded);
+    assert!(bench.files.get("default/execName1/n2/inputs.pb").is_some() && executor.calls().is_empty());
 }

@@ -1,17 +1,18 @@
 //! The executors for queries and for tasks that wait: the last two rows of table 2.3.
 
-use super::{Recorder, Scripted, bench, now, task};
+use super::{Does, Recorder, Scripted, bench, now, task};
 use fatum::systems::plugin::context::TaskContext;
 use fatum::systems::plugin::engine::NodeCall;
 use fatum::systems::plugin::enqueue::EnqueueOwner;
 use fatum::systems::plugin::error::EventError;
 use fatum::systems::plugin::executor::{Executor, InitializationParameters};
-use fatum::systems::plugin::executors::{Hive, QueryState, WAIT_FOR, Waitable, combine};
+use fatum::systems::plugin::executors::{Hive, POLL_EVERY, QueryState, WAIT_FOR, Waitable, combine};
 use fatum::systems::plugin::model::{TaskPhase, TaskStatus};
 use fatum::systems::plugin::outputs::LiteralMap;
 use fatum::systems::plugin::outside::{ExecutionPhase, Executions, Files, Lookaside, Queries, Tokens};
 use fatum::systems::plugin::status::NodeStatus;
 use fatum::systems::plugin::workflow::{Ends, TaskTemplate};
+use fatum::time::Duration;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ struct Bench {
 fn hive(tokens: usize) -> Bench {
     let (queries, tokens, lookaside) = (Queries::new(Files::new()), Tokens::new(tokens), Lookaside::new());
     let hive = Hive::new("hive", queries.clone(), tokens.clone(), lookaside.clone());
+    // Each look is a poll, but where a test is about that.
+    let hive = hive.polling_every(Duration::ZERO);
     Bench { hive, queries, tokens, lookaside }
 }
 
@@ -123,6 +126,32 @@ fn what_was_launched_and_not_stored_is_not_launched_again() {
     check(&bench, &task, &queued);
     let again = check(&bench, &task, &queued);
     assert_eq!((again.phase, bench.queries.launched(), bench.tokens.in_use()), (TaskPhase::Running, 1, 1));
+    assert_eq!(bench.queries.asked().launches, 1, "the service is not even asked");
+    // Without the buffer it is.
+    let (queries, tokens) = (bench.queries.clone(), bench.tokens.clone());
+    let forgetful = Hive::new("hive", queries, tokens, Lookaside::new());
+    initialized(&forgetful, None);
+    now(forgetful.check(&context(Some(&queued)), &task)).unwrap();
+    assert_eq!(bench.queries.asked().launches, 2);
+}
+
+#[test]
+fn what_a_query_was_seen_to_be_is_not_asked_for_in_each_round() {
+    for (poll_every, polls) in [(Duration::from_secs(3600), 1), (Duration::ZERO, 3)] {
+        let (bench, task) = (hive(4), queries(1, Ends::Never));
+        let bench = Bench { hive: bench.hive.polling_every(poll_every), ..bench };
+        initialized(&bench.hive, None);
+        let mut last = start(&bench, &task);
+        for _ in 0..4 {
+            last = check(&bench, &task, &last);
+        }
+        // The first look launches it.
+        assert_eq!((last.phase, bench.queries.asked().polls), (TaskPhase::Running, polls));
+        // What is killed is looked at again.
+        now(bench.hive.kill(&context(Some(&last)), "Node aborted")).unwrap();
+        assert_eq!(check(&bench, &task, &last).phase, TaskPhase::RetryableFailure);
+    }
+    assert_eq!(POLL_EVERY, Duration::from_secs(5));
 }
 
 #[test]
@@ -174,6 +203,24 @@ fn a_task_waits_for_others_then_runs() {
     assert_eq!(running.phase, TaskPhase::Running);
     now(waitable.check(&context(Some(&running)), &template)).unwrap();
     assert_eq!(inner.calls()[1..], ["start execName1-n1-0", "check execName1-n1-0"]);
+}
+
+#[test]
+fn a_task_that_waited_has_its_inputs_and_stays_queued_while_it_is_not_accepted() {
+    let (inner, executions) = (Arc::new(Scripted::default()), Executions::new());
+    let refuses = Arc::new(Scripted { start: Does::Returns(TaskStatus::NOT_READY), ..Scripted::default() });
+    let mut inputs = wait_for(&[]);
+    inputs.insert("rows".to_owned(), json!([1, 2]));
+    for (executor, phase, starts) in [(inner, TaskPhase::Running, 1), (refuses, TaskPhase::Queued, 2)] {
+        let waitable = Waitable::new("waitable", executor.clone(), executions.clone());
+        initialized(&waitable, None);
+        let mut last = now(waitable.start(&context(None), &task("t"), &inputs)).unwrap();
+        for _ in 0..2 {
+            last = now(waitable.check(&context(Some(&last)), &task("t"))).unwrap();
+        }
+        assert_eq!(last.phase, phase);
+        assert_eq!(*executor.inputs.lock().unwrap(), vec![inputs.clone(); starts]);
+    }
 }
 
 #[test]

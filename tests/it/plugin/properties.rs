@@ -1,11 +1,16 @@
 //! Each property: a sequence of events that breaks it, written by hand, and one that breaks none.
 
+mod successor;
+
 use fatum::systems::plugin::Generation;
+use fatum::systems::plugin::error::ErrorKind;
 use fatum::systems::plugin::model::{CorePhase, EventPhase, NodePhase, PhaseVersion, WorkflowPhase};
 use fatum::systems::plugin::properties::{NAMES, PluginProperties, Settings};
 use fatum::systems::plugin::record::{
     Answered, Attempt, Call, Made, NodeView, PluginEvent as E, Returned, RoundOutcome, View,
 };
+use fatum::systems::plugin::retry::Deadlines;
+use fatum::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +31,7 @@ fn node(phase: NodePhase, attempts: u32, task: Option<CorePhase>) -> NodeView {
         phase,
         attempts,
         task: task.map(|phase| (phase, PhaseVersion(0))),
-        attempts_max: 2,
+        min_attempts: Some(2),
         ..NodeView::default()
     }
 }
@@ -61,12 +66,19 @@ fn called(node: &str, number: u32, call: Call) -> E {
 }
 
 fn said(node: &str, number: u32, call: Call, phase: CorePhase) -> E {
-    let result = Returned::Phase(phase, PhaseVersion(0));
+    let result = match phase.is_failure() {
+        true => Returned::Failed(phase, PhaseVersion(0), ErrorKind::User),
+        false => Returned::Phase(phase, PhaseVersion(0)),
+    };
     E::Returned { attempt: attempt(node, number), call, result }
 }
 
+fn done(node: &str, number: u32, call: Call) -> E {
+    E::Returned { attempt: attempt(node, number), call, result: Returned::Done }
+}
+
 fn killed(node: &str, number: u32) -> E {
-    E::Returned { attempt: attempt(node, number), call: Call::Kill, result: Returned::Done }
+    done(node, number, Call::Kill)
 }
 
 fn told(node: &str, number: u32, phase: EventPhase) -> E {
@@ -268,6 +280,22 @@ fn names_and_what_is_made_for_them() {
     let call = E::Called { attempt: shared, call: Call::Start, state: 0, requires_finalizer: true };
     breaks("one-resource-per-name", then(then(running(), retries()), vec![freed("w-a-0"), begin(5), call]));
     breaks("one-resource-per-name", then(running(), vec![freed("w-a-0"), made("w-a-0")]));
+    // What vanished before it was stored that it was started is made again, once.
+    let vanished = || vec![E::Vanished { name: Arc::from("w-a-0") }, freed("w-a-0"), made("w-a-0")];
+    let unstored = then(running()[..11].to_vec(), vanished());
+    assert_eq!(judge(Settings::default(), &unstored), Ok(()));
+    breaks("one-resource-per-name", then(unstored, vec![freed("w-a-0"), made("w-a-0")]));
+    // So is what the control plane refused; what it says of another node excuses nothing.
+    let refused = |node: &str| E::NodeRecorded {
+        workflow: w(),
+        node: Arc::from(node),
+        phase: EventPhase::Running,
+        answer: Answered::Conflict,
+    };
+    let again = vec![refused("a"), freed("w-a-0"), made("w-a-0")];
+    assert_eq!(judge(Settings::default(), &then(running()[..11].to_vec(), again)), Ok(()));
+    let other = vec![refused("b"), freed("w-a-0"), made("w-a-0")];
+    breaks("one-resource-per-name", then(running()[..11].to_vec(), other));
     breaks(
         "released-before-retry",
         then(then(running(), retries()), vec![begin(5), called("a", 1, Call::Start)]),
@@ -299,10 +327,10 @@ fn attempts_and_their_count() {
         said("a", 1, Call::Start, CorePhase::RetryableFailure),
         changed(),
         stored(at(6, node(NodePhase::RetryableFailure, 2, None))),
-        begin(6),
-        called("a", 2, Call::Start),
     ];
     breaks("attempts-counted", then(then(running(), retries()), third));
+    let uncounted = vec![freed("w-a-0"), begin(4), called("a", 1, Call::Start)];
+    breaks("attempts-counted", then(running(), uncounted));
 }
 
 #[test]
@@ -315,29 +343,75 @@ fn the_catalog() {
     breaks("cache", then(running(), vec![begin(4), put.clone()]));
     let without = vec![begin(4), said("a", 0, Call::Check, CorePhase::Success), put.clone()];
     breaks("cache", then(running(), without));
-    let written = E::OutputsWritten { workflow: w(), node: Arc::from("a") };
-    let good = vec![begin(4), written, said("a", 0, Call::Check, CorePhase::Success), put];
-    assert_eq!(judge(Settings::default(), &then(running(), good)), Ok(()));
+    let written = |number| E::OutputsWritten { workflow: w(), node: Arc::from("a"), number: Some(number) };
+    let success = || said("a", 0, Call::Check, CorePhase::Success);
+    let good = vec![begin(4), written(0), success(), put.clone()];
+    assert_eq!(judge(Settings::default(), &then(running(), good.clone())), Ok(()));
+    // What another attempt put out is not this one's, and once is enough.
+    breaks("cache", then(running(), vec![begin(4), written(1), success(), put.clone()]));
+    breaks("cache", then(then(running(), good), vec![put.clone()]));
+    breaks("cache", then(then(running(), succeeds()), vec![written(0), begin(5), put]));
+    let still_queued =
+        NodeView { task: Some((CorePhase::NotReady, PhaseVersion(0))), ..node(NodePhase::Queued, 0, None) };
+    breaks(
+        "cache",
+        then(queued(), vec![begin(3), asked(true, false), changed(), stored(at(4, still_queued))]),
+    );
 }
 
 #[test]
 fn outputs_and_deadlines() {
-    let mut done = succeeds();
-    let last = done.len() - 1;
+    let mut ends = succeeds();
+    let last = ends.len() - 1;
     let outputs = NodeView { has_outputs: true, ..node(NodePhase::Succeeded, 0, Some(CorePhase::Success)) };
-    done[last] = stored(at(5, outputs));
-    breaks("outputs-readable", then(running(), done));
-    let timed = |node: NodeView| NodeView {
-        attempt_began_ns: (node.phase == NodePhase::Running).then_some(0),
-        execution_deadline_ns: 3 * SECOND,
-        ..node
+    ends[last] = stored(at(5, outputs));
+    breaks("outputs-readable", then(running(), ends));
+    let limits = |active, execution| Deadlines {
+        active: Duration::from_secs(active),
+        execution: Duration::from_secs(execution),
+    };
+    let timed = |active, execution| {
+        move |node: NodeView| NodeView {
+            queued_ns: (node.phase == NodePhase::Running).then_some(0),
+            attempt_began_ns: (node.phase == NodePhase::Running).then_some(SECOND),
+            deadlines: limits(active, execution),
+            ..node
+        }
     };
     let late = vec![begin(4), called("a", 0, Call::Check), end(RoundOutcome::Unchanged)];
     SHOWN.lock().unwrap().insert("deadline");
     let successor = Settings { generation: Generation::Successor, ..Settings::default() };
-    let late = then(until_running(timed), late);
-    assert_eq!(judge(successor, &late), Err("deadline".to_owned()));
-    assert_eq!(judge(Settings::default(), &late), Ok(()), "the first generation has no deadlines");
+    let bad = Err("deadline".to_owned());
+    // The round is 4 seconds after the node was queued, 3 after the attempt began.
+    for (active, execution, default, expected) in [
+        (0, 3, (0, 0), bad.clone()),
+        (0, 4, (0, 0), Ok(())),
+        (4, 0, (0, 0), bad.clone()),
+        (5, 0, (0, 0), Ok(())),
+        (0, 0, (0, 3), bad.clone()),
+        (0, 0, (4, 0), bad),
+        (0, 4, (0, 3), Ok(())),
+        (0, 0, (0, 0), Ok(())),
+    ] {
+        let events = then(until_running(timed(active, execution)), late.clone());
+        let settings = Settings { deadlines: limits(default.0, default.1), ..successor };
+        assert_eq!(judge(settings, &events), expected, "{active} {execution} {default:?}");
+        let first = Settings { deadlines: limits(default.0, default.1), ..Settings::default() };
+        assert_eq!(judge(first, &events), Ok(()), "the first generation has no deadlines");
+    }
+    // An attempt that failed for no reason is not late before its time.
+    let early = vec![
+        begin(4),
+        called("a", 0, Call::Handle),
+        said("a", 0, Call::Handle, CorePhase::Running),
+        told("a", 0, EventPhase::Running),
+        called("a", 0, Call::Finalize),
+        done("a", 0, Call::Finalize),
+        changed(),
+        stored(at(5, timed(0, 5)(node(NodePhase::RetryableFailure, 1, None)))),
+    ];
+    let events = then(until_running(timed(0, 5)), early);
+    assert_eq!(judge(successor, &events), Err("attempts-counted".to_owned()));
 }
 
 #[test]
@@ -345,6 +419,11 @@ fn events() {
     breaks("event-once", then(running(), vec![told("a", 0, EventPhase::Queued)]));
     let running_then = |phase| vec![told("a", 0, EventPhase::Running), told("a", 0, phase)];
     breaks("event-once", then(running(), running_then(EventPhase::Queued)));
+    // What is sent is judged, also what the control plane knew.
+    let (version, answer) = (PhaseVersion(0), Answered::Duplicate);
+    let known = |phase| E::TaskRecorded { attempt: attempt("a", 0), phase, version, answer };
+    breaks("event-once", then(running(), vec![told("a", 0, EventPhase::Running), known(EventPhase::Queued)]));
+    assert_eq!(judge(Settings::default(), &then(running(), vec![known(EventPhase::Queued)])), Ok(()));
     let after = vec![told("a", 0, EventPhase::Succeeded), told("a", 0, EventPhase::Failed)];
     breaks("event-once", then(running(), after));
     let untold = |skip: usize| {
@@ -391,6 +470,13 @@ fn rounds() {
     breaks("abort-complete", then(running(), vec![deleting(5), begin(5), failed()]));
     let tried = vec![deleting(5), begin(5), called("a", 0, Call::Kill), failed()];
     assert_eq!(judge(Settings::default(), &then(running(), tried)), Ok(()));
+    // So is what was queued, or is to be tried again: it may have begun.
+    for phase in [NodePhase::Queued, NodePhase::RetryableFailure] {
+        let both = [("a", node(NodePhase::Running, 0, Some(CorePhase::Queued))), ("c", node(phase, 0, None))];
+        let view = View { deleting: true, by_engine: false, ..view(5, WorkflowPhase::Running, &both) };
+        let tried = vec![stored(view), begin(5), called("a", 0, Call::Kill), failed()];
+        breaks("abort-complete", then(running(), tried));
+    }
 }
 
 #[test]
@@ -433,13 +519,20 @@ fn what_is_held_outside() {
 #[test]
 fn what_ends_outside_is_looked_at_in_time() {
     SHOWN.lock().unwrap().insert("observed");
-    let settings = Settings { observe_within_ns: Some(2 * SECOND), ..Settings::default() };
+    let settings = Settings { observe_within_ns: 2 * SECOND, is_exact: true, ..Settings::default() };
     let finished = E::Finished { name: Arc::from("w-a-0"), workflow: w() };
     let wait = |count: usize| (0..count).map(|_| begin(4)).collect::<Vec<_>>();
     let events = then(then(running(), vec![finished.clone()]), wait(4));
     assert_eq!(judge(settings, &events), Err("observed".to_owned()));
     let looked = then(then(running(), vec![finished, begin(4), called("a", 0, Call::Check)]), wait(4));
     assert_eq!(judge(settings, &looked), Ok(()));
+    // Where faults make it late, it is judged when they are over.
+    let later = Settings { is_exact: false, ..settings };
+    let mut properties = PluginProperties::new(later);
+    for (nth, event) in events.iter().enumerate() {
+        properties.observe(nth as u64 * SECOND, event).unwrap();
+    }
+    assert_eq!(properties.observed().map_err(|violation| violation.property), Err("observed"));
 }
 
 #[test]
@@ -465,6 +558,7 @@ fn every_property_is_broken_somewhere_here() {
         phases_of_attempts,
         names_and_what_is_made_for_them,
         attempts_and_their_count,
+        successor::finalizations,
         the_catalog,
         outputs_and_deadlines,
         events,

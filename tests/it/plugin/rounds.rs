@@ -1,10 +1,11 @@
 //! Rounds over workflows: the cases of Propeller.Handle of table 2.4, aborts, finalizers, the memory of versions.
 
 use super::{Does, Scripted, bench, node, now, v1, workflow};
-use fatum::systems::plugin::engine::{Next, RoundError, VersionCache};
+use fatum::systems::plugin::engine::{Aborts, Next, RoundError, VersionCache};
 use fatum::systems::plugin::finalizer::{FINALIZER, Metadata};
 use fatum::systems::plugin::model::{NodePhase, TaskStatus, WorkflowPhase};
 use fatum::systems::plugin::status::{NodeStatus, Workflow};
+use fatum::systems::plugin::workflow::NodeKind;
 use std::sync::Arc;
 
 fn run(executor: &Arc<Scripted>, workflow: &Workflow) -> Result<Next, RoundError> {
@@ -161,16 +162,76 @@ fn an_abort_tries_all_and_keeps_the_finalizer_until_all_are_killed() {
     assert!(matches!(run(&panics, &workflow), Err(RoundError::Abort { .. })));
 }
 
+/// A round that is to end a workflow whose task cannot be killed.
+fn unkillable(
+    kill: Does<()>,
+    requires_finalizer: bool,
+    aborts: Aborts,
+    (deleting, failed_attempts): (bool, u32),
+) -> (Result<Next, RoundError>, Workflow) {
+    let mut executor = Scripted { kill, ..Scripted::default() };
+    executor.properties.requires_finalizer = requires_finalizer;
+    let mut workflow = running(&[("n1", NodePhase::Running)]);
+    (workflow.metadata.deleting, workflow.status.failed_attempts) = (deleting, failed_attempts);
+    let mut bench = bench(v1(&Arc::new(executor)));
+    bench.effects.config.aborts = aborts;
+    (now(bench.effects.round(&workflow, 0)), workflow)
+}
+
 #[test]
-fn only_executors_that_ask_for_it_hold_a_workflow_that_is_given_up() {
-    for requires_finalizer in [true, false] {
-        let mut executor = Scripted { kill: Does::Fails, ..Scripted::default() };
-        executor.properties.requires_finalizer = requires_finalizer;
-        let mut workflow = running(&[("n1", NodePhase::Running)]);
-        workflow.status.failed_attempts = 51;
-        let result = run(&Arc::new(executor), &workflow);
-        assert_eq!(result.is_err(), requires_finalizer);
+fn an_abort_that_is_not_complete_holds_its_workflow_as_long_as_was_chosen() {
+    let after_50 = Aborts::GivenUp { after: 50 };
+    let (deleted, given_up) = ((true, 0), (false, 51));
+    for (aborts, requires_finalizer, how, goes) in [
+        (Aborts::Held, false, deleted, false),
+        (Aborts::Held, false, (true, 1000), false),
+        (Aborts::Held, false, given_up, false),
+        (Aborts::Held, true, given_up, false),
+        (after_50, false, deleted, false),
+        (after_50, false, (true, 50), false),
+        (after_50, false, (true, 51), true),
+        (after_50, false, given_up, true),
+        (after_50, true, (true, 51), false),
+        (after_50, true, given_up, false),
+        (Aborts::Logged, false, deleted, true),
+        (Aborts::Logged, true, deleted, true),
+        (Aborts::Logged, false, given_up, true),
+    ] {
+        let (result, before) = unkillable(Does::Fails, requires_finalizer, aborts, how);
+        match result {
+            Ok(next) => assert!(goes && is_gone(&next), "{aborts:?} {how:?}"),
+            Err(RoundError::Abort { .. }) => assert!(!goes && aborts == Aborts::Held, "{aborts:?} {how:?}"),
+            Err(RoundError::Discarded { next, .. }) => {
+                assert!(!goes && aborts == after_50, "{aborts:?} {how:?}");
+                assert_eq!((next.metadata, next.status.nodes), (before.metadata, before.status.nodes));
+                assert_eq!(next.status.failed_attempts, how.1 + 1, "an abort that fails is counted");
+            }
+        }
     }
+}
+
+fn is_gone(next: &Next) -> bool {
+    next.metadata.is_completed() && !next.metadata.is_held()
+}
+
+#[test]
+fn a_kill_that_panics_is_never_passed_over() {
+    for aborts in [Aborts::Held, Aborts::GivenUp { after: 50 }, Aborts::Logged] {
+        for how in [(false, 51), (true, 51)] {
+            // Nothing is stored: attempts and state are as they were.
+            let (result, _) = unkillable(Does::Panics, false, aborts, how);
+            assert!(matches!(result, Err(RoundError::Abort { .. })), "{aborts:?} {how:?}");
+        }
+    }
+    // Also where others merely fail.
+    let executor =
+        Arc::new(Scripted { kill: Does::Panics, unkillable: vec!["execName1-n1-0"], ..Scripted::default() });
+    let mut workflow = running(&[("n1", NodePhase::Running), ("n2", NodePhase::Running)]);
+    workflow.status.failed_attempts = 51;
+    let mut bench = bench(v1(&executor));
+    bench.effects.config.aborts = Aborts::GivenUp { after: 0 };
+    assert!(matches!(now(bench.effects.round(&workflow, 0)), Err(RoundError::Abort { .. })));
+    assert_eq!(executor.calls().len(), 2);
 }
 
 #[test]
@@ -203,6 +264,46 @@ fn no_more_nodes_start_than_may_run() {
         let started = executor.calls().iter().filter(|call| call.starts_with("start")).count();
         assert_eq!(started, starts, "{limit}");
     }
+}
+
+#[test]
+fn only_tasks_and_launch_plans_are_bounded_and_count() {
+    use NodeKind::{Branch, End, LaunchPlan, Start, SubWorkflow, Task};
+    for (runs, waits, starts) in [
+        (Task, Task, 0),
+        (Task, LaunchPlan, 0),
+        (LaunchPlan, Task, 0),
+        (Task, Branch, 1),
+        (Task, SubWorkflow, 1),
+        (Task, Start, 1),
+        (Task, End, 1),
+        (Branch, Task, 1),
+        (SubWorkflow, LaunchPlan, 1),
+    ] {
+        let executor = Arc::new(Scripted::default());
+        let mut workflow = running(&[("n1", NodePhase::Running), ("n2", NodePhase::Queued)]);
+        workflow.spec.max_parallelism = 1;
+        (workflow.spec.nodes[0].kind, workflow.spec.nodes[1].kind) = (runs, waits);
+        run(&executor, &workflow).unwrap();
+        let started = executor.calls().iter().filter(|call| call.starts_with("start")).count();
+        assert_eq!(started, starts, "{runs:?} {waits:?}");
+    }
+}
+
+#[test]
+fn a_node_that_begins_or_ends_a_workflow_needs_no_task() {
+    let executor = Arc::new(Scripted::default());
+    for (kind, becomes) in [
+        (NodeKind::Start, NodePhase::Succeeded),
+        (NodeKind::End, NodePhase::Succeeded),
+        (NodeKind::Task, NodePhase::Failed),
+        (NodeKind::Branch, NodePhase::Failed),
+    ] {
+        let mut workflow = running(&[("n1", NodePhase::Queued)]);
+        (workflow.spec.nodes[0].kind, workflow.spec.nodes[0].task) = (kind, None);
+        assert_eq!(run(&executor, &workflow).unwrap().status.node_phase("n1"), becomes, "{kind:?}");
+    }
+    assert!(executor.calls().is_empty());
 }
 
 #[test]

@@ -9,9 +9,11 @@ use fatum::systems::plugin::catalog::{Reservation, cache_step};
 use fatum::systems::plugin::core::{PhaseInfo, Transition};
 use fatum::systems::plugin::engine::{CoreHandler, Next, Outcome, RoundError};
 use fatum::systems::plugin::error::{CatalogError, ErrorKind, EventError, SystemError, TaskError};
+use fatum::systems::plugin::events::OutputResult;
 use fatum::systems::plugin::model::{Asked, CorePhase, NodePhase, PhaseVersion, TaskStatus, WorkflowPhase};
 use fatum::systems::plugin::outputs::OUTPUTS_MAX;
 use fatum::systems::plugin::retry::{Counts, Deadlines, Expired, Limits, RetryStrategy, eligible, exhausted};
+use fatum::systems::plugin::state::CustomState;
 use fatum::systems::plugin::status::{NodeStatus, TaskRecord, Workflow};
 use fatum::time::Duration;
 use std::sync::Arc;
@@ -133,6 +135,7 @@ fn handling_a_task_gives_what_its_plugin_says_and_tells_what_is_new() {
         (success(), None, Asked::RetryableFailure, vec!["FAILED"]),
         (success(), Some((ERROR, said(true))), Asked::RetryableFailure, vec!["FAILED"]),
         (success(), Some((ERROR, said(false))), Asked::Failed, vec!["FAILED"]),
+        (success(), Some((ERROR, "{}".to_owned())), Asked::RetryableFailure, vec!["FAILED"]),
         (running(1), None, Asked::Running, vec!["RUNNING"]),
         (running(0), None, Asked::Running, vec![]),
         (running(PhaseVersion::MAX.0 + 1), None, Asked::Failed, vec!["FAILED"]),
@@ -167,6 +170,30 @@ fn what_the_control_plane_has_ended_fails() {
         Recorder::answering(EventError::AlreadyInTerminalState),
     );
     assert_eq!(handle(&bench, &at(CorePhase::Queued, 0)).unwrap().asked, Asked::Failed);
+}
+
+#[test]
+fn what_the_control_plane_has_ended_is_released_as_its_state_says() {
+    let state = CustomState::new().with("queries", 2);
+    let handle = Transition { info: PhaseInfo::of(CorePhase::Running), state: Some(state.clone()) };
+    let plugin = Arc::new(ScriptedPlugin { handle: Does::Returns(handle), ..ScriptedPlugin::default() });
+    let bench = bench_of(&plugin, Recorder::answering(EventError::AlreadyInTerminalState));
+    let mut workflow = workflow(vec![node("n1", &[])]);
+    workflow.status.phase = WorkflowPhase::Running;
+    workflow.status.nodes.insert("n1".to_owned(), at(CorePhase::Queued, 0));
+    let next = now(bench.effects.round(&workflow, SECOND)).unwrap();
+    let stands = next.status.node("n1");
+    assert_eq!((stands.phase, plugin.calls()), (NodePhase::Failing, vec!["handle".to_owned()]));
+    let task = stands.task.unwrap();
+    assert_eq!((task.state, task.cleanup_on_failure), (Some(state), true));
+    (workflow.status, workflow.metadata) = (next.status, next.metadata);
+    let next = now(bench.effects.round(&workflow, SECOND)).unwrap();
+    assert_eq!(next.status.node_phase("n1"), NodePhase::Failed);
+    assert_eq!(
+        plugin.calls(),
+        ["handle", "abort", "finalize"],
+        "once, though the node's event is refused too"
+    );
 }
 
 #[test]
@@ -219,8 +246,18 @@ fn late(
     attempts: Option<u32>,
     own: (u64, u64),
 ) -> (Result<Next, RoundError>, Vec<String>) {
+    let (next, calls, _) = late_with(info, attempts, own, Recorder::default());
+    (next, calls)
+}
+
+fn late_with(
+    info: Does<Transition>,
+    attempts: Option<u32>,
+    own: (u64, u64),
+    recorder: Recorder,
+) -> (Result<Next, RoundError>, Vec<String>, Arc<Recorder>) {
     let plugin = Arc::new(ScriptedPlugin { handle: info, ..ScriptedPlugin::default() });
-    let mut bench = bench_of(&plugin, Recorder::default());
+    let mut bench = bench_of(&plugin, recorder);
     bench.effects.config.deadlines.execution = seconds(1);
     let mut spec = node("n1", &[]);
     spec.min_attempts = attempts;
@@ -230,7 +267,41 @@ fn late(
     let mut status = at(CorePhase::Running, 0);
     (status.queued_ns, status.attempt_began_ns) = (Some(0), Some(0));
     workflow.status.nodes.insert("n1".to_owned(), status);
-    (now(bench.effects.round(&workflow, 10 * SECOND)), plugin.calls())
+    (now(bench.effects.round(&workflow, 10 * SECOND)), plugin.calls(), bench.recorder)
+}
+
+#[test]
+fn an_attempt_over_its_time_is_told_to_have_failed_after_it_was_released() {
+    let running = || Does::Returns(PhaseInfo::of(CorePhase::Running).into());
+    let cleaned = ["handle", "abort", "finalize"];
+    for (attempts, own, becomes, node_events) in [
+        (Some(2), (0, 5), NodePhase::RetryableFailure, vec![]),
+        (Some(1), (0, 5), NodePhase::Failing, vec![]),
+        (None, (5, 0), NodePhase::TimedOut, vec!["TIMED_OUT"]),
+    ] {
+        let (next, _, recorder) = late_with(running(), attempts, own, Recorder::default());
+        assert_eq!(next.unwrap().status.node_phase("n1"), becomes);
+        // An event of an abort would contradict the failure that is found if this round is lost.
+        assert_eq!((recorder.task_phases(), recorder.node_phases()), (vec!["FAILED"], node_events));
+        let output = recorder.tasks.lock().unwrap()[0].output.clone();
+        assert!(matches!(output, Some(OutputResult::Error { code, .. }) if code == "TimeoutExpired"));
+        // What the control plane has ended fails, and is released once.
+        let refuses = Recorder::answering(EventError::AlreadyInTerminalState);
+        let (next, calls, _) = late_with(running(), attempts, own, refuses);
+        let phase = next.unwrap().status.node_phase("n1");
+        assert!(matches!(phase, NodePhase::Failing | NodePhase::Failed), "{phase:?}");
+        assert_eq!(calls, cleaned);
+    }
+    // Nothing is late in the first generation.
+    let executor = Arc::new(Scripted::default());
+    let mut bench = bench(v1(&executor));
+    bench.effects.config.deadlines = Deadlines { active: seconds(1), execution: seconds(1) };
+    let mut workflow = workflow(vec![node("n1", &[])]);
+    workflow.status.phase = WorkflowPhase::Running;
+    let began = NodeStatus { queued_ns: Some(0), attempt_began_ns: Some(0), ..at(CorePhase::Running, 0) };
+    workflow.status.nodes.insert("n1".to_owned(), began);
+    let next = now(bench.effects.round(&workflow, 10 * SECOND)).unwrap();
+    assert_eq!((next.status.node_phase("n1"), executor.calls().len()), (NodePhase::Running, 1));
 }
 
 #[test]
@@ -326,8 +397,7 @@ fn the_catalog_decides_before_the_plugin_is_called() {
     ] {
         assert_eq!(cache_step(phase, hit, reservation), expected, "{phase:?} {hit}");
     }
-    let mut workflow = with_outputs();
-    (workflow.spec.tasks[0].discoverable, workflow.spec.tasks[0].cache_serializable) = (true, true);
+    let workflow = cacheable();
     for (reservation, expected, calls) in
         [(elsewhere.clone(), Asked::Queued, 0), (Reservation::Own, Asked::Running, 1)]
     {
@@ -340,6 +410,66 @@ fn the_catalog_decides_before_the_plugin_is_called() {
         let status = NodeStatus { phase: Queued, ..NodeStatus::default() };
         let outcome = now(CoreHandler(call(&bench.effects, &workflow, &status)).handle()).unwrap();
         assert_eq!((outcome.asked, plugin.calls().len()), (expected, calls));
+    }
+}
+
+/// A workflow that runs, whose task's results are computed once.
+fn cacheable() -> Workflow {
+    let mut workflow = with_outputs();
+    (workflow.spec.tasks[0].discoverable, workflow.spec.tasks[0].cache_serializable) = (true, true);
+    workflow.status.phase = WorkflowPhase::Running;
+    workflow
+}
+
+#[test]
+fn rounds_ask_the_catalog_with_the_phase_that_the_node_is_in() {
+    use NodePhase::{NotYetStarted, Queued, RetryableFailure, Running, Succeeded};
+    let (mine, elsewhere) = (Reservation::Own, Reservation::Other(Arc::from("other")));
+    for (was, hit, reservation, becomes, events, called) in [
+        (NotYetStarted, false, &elsewhere, Queued, vec!["QUEUED"], false),
+        (NotYetStarted, true, &elsewhere, Succeeded, vec!["SUCCEEDED"], false),
+        (Queued, true, &elsewhere, NodePhase::Succeeding, vec![], false),
+        (Queued, false, &elsewhere, Queued, vec![], false),
+        (Queued, false, &mine, Running, vec!["RUNNING"], true),
+        (Running, true, &elsewhere, Running, vec![], true),
+        (RetryableFailure, true, &elsewhere, NodePhase::Succeeding, vec![], false),
+    ] {
+        let plugin = handling(PhaseInfo::of(CorePhase::Queued));
+        let mut bench = bench_of(&plugin, Recorder::default());
+        let get = match hit {
+            true => Ok(Some([("x".to_owned(), serde_json::json!(5))].into())),
+            false => Err(CatalogError::NotFound),
+        };
+        let (reservation, calls) = (reservation.clone(), Default::default());
+        bench.effects.catalog = Some(Arc::new(FixedCatalog { get, put: Ok(()), reservation, calls }));
+        let mut workflow = cacheable();
+        workflow.spec.nodes.push(node("n2", &["n1"]));
+        workflow.status.nodes.insert("n1".to_owned(), NodeStatus { phase: was, ..NodeStatus::default() });
+        let next = now(bench.effects.round(&workflow, SECOND)).unwrap().status;
+        assert_eq!((next.node_phase("n1"), next.node_phase("n2")), (becomes, NotYetStarted), "{was:?} {hit}");
+        assert_eq!(
+            (bench.recorder.node_phases(), !plugin.calls().is_empty()),
+            (events, called),
+            "{was:?} {hit}"
+        );
+        assert_eq!(bench.files.get(OUTPUTS).is_some(), hit && was != Running);
+    }
+}
+
+#[test]
+fn what_the_catalog_has_is_stopped_as_its_start_may_have_been_lost() {
+    for (cached, calls) in [(true, &["abort", "finalize"][..]), (false, &["finalize"])] {
+        let plugin = Arc::new(ScriptedPlugin::default());
+        let bench = bench_of(&plugin, Recorder::default());
+        let mut workflow = cacheable();
+        let status = NodeStatus { phase: NodePhase::Succeeding, cached, ..at(CorePhase::Success, 0) };
+        workflow.status.nodes.insert("n1".to_owned(), status);
+        let next = now(bench.effects.round(&workflow, SECOND)).unwrap();
+        assert_eq!(
+            (next.status.node_phase("n1"), plugin.calls()),
+            (NodePhase::Succeeded, calls.iter().map(|call| (*call).to_owned()).collect())
+        );
+        assert!(bench.recorder.task_phases().is_empty(), "it was not aborted");
     }
 }
 

@@ -6,7 +6,7 @@ use fatum::systems::plugin::engine::TaskHandler;
 use fatum::systems::plugin::enqueue::EnqueueOwner;
 use fatum::systems::plugin::error::{OutputsError, SystemError, TaskError};
 use fatum::systems::plugin::events::{EventBuilder, OccurredAt, OutputResult};
-use fatum::systems::plugin::model::{Asked, EventPhase, PhaseVersion, TaskPhase, TaskStatus};
+use fatum::systems::plugin::model::{Asked, CorePhase, EventPhase, PhaseVersion, TaskPhase, TaskStatus};
 use fatum::systems::plugin::outputs::OutputsResolver;
 use fatum::systems::plugin::outside::Files;
 use fatum::systems::plugin::state::CustomState;
@@ -46,6 +46,25 @@ fn a_phase_is_what_the_table_says() {
         assert_eq!(phase.is_retryable_failure(), name == "RetryableFailure");
     }
     assert_eq!(TaskPhase::default(), TaskPhase::Queued);
+}
+
+#[test]
+fn an_event_of_the_successor_says_its_phase() {
+    for (phase, event) in [
+        (CorePhase::Undefined, "UNDEFINED"),
+        (CorePhase::NotReady, "UNDEFINED"),
+        (CorePhase::WaitingForResources, "WAITING_FOR_RESOURCES"),
+        (CorePhase::Queued, "QUEUED"),
+        (CorePhase::Initializing, "INITIALIZING"),
+        (CorePhase::Running, "RUNNING"),
+        (CorePhase::Success, "SUCCEEDED"),
+        (CorePhase::RetryableFailure, "FAILED"),
+        (CorePhase::PermanentFailure, "FAILED"),
+        (CorePhase::WaitingForCache, "UNDEFINED"),
+        (CorePhase::Aborted, "ABORTED"),
+    ] {
+        assert_eq!(phase.event_phase().name(), event, "{phase}");
+    }
 }
 
 #[test]
@@ -94,7 +113,11 @@ fn names_are_stable_within_an_attempt_bounded_and_different_for_each() {
     assert!(names[0] != names[1] && names[1] != names[2]);
     assert_eq!(names[0], generated_name(long, "n1", 0));
     // Fixed for ever: what was made outside is found again by a later version.
-    assert_eq!(&*names[0], "a-workflow-with-a-name-that-is-longe-d34hertrqaiyb");
+    assert_eq!(&*names[0], "a-workflow-with-a-name-that-is-longe-x2ved67qdobak");
+    // What could be another's name is told apart.
+    let (one, other) = (generated_name("a-b", "c", 0), generated_name("a", "b-c", 0));
+    assert!(one != other && one.starts_with("a-b-c-0-") && other.starts_with("a-b-c-0-"), "{one} {other}");
+    assert_ne!(generated_name("a", "b-1", 0), generated_name("a-b", "1", 0));
     assert_eq!(bounded(long, 4).len(), 8);
     assert!(Paths::of("d", "w", "n", 0).data_dir != Paths::of("d", "w", "n", 1).data_dir);
 }
@@ -139,6 +162,15 @@ fn an_event_says_what_became_of_the_attempt() {
     ] {
         let event = EventBuilder::new(&context, &status).build(now);
         assert_eq!((event.phase, event.output, event.occurred_at), (phase, output, now), "{status}");
+    }
+    // An error that wraps a task's keeps its code; one that wraps none has its text.
+    let wrapped = SystemError::caused_by("outer", TaskError::user("Code", "message"));
+    for (error, output) in
+        [(wrapped, failed("Code", "message")), (SystemError::new("down"), failed("UnknownTaskError", "down"))]
+    {
+        let status = TaskStatus::of(TaskPhase::PermanentFailure);
+        let event = EventBuilder::new(&context, &status).caused_by(&error).build(now);
+        assert_eq!(event.output, output);
     }
     let status = TaskStatus::RUNNING.with_occurred_at(then);
     let event =

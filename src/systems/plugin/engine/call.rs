@@ -5,14 +5,12 @@ use super::Effects;
 use super::guarded::guarded;
 use crate::emit;
 use crate::systems::plugin::context::{
-    GENERATED_NAME_MAX, Overrides, OwnerId, Paths, TaskContext, TaskExecutionId, bounded, generated_name,
+    GENERATED_NAME_MAX, Overrides, OwnerId, Paths, TaskContext, TaskExecutionId, generated_name_within,
 };
 use crate::systems::plugin::core::Transition;
 use crate::systems::plugin::error::{ContextError, SystemError, TaskError, codes};
-use crate::systems::plugin::model::{Asked, PhaseVersion, TaskStatus};
-use crate::systems::plugin::outputs::{
-    DataStore, LiteralMap, OutputsResolver, read_literals, write_literals,
-};
+use crate::systems::plugin::model::{Asked, CorePhase, PhaseVersion, TaskStatus};
+use crate::systems::plugin::outputs::{DataStore, LiteralMap, OutputsResolver, write_literals};
 use crate::systems::plugin::record::{Attempt, Call, PluginEvent, Returned};
 use crate::systems::plugin::registry::Registered;
 use crate::systems::plugin::state::CustomState;
@@ -47,12 +45,14 @@ pub struct Outcome {
     pub error: Option<TaskError>,
     /// The outputs come from the catalog.
     pub cached: bool,
+    /// What the attempt held was released just now.
+    pub released: bool,
 }
 
 impl Outcome {
     /// This and nothing else.
     pub fn of(asked: Asked) -> Outcome {
-        Outcome { asked, task: None, error: None, cached: false }
+        Outcome { asked, task: None, error: None, cached: false, released: false }
     }
 
     /// This, for that reason.
@@ -76,19 +76,26 @@ pub(super) trait Told {
 
 impl Told for TaskStatus {
     fn told(&self) -> Returned {
-        Returned::Phase(self.phase.core(), self.phase_version)
+        returned(self.phase.core(), self.phase_version, self.err.as_ref())
     }
 }
 
 impl Told for Transition {
     fn told(&self) -> Returned {
-        Returned::Phase(self.info.phase, self.info.version)
+        returned(self.info.phase, self.info.version, self.info.error.as_ref())
     }
 }
 
 impl Told for () {
     fn told(&self) -> Returned {
         Returned::Done
+    }
+}
+
+fn returned(phase: CorePhase, version: PhaseVersion, error: Option<&TaskError>) -> Returned {
+    match phase.is_failure() {
+        true => Returned::Failed(phase, version, error.map(|error| error.kind).unwrap_or_default()),
+        false => Returned::Phase(phase, version),
     }
 }
 
@@ -122,9 +129,9 @@ impl<'a> NodeCall<'a> {
             generated_name,
             id: TaskExecutionId { task: task.clone(), node: name(), retry_attempt: status.attempts },
             paths: self.paths(),
-            labels: BTreeMap::from([("node".to_owned(), name())]),
-            annotations: BTreeMap::new(),
-            overrides: Overrides::default(),
+            labels: self.labels(),
+            annotations: workflow.spec.annotations.clone(),
+            overrides: Overrides { resources: node.resources.clone(), config: node.config.clone() },
             service_account: workflow.spec.service_account.clone(),
             custom_state: record.and_then(|task| task.state.clone()),
             phase: record.map(|task| task.phase),
@@ -133,6 +140,12 @@ impl<'a> NodeCall<'a> {
             outputs: OutputsResolver::new(Arc::clone(&effects.data)),
         };
         Ok(Ready { registered, template, context, attempt })
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.workflow.spec.labels.clone();
+        labels.insert("node".to_owned(), self.node.name.clone());
+        labels
     }
 
     /// Where the files of the present attempt are.
@@ -147,15 +160,11 @@ impl<'a> NodeCall<'a> {
 
     fn generated_name(&self, registered: &Registered) -> Arc<str> {
         let number = if self.effects.has(Variant::NameWithoutAttempt) { 0 } else { self.status.attempts };
-        let name = generated_name(&self.workflow.spec.name, &self.node.name, number);
-        match registered {
-            Registered::Executor(_) => name,
-            Registered::Plugin(plugin) => {
-                let max = plugin.properties().generated_name_max;
-                let long = format!("{}-{}-{number}", self.workflow.spec.name, self.node.name);
-                if max == GENERATED_NAME_MAX { name } else { bounded(&long, max) }
-            }
-        }
+        let max = match registered {
+            Registered::Executor(_) => GENERATED_NAME_MAX,
+            Registered::Plugin(plugin) => plugin.properties().generated_name_max,
+        };
+        generated_name_within(&self.workflow.spec.name, &self.node.name, number, max)
     }
 
     /// Calls an executor; a panic is an error.
@@ -184,7 +193,7 @@ impl<'a> NodeCall<'a> {
         result
     }
 
-    /// What the parents put out, under their names: `parent.variable`.
+    /// What the parents put out, under their names (`parent.variable`), as those who executed them say.
     pub(super) async fn inputs(&self) -> Result<LiteralMap, SystemError> {
         let NodeCall { effects, workflow, node, .. } = *self;
         let mut inputs = LiteralMap::new();
@@ -192,8 +201,11 @@ impl<'a> NodeCall<'a> {
             let parent = workflow.spec.node(upstream);
             let Some(parent) = parent.filter(|parent| has_outputs(workflow, parent)) else { continue };
             let status = workflow.status.node(&parent.name);
-            let path = NodeCall { effects, workflow, node: parent, status: &status }.paths().outputs;
-            let found = read_literals(&*effects.data, &path).await?.unwrap_or_default();
+            let ready = NodeCall { effects, workflow, node: parent, status: &status }.ready();
+            let ready = ready.map_err(|error| SystemError::caused_by("failed to resolve inputs", error))?;
+            let variables: Vec<&str> = ready.template.outputs.iter().map(String::as_str).collect();
+            let found = ready.registered.resolve_outputs(&ready.context, &variables).await;
+            let found = found.map_err(|error| SystemError::caused_by("failed to resolve inputs", error))?;
             inputs.extend(found.into_iter().map(|(name, value)| (format!("{upstream}.{name}"), value)));
         }
         Ok(inputs)

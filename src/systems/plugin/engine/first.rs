@@ -112,7 +112,7 @@ impl TaskHandler<'_> {
                 let path = &ready.context.paths.outputs;
                 write_literals(&*self.0.effects.data, path, &outputs).await?;
                 let task = Some(TaskRecord { phase: CorePhase::Success, ..TaskRecord::default() });
-                Ok(Some(Outcome { asked: Asked::Success, task, error: None, cached: true }))
+                Ok(Some(Outcome { task, cached: true, ..Outcome::of(Asked::Success) }))
             }
         }
     }
@@ -132,7 +132,7 @@ impl TaskHandler<'_> {
             state: status.state,
             ..TaskRecord::default()
         };
-        let outcome = Outcome { asked, task: Some(task), error: status.err, cached: false };
+        let outcome = Outcome { task: Some(task), error: status.err, ..Outcome::of(asked) };
         match status.phase {
             TaskPhase::Succeeded => {
                 let succeeded = self.succeeded(ready).await?;

@@ -7,17 +7,18 @@ use super::first::TaskHandler;
 use super::second::CoreHandler;
 use super::{Config, Generation};
 use crate::systems::plugin::BoxFuture;
+use crate::systems::plugin::core::PhaseInfo;
 use crate::systems::plugin::error::{ErrorKind, SystemError, TaskError, codes};
 use crate::systems::plugin::events::{NodeEvent, Recorded, recorded};
 use crate::systems::plugin::model::{
     Answer, Asked, CorePhase, EventPhase, NodePhase, Predicate, downstream, predicate, transition,
 };
 use crate::systems::plugin::retry::{
-    Counts, Expired, Limits, Retry, eligible, exhausted, max_parallelism_achieved, retry,
+    Counts, Expired, Limits, Retry, eligible, exhausted, is_limited, max_parallelism_achieved, retry,
 };
 use crate::systems::plugin::status::{NodeStatus, TaskRecord, Workflow, WorkflowStatus};
 use crate::systems::plugin::variant::Variant;
-use crate::systems::plugin::workflow::{NodeKind, NodeSpec};
+use crate::systems::plugin::workflow::NodeSpec;
 use crate::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +45,10 @@ pub(super) struct Unreleased {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(effects: &'a Effects, before: &'a Workflow, now_ns: u64) -> Walk<'a> {
-        let running = before.status.nodes.values().filter(|node| node.phase == NodePhase::Running).count();
+        let runs = |node: &&NodeSpec| {
+            is_limited(node.kind) && before.status.node_phase(&node.name) == NodePhase::Running
+        };
+        let running = before.spec.nodes.iter().filter(runs).count();
         Walk {
             effects,
             before,
@@ -104,16 +108,32 @@ impl<'a> Walk<'a> {
         match predicate(parents) {
             Predicate::NotReady => Ok(Answer::Pending),
             Predicate::Skip => self.become_(node, Outcome::of(Asked::Skipped)).await,
-            Predicate::Ready => self.become_(node, Outcome::of(Asked::Queued)).await,
+            Predicate::Ready => {
+                let hit = self.cached(node).await?;
+                self.become_(node, hit.unwrap_or(Outcome::of(Asked::Queued))).await
+            }
         }
+    }
+
+    /// The successor asks the catalog before a node is queued.
+    async fn cached(&self, node: &'a NodeSpec) -> Result<Option<Outcome>, SystemError> {
+        if self.config().generation == Generation::First {
+            return Ok(None);
+        }
+        let status = self.before.status.node(&node.name);
+        let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &status };
+        CoreHandler(call).cached().await
     }
 
     /// Starts a node, or looks at it.
     async fn advance(&mut self, node: &'a NodeSpec) -> Result<Answer, SystemError> {
+        if node.runs_nothing() {
+            return self.become_(node, Outcome::of(Asked::Success)).await;
+        }
         let status = self.before.status.node(&node.name);
         let is_running = status.phase == NodePhase::Running;
         let limit = self.before.spec.max_parallelism;
-        if !is_running && max_parallelism_achieved(NodeKind::Task, limit, self.running) {
+        if !is_running && max_parallelism_achieved(node.kind, limit, self.running) {
             return Ok(Answer::Pending);
         }
         let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &status };
@@ -122,7 +142,7 @@ impl<'a> Walk<'a> {
             (Generation::First, true) => TaskHandler(call).check_node_status().await?,
             (Generation::Successor, _) => CoreHandler(call).handle().await?,
         };
-        self.running += u32::from(!is_running && outcome.asked == Asked::Running);
+        self.running += u32::from(!is_running && outcome.asked == Asked::Running && is_limited(node.kind));
         let (outcome, is_late) = self.overdue(node, &status, outcome);
         let is_refused = outcome.task.as_ref().is_some_and(|task| task.phase == CorePhase::NotReady);
         match outcome.asked {
@@ -131,7 +151,7 @@ impl<'a> Walk<'a> {
                 self.again(node, &status, outcome, is_late).await
             }
             Asked::TimedOut => {
-                self.clean_up(call, outcome.task.as_ref(), true).await?;
+                let outcome = self.expire(call, outcome).await?;
                 self.become_(node, outcome).await
             }
             Asked::Success if self.config().generation == Generation::Successor => {
@@ -177,8 +197,7 @@ impl<'a> Walk<'a> {
         outcome: Outcome,
         is_late: bool,
     ) -> Result<Answer, SystemError> {
-        let unknown = || TaskError::user(codes::UNKNOWN_TASK, "unknown reason");
-        let error = outcome.error.clone().unwrap_or_else(unknown);
+        let error = outcome.error.clone().unwrap_or_else(TaskError::unknown);
         if self.config().generation == Generation::First {
             let counted = status.attempts + u32::from(self.effects.has(Variant::AttemptTooFew));
             let Retry { attempts, decision } = retry(node.retries(), counted, &error);
@@ -199,17 +218,50 @@ impl<'a> Walk<'a> {
         let (is_eligible, current, max) = eligible(counts, limits, error.kind);
         let is_eligible = is_eligible && !self.effects.has(Variant::AttemptTooFew);
         let call = NodeCall { effects: self.effects, workflow: self.before, node, status };
+        let outcome = match is_late {
+            true => self.expire(call, outcome).await?,
+            false => outcome,
+        };
+        if outcome.asked == Asked::Failed {
+            return self.become_(node, Outcome { asked: Asked::Failing, ..outcome }).await;
+        }
         if !is_eligible {
             let error = exhausted(&error, current, max);
-            if is_late {
-                self.clean_up(call, outcome.task.as_ref(), true).await?;
-            }
             let failed = Outcome { asked: Asked::Failing, error: Some(error), ..outcome };
             return self.become_(node, failed).await;
         }
         // The attempt is in the name of what it holds: it is released before the attempt changes.
-        self.clean_up(call, outcome.task.as_ref(), is_late).await?;
+        if !outcome.released {
+            release(NodeCall { status: &as_reported(status, outcome.task.as_ref()), ..call }).await?;
+        }
         Ok(self.next_attempt(node, status, error))
+    }
+
+    /// Stops and releases what is over its time, and tells that it failed. Not that it was aborted: if this round is
+    /// lost, the next finds an attempt that has failed, and must not contradict itself.
+    async fn expire(&self, call: NodeCall<'_>, outcome: Outcome) -> Result<Outcome, SystemError> {
+        let status = as_reported(call.status, outcome.task.as_ref());
+        let handler = CoreHandler(NodeCall { status: &status, ..call });
+        finalize_after(handler, handler.stop().await).await?;
+        let phase = match outcome.asked {
+            Asked::TimedOut => CorePhase::PermanentFailure,
+            _ => CorePhase::RetryableFailure,
+        };
+        let error = outcome.error.clone().unwrap_or_else(TaskError::unknown);
+        match handler.tell(&PhaseInfo::failed(phase, error)).await? {
+            Recorded::Yes => {
+                let task = TaskRecord {
+                    phase,
+                    state: outcome.task.and_then(|task| task.state),
+                    ..TaskRecord::default()
+                };
+                Ok(Outcome { task: Some(task), released: true, ..outcome })
+            }
+            Recorded::Conflict => {
+                let failed = Outcome::failed(Asked::Failed, mismatch(NodePhase::Failed));
+                Ok(Outcome { task: outcome.task, released: true, ..failed })
+            }
+        }
     }
 
     fn next_attempt(&mut self, node: &NodeSpec, status: &NodeStatus, error: TaskError) -> Answer {
@@ -228,44 +280,30 @@ impl<'a> Walk<'a> {
         Answer::Running
     }
 
-    /// Stops and releases an attempt of the successor, as it was reported last: aborted if it may still run.
-    async fn clean_up(
-        &self,
-        call: NodeCall<'_>,
-        task: Option<&TaskRecord>,
-        is_late: bool,
-    ) -> Result<(), SystemError> {
-        let stored = call.status.task.as_ref();
-        let mut task = task.or(stored).cloned();
-        if let Some(task) = &mut task {
-            // It is handed what is stored, whatever was reported just now.
-            task.state = stored.and_then(|stored| stored.state.clone());
-            task.cleanup_on_failure |= is_late;
-        }
-        let status = NodeStatus { task, ..call.status.clone() };
-        release(NodeCall { status: &status, ..call }).await
-    }
-
     /// A node that fails is cleaned up, and has failed.
     async fn failing(&mut self, node: &'a NodeSpec) -> Result<Answer, SystemError> {
         let status = self.before.status.node(&node.name);
         let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &status };
-        if self.config().generation == Generation::Successor && call.context().is_ok() {
+        let released = self.config().generation == Generation::Successor && call.context().is_ok();
+        if released {
             release(call).await?;
         }
         let outcome = TaskHandler(call).handle_failing_node();
-        self.become_(node, Outcome { task: status.task.clone(), ..outcome }).await
+        self.become_(node, Outcome { task: status.task.clone(), released, ..outcome }).await
     }
 
     async fn succeeding(&mut self, node: &'a NodeSpec) -> Result<Answer, SystemError> {
         let status = self.before.status.node(&node.name);
         let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &status };
-        if self.config().generation == Generation::Successor {
-            CoreHandler(call).finalize().await?;
+        let released = self.config().generation == Generation::Successor;
+        if released {
+            let handler = CoreHandler(call);
+            // What the catalog has may have been started in a round that was lost.
+            let stopped = if status.cached { handler.stop().await } else { Ok(()) };
+            finalize_after(handler, stopped).await?;
         }
-        let outcome =
-            Outcome { task: status.task.clone(), cached: status.cached, ..Outcome::of(Asked::Success) };
-        self.become_(node, outcome).await
+        let (task, cached) = (status.task.clone(), status.cached);
+        self.become_(node, Outcome { task, cached, released, ..Outcome::of(Asked::Success) }).await
     }
 
     /// Gives a node the phase that is asked for, once the control plane was told of a change.
@@ -273,12 +311,16 @@ impl<'a> Walk<'a> {
         let unknown = |error| SystemError::caused_by("IllegalState", error);
         let before = self.before.status.node(&node.name);
         let (mut phase, mut answer) = transition(outcome.asked).map_err(unknown)?;
-        let Outcome { mut error, task, cached, .. } = outcome;
+        let Outcome { mut error, task, cached, released, .. } = outcome;
+        if matches!(phase, NodePhase::Failed | NodePhase::Failing) {
+            error.get_or_insert_with(TaskError::unknown);
+        }
         if let Some(event) = phase.event_phase().filter(|_| phase != before.phase)
             && let Recorded::Conflict = self.tell(node, event, error.as_ref()).await?
         {
             let call = NodeCall { effects: self.effects, workflow: self.before, node, status: &before };
-            if before.phase.may_hold() && !task.as_ref().is_some_and(|task| task.phase.is_terminal()) {
+            let has_ended = task.as_ref().is_some_and(|task| task.phase.is_terminal());
+            if before.phase.may_hold() && !has_ended && !released && call.context().is_ok() {
                 release(call).await?;
             }
             error = Some(mismatch(phase));
@@ -296,7 +338,7 @@ impl<'a> Walk<'a> {
             attempt_began_ns: began,
             task,
             // What an earlier attempt said is not said of this one.
-            error: error.or(before.error.filter(|_| before.phase == NodePhase::Failing)),
+            error,
             cached: cached || before.cached,
         };
         if answer == Answer::Failed {
@@ -318,7 +360,7 @@ impl<'a> Walk<'a> {
             phase,
             occurred_at: Duration::from_nanos(self.now_ns),
             error: error.cloned(),
-            child_workflow: None,
+            child_workflow: node.workflow.clone(),
         };
         let answer = self.effects.recorder.record_node(&event).await;
         if let (Err(error), true) = (&answer, self.effects.has(Variant::DuplicateEventFails)) {
@@ -328,8 +370,7 @@ impl<'a> Walk<'a> {
     }
 
     fn fail(&mut self, node: &str, error: Option<TaskError>) {
-        let unknown = || TaskError::user(codes::UNKNOWN_TASK, "unknown reason");
-        let error = error.unwrap_or_else(unknown);
+        let error = error.unwrap_or_else(TaskError::unknown);
         let error = TaskError { message: format!("node [{node}]: {}", error.message), ..error };
         self.failure.get_or_insert(error);
     }
@@ -345,18 +386,36 @@ fn mismatch(phase: NodePhase) -> TaskError {
     TaskError::user(codes::ILLEGAL_STATE, message)
 }
 
+/// A node whose attempt is as it was reported just now, and is handed what is stored.
+fn as_reported(status: &NodeStatus, reported: Option<&TaskRecord>) -> NodeStatus {
+    let stored = status.task.as_ref();
+    let mut task = reported.or(stored).cloned();
+    if let Some(task) = &mut task {
+        task.state = stored.and_then(|stored| stored.state.clone());
+    }
+    NodeStatus { task, ..status.clone() }
+}
+
+/// Finalizes an attempt that was stopped, also if that failed.
+async fn finalize_after(
+    handler: CoreHandler<'_>,
+    stopped: Result<(), SystemError>,
+) -> Result<(), SystemError> {
+    if stopped.is_err() && handler.0.effects.has(Variant::FinalizeSkipped) {
+        return stopped;
+    }
+    let finalized = handler.finalize().await;
+    let errors = [stopped, finalized].into_iter().filter_map(Result::err).collect();
+    SystemError::joined(errors).map_or(Ok(()), Err)
+}
+
 /// Stops and releases an attempt; what is released is tried although the stop failed.
 async fn release(call: NodeCall<'_>) -> Result<(), SystemError> {
     match call.effects.config.generation {
         Generation::First => TaskHandler(call).abort_node().await,
         Generation::Successor => {
-            let aborted = CoreHandler(call).abort().await;
-            if aborted.is_err() && call.effects.has(Variant::FinalizeSkipped) {
-                return Ok(());
-            }
-            let finalized = CoreHandler(call).finalize().await;
-            let errors = [aborted, finalized].into_iter().filter_map(Result::err).collect();
-            SystemError::joined(errors).map_or(Ok(()), Err)
+            let handler = CoreHandler(call);
+            finalize_after(handler, handler.abort().await).await
         }
     }
 }

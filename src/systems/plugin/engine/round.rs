@@ -1,9 +1,9 @@
 //! The round over a workflow: from a stored state and the effects that it may have to the state that is to be stored, or
 //! an error and nothing. Separate from the store, which it must not know.
 
-use super::Effects;
 use super::guarded::guarded;
-use super::node::{Walk, abort_all};
+use super::node::{Unreleased, Walk, abort_all};
+use super::{Aborts, Effects};
 use crate::systems::plugin::error::SystemError;
 use crate::systems::plugin::finalizer::{FINALIZER, Metadata, Proof};
 use crate::systems::plugin::model::{Answer, WorkflowPhase};
@@ -62,7 +62,7 @@ impl Effects {
             let aborted = guarded(self.aborted(workflow, now_ns)).await;
             let aborted = aborted
                 .unwrap_or_else(|payload| Err(SystemError::of_panic("aborting the workflow", &*payload)));
-            return aborted.map_err(|error| RoundError::Abort { error });
+            return aborted.map_err(|error| self.abort_failed(workflow, error));
         }
         let mut kept = None;
         let mutated = guarded(self.mutated(workflow, now_ns, &mut kept)).await;
@@ -77,6 +77,19 @@ impl Effects {
             next.status.message = Some(error.to_string());
             RoundError::Discarded { error, next: Box::new(next) }
         })
+    }
+
+    /// An abort that is not complete leaves nothing, but where it is to be given up after so many.
+    fn abort_failed(&self, workflow: &Workflow, error: SystemError) -> RoundError {
+        match self.config.aborts {
+            Aborts::GivenUp { .. } if !error.is_panic() => {
+                let mut next = Next::unchanged(workflow);
+                next.status.failed_attempts = workflow.status.failed_attempts + 1;
+                next.status.message = Some(error.to_string());
+                RoundError::Discarded { error, next: Box::new(next) }
+            }
+            Aborts::Held | Aborts::GivenUp { .. } | Aborts::Logged => RoundError::Abort { error },
+        }
     }
 
     /// A round over a workflow that nobody wants to end; `kept` is what was changed when it failed.
@@ -109,7 +122,7 @@ impl Effects {
                 }
             }
             WorkflowPhase::Failing => {
-                self.release(workflow, false).await?;
+                self.release(workflow, Aborts::Held).await?;
                 next.status.phase = WorkflowPhase::Failed;
             }
         }
@@ -125,8 +138,7 @@ impl Effects {
     async fn aborted(&self, workflow: &Workflow, now_ns: u64) -> Result<Next, SystemError> {
         let mut next = Next::unchanged(workflow);
         if !workflow.status.phase.is_terminal() {
-            let is_given_up = !workflow.metadata.deleting;
-            let proof = self.release(workflow, is_given_up).await?;
+            let proof = self.release(workflow, self.config.aborts).await?;
             let (phase, message) = match workflow.metadata.deleting {
                 true => (WorkflowPhase::Aborted, "Workflow aborted.".to_owned()),
                 false => (WorkflowPhase::Failed, self.given_up(&workflow.status)),
@@ -147,14 +159,18 @@ impl Effects {
         )
     }
 
-    /// Releases all that a workflow holds. Of a workflow that is given up, executors that do not ask for the finalizer
-    /// are not waited for.
-    async fn release(&self, workflow: &Workflow, is_given_up: bool) -> Result<Proof, SystemError> {
+    /// Releases all that a workflow holds. What cannot be released is waited for as `aborts` says; a panic says nothing,
+    /// and is always waited for.
+    async fn release(&self, workflow: &Workflow, aborts: Aborts) -> Result<Proof, SystemError> {
         let errors = abort_all(self, workflow).await;
-        let is_logged = self.has(Variant::AbortErrorLogged);
-        let (waited, passed): (Vec<_>, Vec<_>) = errors.into_iter().partition(|error| {
-            !is_logged && (error.requires_finalizer || !is_given_up || error.error.is_panic())
-        });
+        let is_waited_for = |error: &Unreleased| match aborts {
+            _ if self.has(Variant::AbortErrorLogged) => false,
+            _ if error.error.is_panic() => true,
+            Aborts::Held => true,
+            Aborts::GivenUp { after } => error.requires_finalizer || workflow.status.failed_attempts <= after,
+            Aborts::Logged => false,
+        };
+        let (waited, passed): (Vec<_>, Vec<_>) = errors.into_iter().partition(is_waited_for);
         for error in passed {
             tracing::warn!(error = %error.error, "a task was not killed, and is not waited for");
         }

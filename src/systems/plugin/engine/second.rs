@@ -56,16 +56,42 @@ impl CoreHandler<'_> {
     /// # Errors
     /// It was not stopped, or nobody can.
     pub async fn abort(&self) -> Result<(), SystemError> {
-        let failed = |error: SystemError| SystemError::caused_by("failed to abort task", error);
-        let no_context = |error| SystemError::caused_by("failed to abort task", error);
-        let ready = self.0.ready().map_err(no_context)?;
+        let context =
+            self.0.context().map_err(|error| SystemError::caused_by("failed to abort task", error))?;
         if self.has_nothing_to_abort() {
             return Ok(());
         }
+        self.stop().await?;
+        self.tell_aborted(&context).await
+    }
+
+    /// Stops the task, and tells nobody.
+    pub(super) async fn stop(&self) -> Result<(), SystemError> {
+        let failed = |error: SystemError| SystemError::caused_by("failed to abort task", error);
+        let no_context = |error| SystemError::caused_by("failed to abort task", error);
+        let ready = self.0.ready().map_err(no_context)?;
         let inputs = LiteralMap::new();
         let plugin = ready.registered.as_plugin();
-        self.0.call(&ready, Call::Abort, plugin.abort(call(&ready, &inputs))).await.map_err(failed)?;
-        self.tell_aborted(&ready.context).await
+        self.0.call(&ready, Call::Abort, plugin.abort(call(&ready, &inputs))).await.map_err(failed)
+    }
+
+    /// Tells the control plane of a failure that the engine found out itself.
+    pub(super) async fn tell(&self, info: &PhaseInfo) -> Result<Recorded, SystemError> {
+        let no_context = |error| SystemError::caused_by("failed to record event", error);
+        self.record(&self.0.context().map_err(no_context)?, info).await
+    }
+
+    /// The outcome of a node that has not been queued, if the catalog has its outputs.
+    ///
+    /// # Errors
+    /// A system error: the round is to be thrown away.
+    pub async fn cached(&self) -> Result<Option<Outcome>, SystemError> {
+        let Ok(ready) = self.0.ready() else { return Ok(None) };
+        if self.catalog(&ready).is_none() {
+            return Ok(None);
+        }
+        let inputs = self.0.inputs().await?;
+        self.look_up(&ready, &inputs).await
     }
 
     /// Releases what the task held.
@@ -119,18 +145,20 @@ impl CoreHandler<'_> {
                 None
             }
         };
-        let reservation = match ready.template.cache_serializable && outputs.is_none() {
+        let phase = self.0.status.phase;
+        let is_reserved = ready.template.cache_serializable && phase != NodePhase::NotYetStarted;
+        let reservation = match is_reserved && outputs.is_none() {
             false => None,
             true => Some(self.reserve(&*catalog, ready, inputs).await?),
         };
-        match cache_step(NodePhase::Queued, outputs.is_some(), reservation.as_ref()) {
+        match cache_step(phase, outputs.is_some(), reservation.as_ref()) {
             NodePhase::Succeeded => {
                 let outputs = outputs.unwrap_or_default();
                 write_literals(&*self.0.effects.data, &ready.context.paths.outputs, &outputs).await?;
                 let task = Some(TaskRecord { phase: CorePhase::Success, ..TaskRecord::default() });
-                Ok(Some(Outcome { asked: Asked::Success, task, error: None, cached: true }))
+                Ok(Some(Outcome { task, cached: true, ..Outcome::of(Asked::Success) }))
             }
-            NodePhase::Queued => {
+            NodePhase::Queued | NodePhase::RetryableFailure if phase != NodePhase::NotYetStarted => {
                 let task = Some(TaskRecord { phase: CorePhase::WaitingForCache, ..TaskRecord::default() });
                 Ok(Some(Outcome { task, ..Outcome::of(Asked::Queued) }))
             }
@@ -144,7 +172,8 @@ impl CoreHandler<'_> {
         ready: &Ready<'_>,
         inputs: &LiteralMap,
     ) -> Result<Reservation, SystemError> {
-        let reserved = catalog.reserve(ready.template, inputs, &ready.attempt.name).await;
+        let reserved =
+            catalog.reserve(ready.template, inputs, &ready.context.owner, &ready.attempt.name).await;
         reserved.map_err(|error| SystemError::caused_by("failed to reserve", error))
     }
 
@@ -192,7 +221,7 @@ impl CoreHandler<'_> {
         };
         let PhaseInfo { phase, version, error, cleanup_on_failure, reason } = info;
         let task = Some(TaskRecord { phase, version, state, reason, cleanup_on_failure });
-        Ok(Outcome { asked, task, error, cached: false })
+        Ok(Outcome { task, error, ..Outcome::of(asked) })
     }
 
     async fn record(&self, context: &TaskContext, info: &PhaseInfo) -> Result<Recorded, SystemError> {

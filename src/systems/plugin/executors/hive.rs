@@ -12,8 +12,10 @@ use crate::systems::plugin::outputs::LiteralMap;
 use crate::systems::plugin::outside::{Lookaside, Queries, QueryStatus, Tokens};
 use crate::systems::plugin::state::CustomState;
 use crate::systems::plugin::workflow::TaskTemplate;
+use crate::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How far one query has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,19 +50,68 @@ pub fn combine(queries: &[QueryState]) -> TaskPhase {
     if is_begun { TaskPhase::Running } else { TaskPhase::Queued }
 }
 
+/// How long what a query was seen to be is not looked at again.
+pub const POLL_EVERY: Duration = Duration::from_secs(5);
+
+/// What queries were seen to be, and when: looked at from many rounds, and not asked for in each. Lost in a crash.
+#[derive(Debug, Default)]
+struct PollCache(Mutex<BTreeMap<u64, (QueryStatus, Instant)>>);
+
+impl PollCache {
+    fn fresh(&self, id: u64, for_: Duration) -> Option<QueryStatus> {
+        let (status, seen) = *self.seen().get(&id)?;
+        (Instant::now().saturating_duration_since(seen) < for_).then_some(status)
+    }
+
+    fn keep(&self, id: u64, status: QueryStatus) {
+        if status == QueryStatus::Running {
+            self.seen().insert(id, (status, Instant::now()));
+            return;
+        }
+        // What has ended is in the custom state from now on.
+        self.forget(id);
+    }
+
+    fn forget(&self, id: u64) {
+        self.seen().remove(&id);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<u64, (QueryStatus, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The executor.
 pub struct Hive {
     id: String,
     service: Queries,
     tokens: Tokens,
     lookaside: Lookaside,
+    polled: PollCache,
+    poll_every: Duration,
     recorder: OnceLock<Arc<dyn EventRecorder>>,
 }
 
 impl Hive {
     /// An executor on this service.
     pub fn new(id: &str, service: Queries, tokens: Tokens, lookaside: Lookaside) -> Hive {
-        Hive { id: id.to_owned(), service, tokens, lookaside, recorder: OnceLock::new() }
+        let (polled, poll_every, recorder) = (PollCache::default(), POLL_EVERY, OnceLock::new());
+        Hive { id: id.to_owned(), service, tokens, lookaside, polled, poll_every, recorder }
+    }
+
+    /// What a query was seen to be is looked at again after so long; zero is each time.
+    #[must_use]
+    pub fn polling_every(self, poll_every: Duration) -> Hive {
+        Hive { poll_every, ..self }
+    }
+
+    async fn poll(&self, id: u64) -> Result<QueryStatus, SystemError> {
+        if let Some(status) = self.polled.fresh(id, self.poll_every) {
+            return Ok(status);
+        }
+        let status = self.service.status(id).await?;
+        self.polled.keep(id, status);
+        Ok(status)
     }
 
     fn recorder(&self) -> Result<&dyn EventRecorder, SystemError> {
@@ -131,7 +182,7 @@ impl Hive {
                 Ok(QueryState::Running(id))
             }
             QueryState::Running(id) => {
-                let next = match self.service.status(*id).await? {
+                let next = match self.poll(*id).await? {
                     QueryStatus::Running => return Ok(query.clone()),
                     QueryStatus::Succeeded => QueryState::Succeeded,
                     QueryStatus::Failed | QueryStatus::Killed => QueryState::Failed,
@@ -147,6 +198,7 @@ impl Hive {
     async fn release(&self, context: &TaskContext, queries: usize) -> Result<(), SystemError> {
         for at in 0..queries {
             let name = query_name(context, at);
+            self.lookaside.get(&name).into_iter().for_each(|id| self.polled.forget(id));
             self.service.kill(&name).await?;
             self.tokens.release(context.namespace(), &name).await?;
             self.lookaside.remove(&name);

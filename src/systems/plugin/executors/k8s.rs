@@ -6,7 +6,7 @@ use crate::systems::plugin::BoxFuture;
 use crate::systems::plugin::context::TaskContext;
 use crate::systems::plugin::error::{SystemError, TaskError};
 use crate::systems::plugin::events::{EventRecorder, OccurredAt, Recorded};
-use crate::systems::plugin::executor::{Executor, ExecutorProperties, InitializationParameters};
+use crate::systems::plugin::executor::{Executor, InitializationParameters};
 use crate::systems::plugin::model::{TaskPhase, TaskStatus};
 use crate::systems::plugin::outputs::{DataStore, ERROR_FILE_MAX, ErrorDocument, LiteralMap};
 use crate::systems::plugin::outside::{Kube, KubeError, Object, ObjectPhase};
@@ -80,18 +80,14 @@ impl K8s {
     ) -> Result<TaskStatus, SystemError> {
         let started = self.started()?;
         match self.cluster.create(&context.generated_name, job(context, template)).await {
-            Ok(()) => {}
-            Err(KubeError::AlreadyExists) => {
-                let found = self.get(context).await?;
-                if found.is_some_and(|object| object.deleting) {
-                    // The name is free when the object is gone: until then there is nothing to wait for.
-                    self.release(context).await?;
-                    return Ok(TaskStatus::NOT_READY);
-                }
-            }
+            // One that is to be deleted is no other: the check finds it so, and the next attempt has a name of its own.
+            Ok(()) | Err(KubeError::AlreadyExists) => {}
+            // The quota is looked at before the name: an earlier start may have made the object.
             Err(error) if error.is_quota() => {
-                let error = TaskError::system("ResourceQuotaExceeded", error.to_string());
-                return Ok(TaskStatus::not_ready_failure(error));
+                if self.get(context).await?.is_none() {
+                    let error = TaskError::system("ResourceQuotaExceeded", error.to_string());
+                    return Ok(TaskStatus::not_ready_failure(error));
+                }
             }
             Err(error @ KubeError::Forbidden(_)) => {
                 let error = TaskError::user("RuntimeFailure", error.to_string());
@@ -257,10 +253,6 @@ async fn handle_task_success(data: &dyn DataStore, path: &str) -> Result<TaskSta
 impl Executor for K8s {
     fn id(&self) -> &str {
         &self.id
-    }
-
-    fn properties(&self) -> ExecutorProperties {
-        ExecutorProperties { requires_finalizer: true, disable_node_level_caching: false }
     }
 
     fn initialize<'a>(

@@ -4,7 +4,7 @@
 use super::job;
 use crate::systems::plugin::BoxFuture;
 use crate::systems::plugin::context::TaskContext;
-use crate::systems::plugin::core::{PhaseInfo, Plugin, PluginCall, PluginProperties, Transition};
+use crate::systems::plugin::core::{PhaseInfo, Plugin, PluginCall, Transition};
 use crate::systems::plugin::error::{SystemError, TaskError};
 use crate::systems::plugin::executor::InitializationParameters;
 use crate::systems::plugin::model::CorePhase;
@@ -61,11 +61,12 @@ impl Manager {
     async fn launch(&self, call: PluginCall<'_>) -> Result<Transition, SystemError> {
         let info =
             match self.cluster.create(&call.context.generated_name, job(call.context, call.template)).await {
-                Ok(()) | Err(KubeError::AlreadyExists) => {
-                    let state = Some(CustomState::new().with(LAUNCHED, true));
-                    return Ok(Transition { info: PhaseInfo::of(CorePhase::Queued), state });
-                }
+                Ok(()) | Err(KubeError::AlreadyExists) => return Ok(launched()),
                 Err(error) if error.is_quota() || is_insufficient(&error) => {
+                    // The quota is looked at before the name: an earlier call may have made the object.
+                    if self.get(call.context).await?.is_some() {
+                        return Ok(launched());
+                    }
                     PhaseInfo::of(CorePhase::WaitingForResources).with_reason(error.to_string())
                 }
                 Err(error @ KubeError::Forbidden(_)) => {
@@ -77,10 +78,14 @@ impl Manager {
         Ok(info.into())
     }
 
-    async fn look(&self, context: &TaskContext) -> Result<Transition, SystemError> {
+    async fn get(&self, context: &TaskContext) -> Result<Option<Object>, SystemError> {
         let failed = |error| SystemError::caused_by("failed to look up resource", error);
+        self.cluster.get(&context.generated_name).await.map_err(failed)
+    }
+
+    async fn look(&self, context: &TaskContext) -> Result<Transition, SystemError> {
         let state = context.custom_state.clone();
-        let Some(object) = self.cluster.get(&context.generated_name).await.map_err(failed)? else {
+        let Some(object) = self.get(context).await? else {
             let message =
                 format!("resource not found, name [{}]. reason: it was deleted", context.generated_name);
             let error = TaskError::system("ResourceDeletedExternally", message);
@@ -102,6 +107,11 @@ impl Manager {
             AbortBehavior::Delete => self.cluster.delete(name).await.map_err(failed),
         }
     }
+}
+
+fn launched() -> Transition {
+    let state = Some(CustomState::new().with(LAUNCHED, true));
+    Transition { info: PhaseInfo::of(CorePhase::Queued), state }
 }
 
 fn is_insufficient(error: &KubeError) -> bool {
@@ -149,10 +159,6 @@ fn bumped(context: &TaskContext, info: PhaseInfo) -> PhaseInfo {
 impl Plugin for Manager {
     fn id(&self) -> &str {
         &self.id
-    }
-
-    fn properties(&self) -> PluginProperties {
-        PluginProperties { requires_finalizer: true, ..PluginProperties::default() }
     }
 
     fn initialize<'a>(&'a self, _: &'a InitializationParameters) -> BoxFuture<'a, Result<(), SystemError>> {

@@ -11,8 +11,10 @@ use crate::systems::plugin::error::SystemError;
 use crate::systems::plugin::model::PhaseVersion;
 use crate::systems::plugin::record::{Made, PluginEvent};
 use crate::systems::plugin::workflow::Ends;
+use crate::task::JoinSet;
 use crate::time::{Duration, Instant, sleep_until};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What an object runs.
@@ -111,6 +113,8 @@ pub struct Cluster(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     objects: Mutex<BTreeMap<String, Running>>,
+    /// How many objects were made, ever.
+    made: AtomicU64,
     changed: Notify,
     quota: Option<usize>,
     files: Files,
@@ -121,6 +125,8 @@ struct Inner {
 struct Running {
     object: Object,
     job: Job,
+    /// Tells it from others that had its name.
+    uid: u64,
     /// When its job ends by itself; never, or it has.
     ends_at: Option<Instant>,
 }
@@ -128,19 +134,21 @@ struct Running {
 impl Cluster {
     /// An empty cluster with room for so many jobs that run; who owns an object is told when its job ends.
     pub fn new(files: Files, quota: Option<usize>, owners: EnqueueOwner) -> Cluster {
-        let (objects, changed) = (Mutex::default(), Notify::new());
-        Cluster(Arc::new(Inner { objects, changed, quota, files, owners }))
+        let (objects, made, changed) = (Mutex::default(), AtomicU64::new(0), Notify::new());
+        Cluster(Arc::new(Inner { objects, made, changed, quota, files, owners }))
     }
 
-    /// Ends jobs when their time has come, for ever: the cluster's own life.
+    /// Ends jobs when their time has come, for ever: the cluster's own life. One that is slow to end keeps no other.
     pub async fn live(self) {
+        let mut slow = JoinSet::new();
         loop {
+            while slow.try_join_next().is_some() {}
             let next = self.objects().values().filter_map(|running| running.ends_at).min();
             match next {
                 None => self.0.changed.notified().await,
                 Some(at) => crate::select! {
                     biased;
-                    () = sleep_until(at) => self.end_due().await,
+                    () = sleep_until(at) => self.end_due(&mut slow),
                     () = self.0.changed.notified() => {}
                 },
             }
@@ -164,24 +172,25 @@ impl Cluster {
         self.objects().get(name).map(|running| running.object.clone())
     }
 
-    async fn end_due(&self) {
+    fn end_due(&self, slow: &mut JoinSet<()>) {
         let now = Instant::now();
-        let due: Vec<String> = {
-            let objects = self.objects();
-            let is_due = |running: &Running| running.ends_at.is_some_and(|at| at <= now);
-            objects.iter().filter(|(_, running)| is_due(running)).map(|(name, _)| name.clone()).collect()
-        };
-        for name in due {
-            let is_hit = failpoint_on("job", &name).await.is_err();
-            self.end(&name, is_hit);
+        let mut objects = self.objects();
+        for (name, running) in objects.iter_mut() {
+            if running.ends_at.is_some_and(|at| at <= now) {
+                running.ends_at = None;
+                let (cluster, name, uid) = (self.clone(), name.clone(), running.uid);
+                slow.spawn(async move {
+                    let is_hit = failpoint_on("job", &name).await.is_err();
+                    cluster.end(&name, uid, is_hit);
+                });
+            }
         }
     }
 
-    fn end(&self, name: &str, is_hit: bool) {
+    fn end(&self, name: &str, uid: u64, is_hit: bool) {
         let (owner, freed) = {
             let mut objects = self.objects();
-            let Some(running) = objects.get_mut(name) else { return };
-            running.ends_at = None;
+            let Some(running) = objects.get_mut(name).filter(|running| running.uid == uid) else { return };
             let ends = match (is_hit, running.job.ends) {
                 (true, Ends::Ok) => Ends::Recoverable,
                 (_, ends) => ends,
@@ -202,6 +211,7 @@ impl Cluster {
         let (name, workflow): (Arc<str>, Arc<str>) = (Arc::from(name), Arc::from(owner.as_str()));
         emit(PluginEvent::Finished { name: Arc::clone(&name), workflow: Arc::clone(&workflow) });
         if freed {
+            emit(PluginEvent::Vanished { name: Arc::clone(&name) });
             emit(PluginEvent::Freed { what: Made::Object, name, workflow });
         }
         self.0.owners.enqueue(&owner);
@@ -219,7 +229,8 @@ impl Cluster {
         let ends_at = (job.ends != Ends::Never).then(|| Instant::now() + job.takes);
         let object = Object { has_finalizers: true, ..Object::default() };
         let workflow: Arc<str> = Arc::from(job.owner.as_str());
-        objects.insert(name.to_owned(), Running { object, job, ends_at });
+        let uid = self.0.made.fetch_add(1, Ordering::Relaxed);
+        objects.insert(name.to_owned(), Running { object, job, uid, ends_at });
         drop(objects);
         emit(PluginEvent::Made { what: Made::Object, name: Arc::from(name), workflow });
         self.0.changed.notify_one();

@@ -36,9 +36,10 @@ impl Files {
         self.files().insert(path.to_owned(), File { content: Arc::from(content), size });
         let mut parts = path.rsplit('/');
         if parts.next() == Some("outputs.pb") {
-            let (_, node, workflow) = (parts.next(), parts.next(), parts.next());
-            if let (Some(node), Some(workflow)) = (node, workflow) {
-                emit(PluginEvent::OutputsWritten { workflow: Arc::from(workflow), node: Arc::from(node) });
+            let (attempt, node, workflow) = (parts.next(), parts.next(), parts.next());
+            if let (Some(attempt), Some(node), Some(workflow)) = (attempt, node, workflow) {
+                let (workflow, node, number) = (Arc::from(workflow), Arc::from(node), attempt.parse().ok());
+                emit(PluginEvent::OutputsWritten { workflow, node, number });
             }
         }
     }

@@ -27,7 +27,17 @@ pub enum QueryStatus {
 #[derive(Clone, Debug)]
 pub struct Queries {
     commands: Arc<Mutex<Vec<Command>>>,
+    asked: Arc<Mutex<Asked>>,
     files: Files,
+}
+
+/// How often the service was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// To launch a query, though it may have been launched before.
+    pub launches: u32,
+    /// How far a query has come.
+    pub polls: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +51,7 @@ struct Command {
 impl Queries {
     /// A service without queries.
     pub fn new(files: Files) -> Queries {
-        Queries { commands: Arc::default(), files }
+        Queries { commands: Arc::default(), asked: Arc::default(), files }
     }
 
     /// Launches a query; its command id, from 1. One that was launched under this name is not launched again.
@@ -50,6 +60,7 @@ impl Queries {
     /// A fault.
     pub async fn launch(&self, name: &str, job: Job) -> Result<u64, SystemError> {
         before("launch", name).await?;
+        self.asking().launches += 1;
         let (id, workflow) = {
             let mut commands = self.commands();
             if let Some(at) = commands.iter().position(|command| command.name == name) {
@@ -72,6 +83,7 @@ impl Queries {
     /// There is none; or a fault.
     pub async fn status(&self, id: u64) -> Result<QueryStatus, SystemError> {
         look("poll", &id.to_string()).await?;
+        self.asking().polls += 1;
         let no_command = || SystemError::new(format!("there is no command [{id}]"));
         let at = usize::try_from(id).ok().and_then(|id| id.checked_sub(1)).ok_or_else(no_command)?;
         self.settle(at);
@@ -101,6 +113,15 @@ impl Queries {
             after("kill", name).await?;
         }
         Ok(())
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self) -> Asked {
+        *self.asking()
+    }
+
+    fn asking(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many queries were launched, ever.

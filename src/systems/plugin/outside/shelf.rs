@@ -4,7 +4,7 @@ use super::{after, before, look};
 use crate::emit;
 use crate::systems::plugin::BoxFuture;
 use crate::systems::plugin::catalog::{Catalog, Reservation};
-use crate::systems::plugin::context::TaskExecutionId;
+use crate::systems::plugin::context::{OwnerId, TaskExecutionId};
 use crate::systems::plugin::error::CatalogError;
 use crate::systems::plugin::outputs::LiteralMap;
 use crate::systems::plugin::record::{Made, PluginEvent};
@@ -19,17 +19,19 @@ pub struct Shelf(Arc<Mutex<Books>>);
 #[derive(Debug, Default)]
 struct Books {
     results: BTreeMap<String, LiteralMap>,
-    reserved: BTreeMap<String, Arc<str>>,
+    reserved: BTreeMap<String, Holder>,
+}
+
+/// Who has reserved something.
+#[derive(Clone, Debug)]
+struct Holder {
+    attempt: Arc<str>,
+    workflow: Arc<str>,
 }
 
 fn key(template: &TaskTemplate, inputs: &LiteralMap) -> String {
     let inputs = serde_json::to_string(inputs).expect("a map of JSON values is JSON");
     format!("{}:{inputs}", template.name)
-}
-
-/// The workflow that an attempt is of, as its name says: all but node and number.
-fn owner(attempt: &str) -> Arc<str> {
-    Arc::from(attempt.rsplitn(3, '-').nth(2).unwrap_or(attempt))
 }
 
 impl Shelf {
@@ -40,7 +42,7 @@ impl Shelf {
 
     /// The attempts that have reserved something.
     pub fn reserved(&self) -> Vec<Arc<str>> {
-        self.books().reserved.values().cloned().collect()
+        self.books().reserved.values().map(|holder| Arc::clone(&holder.attempt)).collect()
     }
 
     /// How many results there are.
@@ -84,6 +86,7 @@ impl Catalog for Shelf {
         &'a self,
         template: &'a TaskTemplate,
         inputs: &'a LiteralMap,
+        owner: &'a OwnerId,
         attempt: &'a str,
     ) -> BoxFuture<'a, Result<Reservation, CatalogError>> {
         Box::pin(async move {
@@ -91,13 +94,14 @@ impl Catalog for Shelf {
             let key = key(template, inputs);
             let holder = self.books().reserved.get(&key).cloned();
             match holder {
-                Some(holder) if *holder == *attempt => return Ok(Reservation::Own),
-                Some(holder) => return Ok(Reservation::Other(holder)),
+                Some(holder) if *holder.attempt == *attempt => return Ok(Reservation::Own),
+                Some(holder) => return Ok(Reservation::Other(holder.attempt)),
                 None => {}
             }
-            self.books().reserved.insert(key, Arc::from(attempt));
-            let (what, name) = (Made::Reservation, Arc::from(attempt));
-            emit(PluginEvent::Made { what, name, workflow: owner(attempt) });
+            let (name, workflow): (Arc<str>, Arc<str>) = (Arc::from(attempt), Arc::from(owner.name.as_str()));
+            let holder = Holder { attempt: Arc::clone(&name), workflow: Arc::clone(&workflow) };
+            self.books().reserved.insert(key, holder);
+            emit(PluginEvent::Made { what: Made::Reservation, name, workflow });
             after("reserve", attempt).await?;
             Ok(Reservation::Own)
         })
@@ -108,13 +112,13 @@ impl Catalog for Shelf {
             before("unreserve", attempt).await?;
             let held = {
                 let mut books = self.books();
-                let had = books.reserved.len();
-                books.reserved.retain(|_, holder| **holder != *attempt);
-                had > books.reserved.len()
+                let is_its = |holder: &&Holder| *holder.attempt == *attempt;
+                let held = books.reserved.values().find(is_its).cloned();
+                books.reserved.retain(|_, holder| *holder.attempt != *attempt);
+                held
             };
-            if held {
-                let (what, name) = (Made::Reservation, Arc::from(attempt));
-                emit(PluginEvent::Freed { what, name, workflow: owner(attempt) });
+            if let Some(Holder { attempt: name, workflow }) = held {
+                emit(PluginEvent::Freed { what: Made::Reservation, name, workflow });
                 after("unreserve", attempt).await?;
             }
             Ok(())

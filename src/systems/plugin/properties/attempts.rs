@@ -1,6 +1,8 @@
 //! What calls must hold to: of which attempts, when, with which state. It must not know what is told to the control plane.
 
 use super::{Facts, Settings, Violation, broken};
+use crate::systems::plugin::engine::Generation;
+use crate::systems::plugin::error::ErrorKind;
 use crate::systems::plugin::model::{CorePhase, NodePhase, PhaseVersion, WorkflowPhase};
 use crate::systems::plugin::record::{Attempt, Call, NodeView, Returned};
 use std::sync::Arc;
@@ -16,6 +18,10 @@ pub(super) struct AttemptFacts {
     pub(super) may_hold: bool,
     /// What the last call said of it.
     pub(super) last: Option<CorePhase>,
+    /// Whom it blamed, if it said that the attempt failed.
+    pub(super) blame: Option<ErrorKind>,
+    /// It was finalized, and not called since.
+    pub(super) is_finalized: bool,
     pub(super) is_cached: bool,
     /// When it ended outside, if nobody has looked since.
     pub(super) finished_ns: Option<u64>,
@@ -40,7 +46,7 @@ impl Facts {
         }
         match call {
             Call::Start | Call::Handle => {
-                self.begins(attempt, node, requires_finalizer && !view.held, live)?;
+                self.begins(attempt, node, requires_finalizer && !view.held, live, settings)?;
             }
             Call::Check => {
                 let is_accepted = self.attempts.get(&key(attempt)).is_some_and(|facts| facts.is_accepted);
@@ -75,6 +81,13 @@ impl Facts {
         facts.name = Some(Arc::clone(&attempt.name));
         facts.requires_finalizer = requires_finalizer;
         facts.finished_ns = None;
+        facts.is_finalized &= !is_forward;
+        let done = match call {
+            Call::Abort => &mut self.round.aborted,
+            Call::Finalize => &mut self.round.finalized,
+            Call::Start | Call::Check | Call::Handle | Call::Kill => return Ok(()),
+        };
+        done.insert(Arc::clone(&attempt.node));
         Ok(())
     }
 
@@ -85,6 +98,7 @@ impl Facts {
         node: &NodeView,
         is_unheld: bool,
         live: &[Arc<str>],
+        settings: Settings,
     ) -> Result<(), Violation> {
         if is_unheld {
             return broken(
@@ -117,8 +131,14 @@ impl Facts {
         if facts.is_some_and(|facts| facts.is_cached) {
             return broken("cache", format!("{} begins, and the catalog has its outputs", words(attempt)));
         }
-        let allowed = node.attempts_max.saturating_add(node.system_failures);
-        if attempt.number >= allowed {
+        if attempt.number != node.attempts {
+            let detail =
+                format!("{} begins, and {} failed attempts are stored", words(attempt), node.attempts);
+            return broken("attempts-counted", detail);
+        }
+        // The successor's limits are judged where a failure is stored, with whom it is blamed on.
+        let allowed = node.min_attempts.unwrap_or(0).max(1);
+        if settings.generation == Generation::First && attempt.number >= allowed {
             let detail = format!("{} begins, and {allowed} attempts are allowed", words(attempt));
             return broken("attempts-counted", detail);
         }
@@ -144,8 +164,13 @@ impl Facts {
         result: &Returned,
     ) -> Result<(), Violation> {
         let facts = self.attempts.entry(key(attempt)).or_default();
+        facts.blame = match result {
+            Returned::Failed(_, _, blame) => Some(*blame),
+            Returned::Phase(..) => None,
+            Returned::Done | Returned::Error(_) => facts.blame,
+        };
         match result {
-            Returned::Phase(phase, version) => {
+            Returned::Phase(phase, version) | Returned::Failed(phase, version, _) => {
                 facts.is_accepted |= phase.rank() > 0;
                 facts.may_hold |= phase.rank() > 0;
                 facts.last = Some(*phase);
@@ -156,6 +181,7 @@ impl Facts {
             }
             Returned::Done => {
                 facts.may_hold = false;
+                facts.is_finalized |= call == Call::Finalize;
                 if matches!(call, Call::Kill | Call::Abort) {
                     self.round.killed.insert(Arc::clone(&attempt.node));
                 }
@@ -178,21 +204,25 @@ impl Facts {
             );
         }
         self.attempts.entry(key(attempt)).or_default().is_cached |= hit;
+        if hit {
+            self.round.hits.insert(Arc::clone(&attempt.node));
+        }
         Ok(())
     }
 
     pub(super) fn catalog_put(&mut self, attempt: &Attempt, disabled: bool) -> Result<(), Violation> {
         let is_done =
             self.attempts.get(&key(attempt)).is_some_and(|facts| facts.last == Some(CorePhase::Success));
-        if disabled || !is_done || !self.outputs.contains(&attempt.node) {
-            let why = match (disabled, is_done) {
-                (true, _) => "it is disabled",
-                (false, false) => "it has not succeeded",
-                (false, true) => "its outputs are not there",
-            };
-            return broken("cache", format!("the catalog is given {}, and {why}", words(attempt)));
-        }
-        Ok(())
+        let is_again = !self.round.puts.insert(Arc::clone(&attempt.node));
+        let why = match () {
+            () if disabled => "it is disabled",
+            () if !is_done => "it has not succeeded",
+            () if !self.has_outputs(&attempt.node, attempt.number) => "its outputs are not there",
+            () if is_again => "it has it of this round",
+            () if self.has_ended(&attempt.node, attempt.number) => "its end is stored",
+            () => return Ok(()),
+        };
+        broken("cache", format!("the catalog is given {}, and {why}", words(attempt)))
     }
 }
 

@@ -48,6 +48,13 @@ pub fn install(sim: &mut Sim, engine: &'static str, settings: Settings) -> Obser
             Some(open) => Err(open.clone()),
         }
     });
+    if !settings.is_exact {
+        let (fold, reads) =
+            (Rc::clone(&observed.fold), ["plugin.round-unchanged", "plugin.round-done", "plugin.gone"]);
+        sim.converges_reading("observed", &reads, move || {
+            fold.borrow().observed().map_err(|violation| violation.detail)
+        });
+    }
     observed
 }
 

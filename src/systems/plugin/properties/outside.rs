@@ -11,6 +11,8 @@ pub(super) struct Outside {
     live: BTreeMap<(Made, Arc<str>), Arc<str>>,
     /// What was ever made.
     made: BTreeSet<(Made, Arc<str>)>,
+    /// What went, and nobody released it.
+    vanished: BTreeSet<Arc<str>>,
 }
 
 impl Outside {
@@ -20,15 +22,17 @@ impl Outside {
         name: &Arc<str>,
         workflow: &Arc<str>,
         is_over: bool,
-        is_contested: bool,
+        is_excused: bool,
     ) -> Result<(), Violation> {
         let is_new = self.made.insert((what, Arc::clone(name)));
+        // Nobody can know of what vanished before it was stored that it was started.
+        let is_excused = self.vanished.remove(name) || is_excused;
         self.live.insert((what, Arc::clone(name)), Arc::clone(workflow));
         if is_over {
             let detail = format!("{} {name} was made for workflow {workflow}, which is over", what.name());
             return broken("no-resource-outlives", detail);
         }
-        if !is_new && what.is_made_once() && !is_contested {
+        if !is_new && what.is_made_once() && !is_excused {
             return broken("one-resource-per-name", format!("{} {name} was made twice", what.name()));
         }
         Ok(())
@@ -36,6 +40,10 @@ impl Outside {
 
     pub(super) fn freed(&mut self, what: Made, name: &Arc<str>) {
         self.live.remove(&(what, Arc::clone(name)));
+    }
+
+    pub(super) fn vanished(&mut self, name: &Arc<str>) {
+        self.vanished.insert(Arc::clone(name));
     }
 
     /// The names of what is held for a workflow.

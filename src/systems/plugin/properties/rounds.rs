@@ -2,8 +2,10 @@
 
 use super::{Facts, Settings, Violation, broken};
 use crate::systems::plugin::engine::Generation;
+use crate::systems::plugin::error::ErrorKind;
 use crate::systems::plugin::model::{CorePhase, NodePhase, WorkflowPhase};
 use crate::systems::plugin::record::{NodeView, RoundOutcome, View};
+use crate::systems::plugin::retry::Expired;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,6 +18,12 @@ pub(super) struct RoundFacts {
     pub(super) tried: BTreeSet<Arc<str>>,
     /// The nodes that were killed.
     pub(super) killed: BTreeSet<Arc<str>>,
+    /// The nodes that were aborted, and those that were finalized (successor), whatever came of it.
+    pub(super) aborted: BTreeSet<Arc<str>>,
+    pub(super) finalized: BTreeSet<Arc<str>>,
+    /// The nodes whose outputs the catalog has, and those whose outputs it was given.
+    pub(super) hits: BTreeSet<Arc<str>>,
+    pub(super) puts: BTreeSet<Arc<str>>,
     /// The nodes of which the control plane says that they have ended.
     pub(super) conflicts: BTreeSet<Arc<str>>,
 }
@@ -60,12 +68,17 @@ impl Facts {
             RoundOutcome::Unchanged | RoundOutcome::Changed => false,
         };
         if is_failed_abort {
-            let runs = |node: &NodeView| node.phase == NodePhase::Running;
-            let left = view.nodes.iter().find(|(name, node)| runs(node) && !self.round.tried.contains(*name));
+            let holds = |node: &NodeView| node.phase.may_hold();
+            let left =
+                view.nodes.iter().find(|(name, node)| holds(node) && !self.round.tried.contains(*name));
             if let Some((name, _)) = left {
                 let detail = format!("the abort of {workflow} failed, and nobody tried to kill {name}");
                 return broken("abort-complete", detail);
             }
+        }
+        if let Some(node) = self.round.aborted.difference(&self.round.finalized).next() {
+            let detail = format!("{workflow}/{node} was aborted, and not finalized");
+            return broken("finalized", detail);
         }
         if *outcome == RoundOutcome::Unchanged {
             return self.late(workflow, &view, &view, settings);
@@ -91,18 +104,57 @@ impl Facts {
         for (name, node) in &view.nodes {
             let was = before.nodes.get(name).cloned().unwrap_or_default();
             self.node_stored(workflow, name, &was, node, &before)?;
+            self.finalized(workflow, name, &was, node, settings)?;
             self.counted(&format!("node {workflow}/{name}"), name, &was, node, settings)?;
         }
         self.late(workflow, &before, view, settings)?;
         if before.held && !view.held {
             self.released(workflow, view.phase.is_terminal())?;
         }
-        Ok(())
+        match view.phase.is_terminal() {
+            true => self.all_finalized(workflow, settings),
+            false => Ok(()),
+        }
     }
 
-    pub(super) fn gone(&mut self, workflow: &str) -> Result<(), Violation> {
+    pub(super) fn gone(&mut self, workflow: &str, settings: Settings) -> Result<(), Violation> {
         self.is_gone = true;
-        self.released(workflow, true)
+        self.released(workflow, true)?;
+        self.all_finalized(workflow, settings)
+    }
+
+    /// An attempt whose end is stored was finalized (successor).
+    fn finalized(
+        &self,
+        workflow: &str,
+        name: &Arc<str>,
+        was: &NodeView,
+        node: &NodeView,
+        settings: Settings,
+    ) -> Result<(), Violation> {
+        let has_ended =
+            node.attempts != was.attempts || (node.phase.is_terminal() && !was.phase.is_terminal());
+        let facts = self.attempts.get(&(Arc::clone(name), was.attempts));
+        let is_left = facts.is_some_and(|facts| facts.is_accepted && !facts.is_finalized);
+        if settings.generation == Generation::First || !has_ended || !is_left {
+            return Ok(());
+        }
+        let detail = format!("attempt {} of {workflow}/{name} is over, and was not finalized", was.attempts);
+        broken("finalized", detail)
+    }
+
+    /// All attempts of a workflow that is over were finalized (successor).
+    fn all_finalized(&self, workflow: &str, settings: Settings) -> Result<(), Violation> {
+        if settings.generation == Generation::First {
+            return Ok(());
+        }
+        match self.attempts.iter().find(|(_, facts)| facts.is_accepted && !facts.is_finalized) {
+            None => Ok(()),
+            Some(((node, number), _)) => {
+                let detail = format!("{workflow} is over, and attempt {number} of {node} was not finalized");
+                broken("finalized", detail)
+            }
+        }
     }
 
     /// The finalizer went.
@@ -175,7 +227,7 @@ impl Facts {
         }
         self.event_first(&whose, name, was, node)?;
         let is_done = matches!(node.phase, NodePhase::Succeeded | NodePhase::Succeeding);
-        if is_done && node.has_outputs && !self.outputs.contains(name) {
+        if is_done && node.has_outputs && !self.has_outputs(name, node.attempts) {
             return broken(
                 "outputs-readable",
                 format!("{whose} succeeded, and its outputs were never written"),
@@ -183,6 +235,10 @@ impl Facts {
         }
         let has_failed = matches!(node.phase, NodePhase::Failed | NodePhase::Failing | NodePhase::TimedOut);
         let is_changed = self.round.outcome == Some(RoundOutcome::Changed);
+        if is_changed && self.round.hits.contains(name) && !is_done && !has_failed {
+            let detail = format!("the catalog has the outputs of {whose}, and it is {}", node.phase.name());
+            return broken("cache", detail);
+        }
         if is_changed && self.round.conflicts.contains(name) && !has_failed && !was.phase.is_terminal() {
             let detail =
                 format!("the control plane says that {whose} has ended, and it is {}", node.phase.name());
@@ -200,12 +256,13 @@ impl Facts {
         settings: Settings,
     ) -> Result<(), Violation> {
         let facts = self.attempts.get(&(Arc::clone(name), was.attempts));
-        let last = facts.and_then(|facts| facts.last);
-        let may_be_late = node.execution_deadline_ns > 0;
+        let (last, blame) = facts.map_or((None, None), |facts| (facts.last, facts.blame));
+        let is_late =
+            last.is_none_or(|last| !last.is_terminal()) && settings.expired(was, self.round.now_ns).is_some();
         if node.attempts != was.attempts {
             let is_next = node.attempts == was.attempts + 1;
             let is_failure = matches!(last, Some(CorePhase::RetryableFailure | CorePhase::Success));
-            if !is_next || !(is_failure || may_be_late) {
+            if !is_next || !(is_failure || is_late) {
                 let said = last.map_or("nothing", CorePhase::name);
                 let detail = format!(
                     "{whose} counts {} failed attempts after {}, and its executor said {said}",
@@ -214,18 +271,31 @@ impl Facts {
                 return broken("attempts-counted", detail);
             }
         }
+        let by_platform = node.system_failures.saturating_sub(was.system_failures);
+        let blamed = if by_platform > 0 { ErrorKind::System } else { ErrorKind::User };
+        if node.phase == NodePhase::RetryableFailure && node.attempts != was.attempts {
+            let is_other = settings.generation == Generation::Successor
+                && last == Some(CorePhase::RetryableFailure)
+                && blame.is_some_and(|blame| blame != blamed);
+            if is_other || by_platform > 1 {
+                let detail = format!("{whose} counts a failure as {blamed}, and its executor said otherwise");
+                return broken("attempts-counted", detail);
+            }
+            if !settings.is_eligible(was, blamed) {
+                let detail = format!("{whose} is tried again after {} attempts", node.attempts);
+                return broken("attempts-counted", detail);
+            }
+        }
         let gave_up = matches!(node.phase, NodePhase::Failed | NodePhase::Failing) && was.phase != node.phase;
         if !gave_up || was.phase == NodePhase::Failing || self.round.conflicts.contains(name) {
             return Ok(());
         }
-        let allowed = node.attempts_max.saturating_add(node.system_failures);
-        // The platform's failures have a limit of their own.
-        let is_open = node.system_failures < settings.system_failures_max;
-        if last == Some(CorePhase::RetryableFailure) && is_open && was.attempts + 1 < allowed {
-            let detail = format!("{whose} failed after {} of {allowed} attempts", was.attempts + 1);
+        let may_go_on = settings.is_eligible(was, blame.unwrap_or_default());
+        if last == Some(CorePhase::RetryableFailure) && may_go_on {
+            let detail = format!("{whose} failed after {} attempts, and may have more", was.attempts + 1);
             return broken("attempts-counted", detail);
         }
-        if last == Some(CorePhase::NotReady) {
+        if last == Some(CorePhase::NotReady) && !is_late {
             return broken("attempts-counted", format!("{whose} failed, and was only not accepted"));
         }
         Ok(())
@@ -261,28 +331,21 @@ impl Facts {
         Ok(())
     }
 
-    /// An attempt that is over its time must not be left as it is.
+    /// What is over its time must not be left as it is, once it was looked at.
     fn late(&self, workflow: &str, before: &View, view: &View, settings: Settings) -> Result<(), Violation> {
-        if settings.generation == Generation::First {
-            return Ok(());
-        }
-        for (name, node) in &view.nodes {
+        let is_done = matches!(self.round.outcome, Some(RoundOutcome::Changed | RoundOutcome::Unchanged));
+        for (name, node) in view.nodes.iter().filter(|_| is_done) {
             let Some(was) = before.nodes.get(name) else { continue };
-            let is_left = was.phase == NodePhase::Running
-                && node.phase == NodePhase::Running
+            let is_left = matches!(node.phase, NodePhase::Queued | NodePhase::Running)
+                && was.phase.may_hold()
                 && was.attempts == node.attempts
                 && self.round.tried.contains(name);
-            let began = was.attempt_began_ns.filter(|_| is_left && node.execution_deadline_ns > 0);
-            let is_over = began
-                .is_some_and(|began| self.round.now_ns.saturating_sub(began) >= node.execution_deadline_ns);
-            if is_over && matches!(self.round.outcome, Some(RoundOutcome::Changed | RoundOutcome::Unchanged))
-            {
-                let detail = format!(
-                    "attempt {} of {workflow}/{name} is over its time, and was left as it is",
-                    node.attempts
-                );
-                return broken("deadline", detail);
-            }
+            let what = match settings.expired(was, self.round.now_ns).filter(|_| is_left) {
+                None => continue,
+                Some(Expired::Active(_)) => format!("{workflow}/{name}"),
+                Some(Expired::Execution(_)) => format!("attempt {} of {workflow}/{name}", node.attempts),
+            };
+            return broken("deadline", format!("{what} is over its time, and was left as it is"));
         }
         Ok(())
     }

@@ -23,9 +23,9 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Whether the control plane has contradicted.
-    pub(super) fn has_conflicts(&self) -> bool {
-        !self.conflicts.is_empty()
+    /// Whether the control plane has contradicted what was said of a node.
+    pub(super) fn is_contested(&self, node: &str) -> bool {
+        self.conflicts.contains_key(node)
     }
 
     /// Whether this was said of a node.
@@ -50,7 +50,20 @@ impl Facts {
         let key = (Arc::clone(&attempt.node), attempt.number);
         self.told.tasks.entry(key).or_default().push(phase);
         match answer {
-            Answered::Duplicate => Ok(()),
+            // Said again, as the round was lost: but what is said never goes back.
+            Answered::Duplicate => match self.told.accepted.get(&attempt.name).and_then(|taken| taken.last())
+            {
+                Some((last, _)) if phase.rank() < last.rank() => {
+                    let detail = format!(
+                        "{} of {} was said again after {}",
+                        phase.name(),
+                        words(attempt),
+                        last.name()
+                    );
+                    broken("event-once", detail)
+                }
+                Some(_) | None => Ok(()),
+            },
             // What is aborted may well have ended.
             Answered::Conflict if phase == EventPhase::Aborted => Ok(()),
             Answered::Conflict => self.conflict(&attempt.node, &words(attempt)),

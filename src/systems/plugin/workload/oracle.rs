@@ -4,8 +4,11 @@
 use super::{Plugins, World};
 use crate::sim::Sim;
 use crate::store::Store;
+use crate::systems::plugin::engine::Generation;
+use crate::systems::plugin::error::ErrorKind;
 use crate::systems::plugin::model::WorkflowPhase;
 use crate::systems::plugin::properties::Observed;
+use crate::systems::plugin::retry::{Counts, Limits, eligible};
 use crate::systems::plugin::status::{WORKFLOW, Workflow};
 use crate::systems::plugin::workflow::{Ends, NodeSpec, WorkflowSpec};
 
@@ -47,7 +50,7 @@ fn unmet_of(plugins: &Plugins, spec: &WorkflowSpec, store: &Store) -> Option<Str
         return found.map(|_| format!("workflow {name} was deleted, and is still there"));
     }
     let Some(found) = found else { return Some(format!("workflow {name} is not there")) };
-    let wanted = expected(spec);
+    let wanted = expected(plugins, spec);
     if found.status.phase == wanted && !found.metadata.is_held() {
         return None;
     }
@@ -56,22 +59,39 @@ fn unmet_of(plugins: &Plugins, spec: &WorkflowSpec, store: &Store) -> Option<Str
 }
 
 /// How a workflow ends that nobody deletes.
-fn expected(spec: &WorkflowSpec) -> WorkflowPhase {
-    match spec.nodes.iter().all(|node| succeeds(spec, node)) {
+fn expected(plugins: &Plugins, spec: &WorkflowSpec) -> WorkflowPhase {
+    match spec.nodes.iter().all(|node| succeeds(plugins, spec, node)) {
         true => WorkflowPhase::Success,
         false => WorkflowPhase::Failed,
     }
 }
 
-fn succeeds(spec: &WorkflowSpec, node: &NodeSpec) -> bool {
-    let Some(task) = spec.task_of(node) else { return false };
-    for attempt in 0..node.min_attempts.unwrap_or(0).max(1) {
-        match task.work.end(attempt) {
+fn succeeds(plugins: &Plugins, spec: &WorkflowSpec, node: &NodeSpec) -> bool {
+    let Some(task) = spec.task_of(node) else { return node.runs_nothing() };
+    let mut counts = Counts::default();
+    loop {
+        let blame = match task.work.end(counts.attempts) {
             Ends::Ok => return true,
             Ends::NoOutputs if task.outputs.is_empty() => return true,
             Ends::NonRecoverable | Ends::Never => return false,
-            Ends::Recoverable | Ends::NoOutputs | Ends::Lost | Ends::Deleted => {}
+            Ends::Recoverable | Ends::NoOutputs => ErrorKind::User,
+            Ends::Lost | Ends::Deleted => ErrorKind::System,
+        };
+        if !goes_on(plugins, node, counts, blame) {
+            return false;
+        }
+        counts.attempts += 1;
+        counts.system_failures += u32::from(blame == ErrorKind::System);
+    }
+}
+
+/// Whether another attempt follows one that failed.
+fn goes_on(plugins: &Plugins, node: &NodeSpec, counts: Counts, blame: ErrorKind) -> bool {
+    let config = plugins.config();
+    match config.generation {
+        Generation::First => counts.attempts + 1 < node.min_attempts.unwrap_or(0),
+        Generation::Successor => {
+            eligible(counts, Limits::of(node.retries(), config.limits, config.honours_one), blame).0
         }
     }
-    false
 }
