@@ -12,4 +12,4 @@ pub mod plugin;
 pub mod composition;
 
 pub use boxed::{BoxError, BoxFuture};
-pub use workload::Workload;
+pub use workload::{Workload, meet_places};

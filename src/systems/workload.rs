@@ -3,7 +3,9 @@
 //! Separate because every system has one and the scenarios read them all alike. It must not know any system, nor
 //! scenario files.
 
+use crate::property;
 use crate::sim::{Differential, Sim};
+use crate::trace::Record;
 use serde::de::DeserializeOwned;
 
 /// A system in its world; `Self` is the table `[workload]` of a scenario file.
@@ -42,4 +44,20 @@ pub trait Workload: DeserializeOwned + Send + Sync + 'static {
     /// Puts hosts, engines, properties and the user's script into a world. `places` are those of [`Workload::places`]
     /// that the file lists, to be met with [`crate::property::reachable`].
     fn set_up(&self, sim: &mut Sim, places: &[&'static str]);
+}
+
+/// Meets those of `places` at which an event is, as `place` says of each; a sweep requires them where its file lists them.
+pub fn meet_places<E: Record>(
+    sim: &mut Sim,
+    places: &[&'static str],
+    mut place: impl FnMut(&E) -> Option<&'static str> + 'static,
+) {
+    if places.is_empty() {
+        return;
+    }
+    let places = places.to_vec();
+    sim.fold::<E, _>("places", (), move |(), _, event| {
+        place(event).filter(|place| places.contains(place)).into_iter().for_each(property::reachable);
+        Ok(())
+    });
 }

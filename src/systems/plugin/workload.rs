@@ -23,11 +23,10 @@ use super::registry::Registry;
 use super::status::WORKFLOW;
 use super::variant::Variant;
 use super::workflow::WorkflowSpec;
-use crate::property;
 use crate::sim::{Host, Sim};
 use crate::span::Span;
 use crate::sync::CancellationToken;
-use crate::systems::Workload;
+use crate::systems::{Workload, meet_places};
 use script::User;
 use serde::{Deserialize, Deserializer, de};
 use std::sync::Arc;
@@ -252,41 +251,31 @@ const PLACES: &[&str] = &[
 ];
 
 fn watch_places(sim: &mut Sim, places: &[&'static str]) {
-    if places.is_empty() {
-        return;
-    }
     let mut started = std::collections::BTreeSet::new();
-    let places = places.to_vec();
-    sim.fold::<PluginEvent, _>("places", (), move |(), _, event| {
-        let place = match event {
-            PluginEvent::Called { attempt, call: Call::Start, .. }
-                if !started.insert(Arc::clone(&attempt.name)) =>
-            {
-                Some("started-twice")
-            }
-            PluginEvent::Called { attempt, call: Call::Start | Call::Handle, .. } if attempt.number > 0 => {
-                Some("attempt-retried")
-            }
-            PluginEvent::Returned { call: Call::Kill | Call::Abort, result, .. } => match result {
-                Returned::Error(_) => Some("kill-failed"),
-                Returned::Done | Returned::Phase(..) | Returned::Failed(..) => Some("killed"),
-            },
-            PluginEvent::Returned { result: Returned::Phase(phase, _), .. } if phase.rank() == 0 => {
-                Some("not-accepted")
-            }
-            PluginEvent::RoundEnded { outcome: RoundOutcome::AbortFailed(_), .. } => Some("abort-failed"),
-            PluginEvent::RoundEnded { outcome: RoundOutcome::Discarded(_), .. } => Some("round-discarded"),
-            PluginEvent::TaskRecorded { answer, .. } | PluginEvent::NodeRecorded { answer, .. } => {
-                match answer {
-                    Answered::Duplicate => Some("duplicate-event"),
-                    Answered::Conflict => Some("conflict"),
-                    Answered::Accepted => None,
-                }
-            }
-            PluginEvent::CatalogAsked { hit: true, .. } => Some("catalog-hit"),
-            _ => None,
-        };
-        place.filter(|place| places.contains(place)).into_iter().for_each(property::reachable);
-        Ok(())
+    meet_places(sim, places, move |event| match event {
+        PluginEvent::Called { attempt, call: Call::Start, .. }
+            if !started.insert(Arc::clone(&attempt.name)) =>
+        {
+            Some("started-twice")
+        }
+        PluginEvent::Called { attempt, call: Call::Start | Call::Handle, .. } if attempt.number > 0 => {
+            Some("attempt-retried")
+        }
+        PluginEvent::Returned { call: Call::Kill | Call::Abort, result, .. } => match result {
+            Returned::Error(_) => Some("kill-failed"),
+            Returned::Done | Returned::Phase(..) | Returned::Failed(..) => Some("killed"),
+        },
+        PluginEvent::Returned { result: Returned::Phase(phase, _), .. } if phase.rank() == 0 => {
+            Some("not-accepted")
+        }
+        PluginEvent::RoundEnded { outcome: RoundOutcome::AbortFailed(_), .. } => Some("abort-failed"),
+        PluginEvent::RoundEnded { outcome: RoundOutcome::Discarded(_), .. } => Some("round-discarded"),
+        PluginEvent::TaskRecorded { answer, .. } | PluginEvent::NodeRecorded { answer, .. } => match answer {
+            Answered::Duplicate => Some("duplicate-event"),
+            Answered::Conflict => Some("conflict"),
+            Answered::Accepted => None,
+        },
+        PluginEvent::CatalogAsked { hit: true, .. } => Some("catalog-hit"),
+        _ => None,
     });
 }

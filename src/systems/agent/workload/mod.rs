@@ -13,10 +13,9 @@ use super::properties;
 use super::record::{AgentEvent, ContainerChange, OpEnd};
 use super::service::{Agent, AgentConfig};
 use super::variant::Variant;
-use crate::property::reachable;
 use crate::sim::{Differential, Host, Sim};
 use crate::span::Span;
-use crate::systems::Workload;
+use crate::systems::{Workload, meet_places};
 use script::{OUTCOME, USER, User};
 use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
@@ -131,7 +130,7 @@ impl Workload for Swarm {
 
     fn set_up(&self, sim: &mut Sim, places: &[&'static str]) {
         properties::install(sim);
-        watch(sim, places);
+        meet_places(sim, places, place);
         let manager = Manager::new(sim.store());
         let images = Arc::new(script::images(&self.images));
         let nodes: Vec<String> = (1..=self.nodes).map(|number| format!("node-{number}")).collect();
@@ -155,17 +154,6 @@ async fn serve(host: Host, runtime: Runtime, manager: Manager, variant: Variant)
     let agent = Agent::new(config);
     agent.start().map_err(|error| error.to_string())?;
     agent.ended().await.map_err(|error| error.to_string())?
-}
-
-fn watch(sim: &mut Sim, places: &[&'static str]) {
-    if places.is_empty() {
-        return;
-    }
-    sim.fold::<AgentEvent, _>("places", places.to_vec(), |places, _, event| {
-        let place = place(event);
-        place.filter(|place| places.contains(place)).into_iter().for_each(reachable);
-        Ok(())
-    });
 }
 
 fn place(event: &AgentEvent) -> Option<&'static str> {

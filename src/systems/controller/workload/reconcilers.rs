@@ -2,11 +2,10 @@
 //! others have no controller; it must not know any of them.
 
 use super::{ControllerWorkload, Stage};
-use crate::property;
 use crate::sim::{Differential, Sim};
-use crate::systems::Workload;
 use crate::systems::controller::ControllerEvent;
 use crate::systems::controller::properties::NAMES;
+use crate::systems::{Workload, meet_places};
 
 /// A workload of controllers, with the properties, detectors and places that all of them have.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -50,22 +49,11 @@ impl<W: ControllerWorkload> Workload for Reconcilers<W> {
     }
 
     fn set_up(&self, sim: &mut Sim, places: &[&'static str]) {
-        watch_places(sim, places);
+        let mut was_closed = false;
+        meet_places(sim, places, move |event| place(event, &mut was_closed));
         let stage = Stage::new::<W>(sim);
         self.0.set_up(sim, &stage);
     }
-}
-
-fn watch_places(sim: &mut Sim, places: &[&'static str]) {
-    let places: Vec<&'static str> = PLACES.into_iter().filter(|place| places.contains(place)).collect();
-    if places.is_empty() {
-        return;
-    }
-    sim.fold::<ControllerEvent, _>("places", false, move |was_closed, _, event| {
-        let place = place(event, was_closed);
-        place.filter(|place| places.contains(place)).into_iter().for_each(property::reachable);
-        Ok(())
-    });
 }
 
 /// The place that an event is; `was_closed` is whether a subscription was closed before.

@@ -13,17 +13,15 @@ mod oracle;
 mod versions;
 mod script;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::property;
 use crate::sim::{Differential, Sim};
 use crate::store::Store;
-use crate::systems::Workload;
+use crate::systems::{Workload, meet_places};
 use crate::time::Duration;
 
 use super::controller::{ControllerOptions, PlanController};
@@ -239,7 +237,7 @@ impl Workload for PlanWorkload {
     fn set_up(&self, sim: &mut Sim, places: &[&'static str]) {
         let view = View::new(sim.store());
         properties::install_with(sim, CONTROLLER, view.instances.clone());
-        watch_places(sim, places);
+        meet_places(sim, places, place);
         let options = ControllerOptions { variant: self.variant, ..ControllerOptions::default() };
         let cluster = Cluster { view: view.clone(), rollout: self.rollout, removal: self.removal };
         sim.host("cluster").daemon().run(|_| cluster.run());
@@ -265,21 +263,12 @@ impl Workload for PlanWorkload {
     }
 }
 
-fn watch_places(sim: &mut Sim, places: &[&'static str]) {
-    let wanted: BTreeMap<&'static str, ()> = places.iter().map(|place| (*place, ())).collect();
-    if wanted.is_empty() {
-        return;
+/// The place that an event is.
+fn place(event: &PlanEvent) -> Option<&'static str> {
+    match event {
+        PlanEvent::TaskAnswered { answer: "transient error", .. } => Some("step-error"),
+        PlanEvent::TaskAnswered { answer: "not done", .. } => Some("task-pending"),
+        PlanEvent::PlanFinished { status: ExecutionStatus::Complete, .. } => Some("plan-complete"),
+        _ => None,
     }
-    sim.fold::<PlanEvent, _>("places", wanted, |wanted, _, event| {
-        let place = match event {
-            PlanEvent::TaskAnswered { answer: "transient error", .. } => "step-error",
-            PlanEvent::TaskAnswered { answer: "not done", .. } => "task-pending",
-            PlanEvent::PlanFinished { status: ExecutionStatus::Complete, .. } => "plan-complete",
-            _ => return Ok(()),
-        };
-        if wanted.contains_key(place) {
-            property::reachable(place);
-        }
-        Ok(())
-    });
 }
