@@ -18,9 +18,12 @@ use super::events::{EventBuilder, EventRecorder, OccurredAt, Recorded, recorded}
 use super::executor::InitializationParameters;
 use super::model::TaskStatus;
 use super::outside::Job;
+use super::state::CustomState;
 use super::status::wall_ns;
 use super::workflow::{Ends, TaskTemplate};
 use crate::time::Duration;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// What the executor was initialized with.
@@ -63,4 +66,21 @@ fn query_job(context: &TaskContext, template: &TaskTemplate, at: usize) -> Job {
     let job = job(context, template);
     let ends = if at == 0 || job.ends == Ends::Never { job.ends } else { Ends::NoOutputs };
     Job { ends, ..job }
+}
+
+/// What the executor keeps of an execution between its calls.
+///
+/// # Errors
+/// It is another executor's.
+fn parsed<S: DeserializeOwned + Default>(context: &TaskContext) -> Result<S, SystemError> {
+    let Some(state) = &context.custom_state else { return Ok(S::default()) };
+    state.parse().map_err(|error| SystemError::caused_by("the custom state is corrupt", error))
+}
+
+/// The same as it is kept.
+///
+/// # Panics
+/// When it is no struct with named fields.
+fn stored<S: Serialize>(state: &S) -> CustomState {
+    CustomState::of(state).expect("the state is an object")
 }

@@ -1,7 +1,7 @@
 //! Queries of a service, several per attempt, each under a token. What became of each is in the custom state. It must not
 //! know the engine.
 
-use super::{query_job, recorder, tell};
+use super::{parsed, query_job, recorder, stored, tell};
 use crate::systems::plugin::BoxFuture;
 use crate::systems::plugin::context::TaskContext;
 use crate::systems::plugin::error::{SystemError, TaskError};
@@ -10,7 +10,6 @@ use crate::systems::plugin::executor::{Executor, ExecutorProperties, Initializat
 use crate::systems::plugin::model::{TaskPhase, TaskStatus};
 use crate::systems::plugin::outputs::LiteralMap;
 use crate::systems::plugin::outside::{Lookaside, Queries, QueryStatus, Tokens};
-use crate::systems::plugin::state::CustomState;
 use crate::systems::plugin::workflow::TaskTemplate;
 use crate::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
@@ -227,15 +226,6 @@ fn query_name(context: &TaskContext, at: usize) -> String {
     format!("{}-q{at}", context.generated_name)
 }
 
-fn parsed(context: &TaskContext) -> Result<State, SystemError> {
-    let Some(state) = &context.custom_state else { return Ok(State::default()) };
-    state.parse().map_err(|error| SystemError::caused_by("the custom state is corrupt", error))
-}
-
-fn stored(state: &State) -> CustomState {
-    CustomState::of(state).expect("the state is an object")
-}
-
 impl Executor for Hive {
     fn id(&self) -> &str {
         &self.id
@@ -274,7 +264,7 @@ impl Executor for Hive {
 
     fn kill<'a>(&'a self, context: &'a TaskContext, _: &'a str) -> BoxFuture<'a, Result<(), SystemError>> {
         Box::pin(async move {
-            let state = parsed(context)?;
+            let state: State = parsed(context)?;
             self.release(context, state.queries.len()).await
         })
     }

@@ -1,7 +1,7 @@
 //! Waits until other executions have ended, then hands its task to another executor. While it waits, a kill terminates
 //! those that run. It must not know the engine.
 
-use super::{recorder, tell};
+use super::{parsed, recorder, stored, tell};
 use crate::systems::plugin::BoxFuture;
 use crate::systems::plugin::context::TaskContext;
 use crate::systems::plugin::error::{SystemError, TaskError};
@@ -60,7 +60,7 @@ impl Waitable {
     }
 
     async fn look(&self, context: &TaskContext, template: &TaskTemplate) -> Result<TaskStatus, SystemError> {
-        let mut state = parsed(context)?;
+        let mut state: State = parsed(context)?;
         if !state.handed_over {
             for name in &state.waits_for {
                 match self.executions.phase(name).await? {
@@ -89,15 +89,6 @@ impl Waitable {
     fn waits(&self, context: &TaskContext, state: &State) -> TaskStatus {
         TaskStatus::QUEUED.with_phase_version(context.phase_version).with_state(stored(state))
     }
-}
-
-fn parsed(context: &TaskContext) -> Result<State, SystemError> {
-    let Some(state) = &context.custom_state else { return Ok(State::default()) };
-    state.parse().map_err(|error| SystemError::caused_by("the custom state is corrupt", error))
-}
-
-fn stored(state: &State) -> CustomState {
-    CustomState::of(state).expect("the state is an object")
 }
 
 impl Executor for Waitable {
@@ -147,7 +138,7 @@ impl Executor for Waitable {
         reason: &'a str,
     ) -> BoxFuture<'a, Result<(), SystemError>> {
         Box::pin(async move {
-            let state = parsed(context)?;
+            let state: State = parsed(context)?;
             if !state.handed_over {
                 for name in &state.waits_for {
                     self.executions.terminate(name).await?;
