@@ -371,18 +371,27 @@ fn with_parity_a_task_without_a_controller_is_forgotten_and_stays_recorded() {
     }
 }
 
-#[test]
-fn with_parity_a_controller_removes_beside_what_it_does() {
-    for (remove_beside_close, broken) in [(false, None), (true, Some("remove-last"))] {
-        let observed = simulate_seeded(0, move || async move {
+/// Whether some schedule has a controller remove while it still prepares; none breaks anything else.
+fn removes_beside(remove_beside_close: bool) -> bool {
+    let broken = |seed| {
+        let observed = simulate_seeded(seed, move || async move {
             let worker = Machine::new().start_as(Parity { remove_beside_close, ..Parity::NONE }).await;
             worker.assign(&updates(&[task("t1")])).await.unwrap();
             sleep(secs(1)).await;
             worker.assign(&[]).await.unwrap();
             worker.wait().await;
         });
-        assert_eq!(observed.broken(), broken);
-    }
+        observed.broken()
+    };
+    let found: BTreeSet<&str> = (1..100).filter_map(broken).collect();
+    assert!(found.iter().all(|property| *property == "remove-last"), "{found:?}");
+    !found.is_empty()
+}
+
+#[test]
+fn with_parity_a_controller_removes_beside_what_it_does() {
+    assert!(!removes_beside(false));
+    assert!(removes_beside(true));
 }
 
 #[test]

@@ -26,8 +26,37 @@ pub(super) struct Statuses {
     options: AgentOptions,
 }
 
-/// Those who listen, by number.
-type Listeners = std::sync::Mutex<(u64, BTreeMap<u64, Arc<dyn StatusReporter>>)>;
+/// Those who listen.
+#[derive(Default)]
+struct Listeners(std::sync::Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    last: u64,
+    by_number: BTreeMap<u64, Arc<dyn StatusReporter>>,
+}
+
+impl Listeners {
+    fn add(&self, listener: Arc<dyn StatusReporter>) -> u64 {
+        let mut held = self.lock();
+        held.last += 1;
+        let number = held.last;
+        held.by_number.insert(number, listener);
+        number
+    }
+
+    fn remove(&self, number: u64) -> Option<Arc<dyn StatusReporter>> {
+        self.lock().by_number.remove(&number)
+    }
+
+    fn all(&self) -> Vec<Arc<dyn StatusReporter>> {
+        self.lock().by_number.values().cloned().collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Somebody listens to a worker, until this is dropped.
 #[must_use = "dropped, it ends the listening at once"]
@@ -38,10 +67,8 @@ pub struct Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone = listeners.1.remove(&self.number);
         // It is dropped when the lock is free: it may listen to others itself.
-        drop(listeners);
+        let gone = self.listeners.remove(self.number);
         drop(gone);
     }
 }
@@ -131,10 +158,7 @@ impl Statuses {
         if !self.options.has(Variant::NotReportedAgain) {
             self.tell_stored(&*listener).await;
         }
-        let mut listeners = self.lock_listeners();
-        listeners.0 += 1;
-        let number = listeners.0;
-        listeners.1.insert(number, listener);
+        let number = self.listeners.add(listener);
         Listening { listeners: self.listeners.clone(), number }
     }
 
@@ -177,14 +201,9 @@ impl Statuses {
     async fn tell(&self, id: &TaskId, status: &TaskStatus) {
         let _telling = self.telling.lock().await;
         self.tell_heard(id, status);
-        let listeners: Vec<Arc<dyn StatusReporter>> = self.lock_listeners().1.values().cloned().collect();
-        for listener in listeners {
+        for listener in self.listeners.all() {
             listener.report(id, status).await;
         }
-    }
-
-    fn lock_listeners(&self) -> std::sync::MutexGuard<'_, (u64, BTreeMap<u64, Arc<dyn StatusReporter>>)> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
