@@ -134,6 +134,8 @@ struct InstanceSeen {
     /// Executions whose plan was stored as ended, and steps that were stored as fatal.
     ended: BTreeMap<(String, String), ExecutionStatus>,
     fatal: BTreeSet<(String, String, String, String)>,
+    /// Ends that were ever stored: a person may take one back before it is told.
+    ends: BTreeSet<(String, String, ExecutionStatus)>,
     /// What the last pass over the clean-up came to.
     cleanup: Option<ExecutionStatus>,
     started: BTreeSet<String>,
