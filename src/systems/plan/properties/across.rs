@@ -95,16 +95,21 @@ impl InstanceSeen {
         check("plan-events", has_crashed || self.started.contains(uid), || {
             format!("the end of {plan} ({uid}) was told, and its start was not")
         })?;
-        let is_first = self.finished.insert(uid.to_owned());
-        check("plan-events", is_first || has_crashed, || {
-            format!("the end of {plan} ({uid}) was told twice")
-        })?;
-        let Some(stored) = &self.stored else { return Ok(()) };
-        let known = stored.plan(plan).map(|known| (known.status, known.uid.as_str()));
-        let was_stored = self.ends.contains(&(plan.to_owned(), uid.to_owned(), status));
-        check("plan-events", was_stored, || {
-            format!("the end of {plan} ({uid}, {status}) was told, and the store holds {known:?}")
-        })
+        let twice = || format!("the end of {plan} ({uid}) was told twice");
+        let known = self.stored.as_ref().map(|stored| stored.plan(plan).map(|known| known.status));
+        match (self.ends.get_mut(&(plan.to_owned(), uid.to_owned(), status)), known) {
+            (Some(0), _) => check("plan-events", has_crashed, twice),
+            (Some(left), _) => {
+                *left -= 1;
+                Ok(())
+            }
+            // It went with its instance.
+            (None, None) => check("plan-events", self.finished.insert(uid.to_owned()) || has_crashed, twice),
+            (None, Some(known)) => broken(
+                "plan-events",
+                format!("the end of {plan} ({uid}, {status}) was told, and the store holds {known:?}"),
+            ),
+        }
     }
 
     pub(super) fn stored(&mut self, state: &Option<Arc<StoredState>>) -> Judged {
@@ -122,7 +127,6 @@ impl InstanceSeen {
             self.remember(plan);
             if !after.by_controller && !plan.status.is_terminal() {
                 // A person took its end back.
-                self.finished.remove(&plan.uid);
                 self.ended.remove(&(plan.name.clone(), plan.uid.clone()));
             }
         }
@@ -138,8 +142,9 @@ impl InstanceSeen {
         }
         let key = (plan.name.clone(), plan.uid.clone());
         if plan.status.is_terminal() {
-            self.ended.insert(key.clone(), plan.status);
-            self.ends.insert((plan.name.clone(), plan.uid.clone(), plan.status));
+            let is_new = self.ended.insert(key.clone(), plan.status).is_none();
+            let end = (plan.name.clone(), plan.uid.clone(), plan.status);
+            *self.ends.entry(end).or_insert(0) += u64::from(is_new);
         }
         for phase in plan.phases.iter().filter(|phase| phase.status == FatalError) {
             for step in phase.steps.iter().filter(|step| step.status == FatalError) {

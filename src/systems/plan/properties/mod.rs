@@ -134,8 +134,8 @@ struct InstanceSeen {
     /// Executions whose plan was stored as ended, and steps that were stored as fatal.
     ended: BTreeMap<(String, String), ExecutionStatus>,
     fatal: BTreeSet<(String, String, String, String)>,
-    /// Ends that were ever stored: a person may take one back before it is told.
-    ends: BTreeSet<(String, String, ExecutionStatus)>,
+    /// How often each end was stored and is still to be told: a person may take one back before it is.
+    ends: BTreeMap<(String, String, ExecutionStatus), u64>,
     /// What the last pass over the clean-up came to.
     cleanup: Option<ExecutionStatus>,
     started: BTreeSet<String>,
