@@ -57,6 +57,13 @@ const SHARES: [StrategyKind; 16] = [
 impl Chosen {
     /// What a seed makes of a strategy: the member of a portfolio, and the parameters of the member.
     pub fn of(kind: StrategyKind, seed: u64) -> Chosen {
+        // Seeding a stream costs, and three of the strategies have nothing to draw.
+        match kind {
+            StrategyKind::RandomWalk => return Chosen::RandomWalk,
+            StrategyKind::UniformWalk => return Chosen::UniformWalk,
+            StrategyKind::OldestFirst => return Chosen::OldestFirst,
+            _ => {}
+        }
         let mut stream = Stream::new(seed, "strategy.portfolio");
         let share = stream.below(SHARES.len() as u64) as usize;
         match if kind == StrategyKind::Portfolio { SHARES[share] } else { kind } {

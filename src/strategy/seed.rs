@@ -11,7 +11,7 @@ const STRENGTHS: [u8; 4] = [1, 2, 4, 8];
 ///
 /// Each rule of a swarm is on in half of the seeds.
 pub fn swarm(seed: u64, plan: &FaultPlan) -> Vec<u8> {
-    if !plan.swarm {
+    if !plan.swarm || plan.rules.is_empty() {
         return vec![4; plan.rules.len()];
     }
     let mut stream = Stream::new(seed, "swarm");

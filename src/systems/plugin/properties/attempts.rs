@@ -203,7 +203,8 @@ impl Facts {
                 format!("the catalog is asked for {}, and it is disabled", words(attempt)),
             );
         }
-        self.attempts.entry(key(attempt)).or_default().is_cached |= hit;
+        // The last answer counts: a catalog that fails after a round was lost leaves the engine to run the task.
+        self.attempts.entry(key(attempt)).or_default().is_cached = hit;
         if hit {
             self.round.hits.insert(Arc::clone(&attempt.node));
         }
