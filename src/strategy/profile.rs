@@ -25,9 +25,9 @@ pub struct Calibration {
     /// Its scheduling points: turns of tasks, and declared accesses.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub points: u64,
-    /// The events of its tasks.
-    #[serde(default, skip_serializing_if = "Profile::is_empty")]
-    pub profile: Arc<Profile>,
+    /// The events of its tasks, for strategies that use them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Arc<Profile>>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -42,12 +42,6 @@ pub struct Profile {
     pub objects: Vec<String>,
     /// Per task, in spawn order: the number of its parent from 1, or 0; its events; its accesses to each object.
     pub tasks: Vec<Vec<u32>>,
-}
-
-impl Profile {
-    fn is_empty(profile: &Arc<Profile>) -> bool {
-        profile.tasks.is_empty()
-    }
 }
 
 /// Answers each choice with the baseline and counts.
@@ -65,10 +59,10 @@ impl Profiler {
     pub fn into_calibration(self, steps: u64, tasks: u64, kind: StrategyKind) -> Calibration {
         let points = self.points + steps;
         let profile = match kind {
-            StrategyKind::Surw | StrategyKind::Portfolio => self.into_profile(),
-            _ => Profile::default(),
+            StrategyKind::Surw | StrategyKind::Portfolio => Some(Arc::new(self.into_profile())),
+            _ => None,
         };
-        Calibration { steps, tasks, points, profile: Arc::new(profile) }
+        Calibration { steps, tasks, points, profile }
     }
 
     fn into_profile(self) -> Profile {
