@@ -1,5 +1,6 @@
 //! Check, the builder: what is swept, how, and what becomes of a failure.
 
+use super::exhaustive::Bound;
 use super::points::Perturbation;
 use crate::choice::fault::FaultPlan;
 use crate::runtime::{Budget, LeakPolicy, PanicPolicy};
@@ -50,8 +51,13 @@ pub struct Check {
     pub shard: (u64, u64),
     /// Stops after this much wall time, at the longest complete prefix of seeds.
     pub wall_max: Option<Duration>,
-    /// Every run with at most this many deviations, in place of seeds: on one thread, and in one shard.
-    pub exhaustive: Option<usize>,
+    /// Every run with at most so many deviations, or every run, in place of seeds: on one thread, and in one shard.
+    pub exhaustive: Option<Bound>,
+    /// Whether tasks share nothing but what they declare at scheduling points: then an exhaustive search of all runs
+    /// makes one of those that differ only in the order of accesses that commute.
+    pub assumes_declared_accesses: bool,
+    /// Where an exhaustive search writes how far it is, and goes on from.
+    pub resume: Option<PathBuf>,
     /// One run for each place at which the fault-free run could be harmed in this way, in place of seeds: on one thread,
     /// and in one shard.
     pub points: Option<Perturbation>,
@@ -111,6 +117,8 @@ impl Check {
             shard: (0, 1),
             wall_max: None,
             exhaustive: None,
+            assumes_declared_accesses: false,
+            resume: None,
             points: None,
             recheck_one_in: 20,
             runs_min: 100,
@@ -160,7 +168,34 @@ impl Check {
 
     /// Runs everything with at most `deviations` deviations, in place of seeds.
     pub fn exhaustive(mut self, deviations: usize) -> Check {
-        self.exhaustive = Some(deviations);
+        self.exhaustive = Some(Bound::Deviations(deviations));
+        self
+    }
+
+    /// Runs everything, depth first, in place of seeds: for models of a few tasks and a few steps.
+    ///
+    /// Sites with more than eight options are searched at eight landmarks.
+    pub fn exhaustive_all(mut self) -> Check {
+        self.exhaustive = Some(Bound::All);
+        self
+    }
+
+    /// States that the tasks share nothing but what they declare: with [`crate::task::yield_point`] and
+    /// [`crate::task::yield_read`], or by an operation of [`crate::sync`]. From one scheduling point to the next a task
+    /// touches only what it declared at the first, and before its first nothing.
+    ///
+    /// Then [`Check::exhaustive_all`] makes one run for each order of accesses that do not commute. That is sound under
+    /// the statement alone: where it is wrong, runs that fail may be left out. What is judged must not depend on the
+    /// order of accesses that commute either.
+    pub fn assume_declared_accesses(mut self) -> Check {
+        self.assumes_declared_accesses = true;
+        self
+    }
+
+    /// Writes to `file` how far an exhaustive search is, every five seconds and when it stops, and goes on from there
+    /// if the file is there.
+    pub fn resume(mut self, file: PathBuf) -> Check {
+        self.resume = Some(file);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use super::config::{Check, Reproduce};
 use super::determinism::Differing;
+use super::exhaustive::Bound;
 use super::file::{self, FailureFile};
 use super::program::Program;
 use super::report::{Failure, FoundBy, Inconclusive, Report, Verdict};
@@ -73,6 +74,7 @@ impl Check {
             failures,
             verdict,
             points: tally.points,
+            exhausted: tally.exhausted,
         })
     }
 
@@ -230,7 +232,7 @@ impl Check {
             (Reproduce::Scenario(scenario), FoundBy::Exhaustive) => {
                 let flag = match self.points {
                     Some(points) => format!("--points {}", points.name()),
-                    None => format!("--exhaustive {}", self.exhaustive.unwrap_or_default()),
+                    None => format!("--exhaustive {}", self.exhaustive.unwrap_or(Bound::Deviations(0))),
                 };
                 format!("{} check {} {flag}", self.invoked_as, scenario.display())
             }
@@ -242,7 +244,7 @@ impl Origin {
     fn found_by(&self) -> FoundBy {
         match self {
             Origin::Seed(seed) => FoundBy::Seed(*seed),
-            Origin::Steps(_) => FoundBy::Exhaustive,
+            Origin::Steps(_) | Origin::Explored(_) => FoundBy::Exhaustive,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod config;
 mod determinism;
 mod env;
+mod exhaustive;
 pub mod file;
 mod findings;
 mod nearest;
@@ -14,6 +15,7 @@ mod program;
 mod regressions;
 mod points;
 pub mod report;
+mod resume;
 mod shrink;
 mod story;
 mod sweep;
@@ -22,6 +24,7 @@ mod watchdog;
 
 pub use config::{Check, Effort, RUNS_DEFAULT, Reproduce};
 pub use env::{Environment, TraceFormat, shard};
+pub use exhaustive::{Bound, Exhausted};
 pub use nearest::Nearest;
 pub use points::{Perturbation, Points};
 pub use program::Program;

@@ -6,6 +6,7 @@ use super::tally::Origin;
 use super::watchdog::Subject;
 use crate::choice::Source;
 use crate::choice::enumerate::{Asked, Step, StepsSource};
+use crate::choice::explore::Explorer;
 use crate::choice::tape::Tape;
 use crate::sim::{Keep, Run, Sim, SimBuilder};
 use std::path::Path;
@@ -46,6 +47,7 @@ impl Check {
             Origin::Seed(seed) => {
                 self.builder().seed(*seed).strategy(self.strategy, self.calibration.clone())
             }
+            Origin::Explored(explorer) => self.builder().source(explorer.clone()),
             Origin::Steps(steps) => self.builder().source(Box::new(StepsSource::new(steps.clone()))),
         }
     }
@@ -99,16 +101,21 @@ impl Check {
         run(self.builder().source(source).keep(keep), program)
     }
 
-    /// The run that deviates at these positions, and what it was asked after the last.
-    pub(super) fn run_steps(&self, source: StepsSource, program: &dyn Program) -> (Run, Asked) {
-        let (run, source) = self.run_with(source, program);
+    /// The run that deviates at these positions, and what it was asked after the last; noting where its digests stood
+    /// if it is to be made a second time.
+    pub(super) fn run_steps(&self, source: StepsSource, again: bool, program: &dyn Program) -> (Run, Asked) {
+        let (run, source) = run_back(self.builder().checkpoints(again), source, program);
         (run, source.into_asked())
     }
 
-    /// As [`Check::run_steps`], for a run that is to be made a second time.
-    pub(super) fn run_steps_noting(&self, source: StepsSource, program: &dyn Program) -> (Run, Asked) {
-        let (run, source) = run_back(self.builder().checkpoints(true), source, program);
-        (run, source.into_asked())
+    /// The next run of a search through all, and the search after it.
+    pub(super) fn run_exploring(
+        &self,
+        explorer: Explorer,
+        again: bool,
+        program: &dyn Program,
+    ) -> (Run, Explorer) {
+        run_back(self.builder().checkpoints(again), explorer, program)
     }
 
     /// A run, and its source back.

@@ -1,6 +1,7 @@
 //! Reports: the result of a sweep, data only, and its page for people.
 
 use super::config::Check;
+use super::exhaustive::Exhausted;
 use super::points::Points;
 use crate::choice::tape::Tape;
 use crate::runtime::{End, SiteStats};
@@ -48,6 +49,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// The points, where this was a sweep over points.
     pub points: Option<Points>,
+    /// How far it went, where this was an exhaustive search.
+    pub exhausted: Option<Exhausted>,
 }
 
 /// The verdict of a sweep.
@@ -165,6 +168,18 @@ impl Report {
         none.then(|| "no choice points were seen: every run was the same run".to_owned())
     }
 
+    /// What an exhaustive search proves: no violation in so many runs, or the smallest counterexample.
+    pub fn exhaustive_verdict(&self) -> Option<String> {
+        let exhausted = self.exhausted?;
+        let smallest = self.failures.iter().map(|failure| failure.tape.deviations()).min();
+        Some(match smallest {
+            None if self.inconclusive_runs > 0 => format!("no violation found, and {exhausted}"),
+            None => format!("no violation: {exhausted}"),
+            Some(1) => format!("the smallest counterexample has 1 deviation; {exhausted}"),
+            Some(least) => format!("the smallest counterexample has {least} deviations; {exhausted}"),
+        })
+    }
+
     /// What one should know beside the verdict.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.no_choices().into_iter().collect();
@@ -174,6 +189,10 @@ impl Report {
         if let Some(points) = self.points.filter(|points| points.found == 0 || points.covered < points.found)
         {
             warnings.push(format!("{points}: what was not harmed is not proved"));
+        }
+        if self.exhausted.is_some_and(|exhausted| !exhausted.is_whole) {
+            let runs = self.runs;
+            warnings.push(format!("the search stopped after {runs} runs: what was not run is not proved"));
         }
         if let Verdict::Uncovered(names) = &self.verdict {
             warnings.push(format!("never met in {} runs: {}", self.runs, names.join(", ")));

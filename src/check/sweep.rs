@@ -3,19 +3,18 @@
 
 use super::config::Check;
 use super::determinism::{Differing, Recheck, Rechecks, Take, is_due};
+use super::exhaustive::Bound;
 use super::parallel;
-use super::points::Points;
 use super::program::Program;
 use super::report::Report;
 use super::tally::{Origin, Tally};
 use super::watchdog::{Subject, Watchdog};
 use crate::Error;
-use crate::choice::enumerate::{Enumerator, StepsSource};
 use crate::sim::Sim;
 use crate::strategy::Calibration;
 use crate::strategy::profile::Profiler;
 use crate::wall::Stopwatch;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -86,6 +85,9 @@ impl Check {
         if let Some(points) = self.points {
             points.validate(&self.faults)?;
         }
+        if self.resume.is_some() && self.exhaustive.is_none() {
+            return Err(Error::input("only an exhaustive search can be resumed").help("say how far it goes"));
+        }
         if self.exhaustive.is_some() || self.points.is_some() {
             return if shards == 1 {
                 Ok(())
@@ -114,8 +116,8 @@ impl Check {
         let begins = |origin: &Origin| watchdog.drive(origin);
         let check = self.calibrated(&watched);
         let (tally, differing) = match (check.points, check.exhaustive) {
-            (Some(_), _) => check.enumerate(1, &begins, &watched, progress),
-            (None, Some(depth)) => check.enumerate(depth, &begins, &watched, progress),
+            (Some(_), _) => check.search(Bound::Deviations(1), &begins, &watched, progress)?,
+            (None, Some(bound)) => check.search(bound, &begins, &watched, progress)?,
             (None, None) => check.sweep_seeds(watchdog, &begins, &watched, program, progress),
         };
         check.report(tally, &differing, &begins, &watched)
@@ -179,7 +181,13 @@ impl Check {
     }
 
     /// Makes waiting runs a second time.
-    fn recheck(&self, rechecks: &Rechecks, which: Take, begins: &dyn Fn(&Origin), program: &dyn Program) {
+    pub(super) fn recheck(
+        &self,
+        rechecks: &Rechecks,
+        which: Take,
+        begins: &dyn Fn(&Origin),
+        program: &dyn Program,
+    ) {
         while let Some(recheck) = rechecks.take(which) {
             begins(&recheck.origin);
             let again = self.sweep_origin(&recheck.origin, true, program);
@@ -209,62 +217,10 @@ impl Check {
         shared.rechecks.add(rechecks);
         tally
     }
-
-    /// Every run with at most `depth` deviations, on this thread; second runs on another.
-    fn enumerate(
-        &self,
-        depth: usize,
-        begins: &(dyn Fn(&Origin) + Sync),
-        program: &dyn Program,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> (Tally, Vec<Differing>) {
-        let mut tally = Tally::default();
-        let mut enumerator = Enumerator::new(depth);
-        let rechecks = Rechecks::default();
-        let mut covered = BTreeSet::new();
-        let clock = Stopwatch::start();
-        while let Some(next) = enumerator.advance() {
-            if self.wall_max.is_some_and(|max| clock.elapsed() > max) {
-                // The last point may have options left.
-                covered.pop_last();
-                break;
-            }
-            let index = tally.runs;
-            let origin = Origin::Steps(next.steps);
-            begins(&origin);
-            let Origin::Steps(steps) = &origin else { unreachable!("it was made of steps just now") };
-            let recheck = !next.seen && is_due(index, self.recheck_one_in);
-            let source = match self.points {
-                Some(points) => StepsSource::shaped(steps.clone(), points.shape()),
-                None => StepsSource::new(steps.clone()),
-            };
-            let (run, asked) = match recheck {
-                true => self.run_steps_noting(source, program),
-                false => self.run_steps(source, program),
-            };
-            if let (Some(kind), [] | [_]) = (self.points, steps.as_slice()) {
-                tally.points.get_or_insert(Points { kind, found: asked.open(), covered: 0 });
-                covered.extend(steps.first().map(|step| step.position));
-            }
-            enumerator.ran(asked);
-            if recheck {
-                let (origin, digests) = (origin.clone(), run.digests.clone());
-                rechecks.add([Recheck { job: 0, index, origin, digests }]);
-                self.recheck(&rechecks, Take::Surplus, begins, program);
-            }
-            if !next.seen {
-                tally.add(index, || origin, run, self.shrunk_max);
-                progress(tally.runs);
-            }
-        }
-        tally.points = tally.points.map(|points| Points { covered: covered.len() as u64, ..points });
-        on_another_thread(|| self.recheck(&rechecks, Take::Any, begins, program));
-        (tally, rechecks.into_differing())
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "second runs of a sweep are made on another thread")]
-fn on_another_thread(work: impl FnOnce() + Send) {
+pub(super) fn on_another_thread(work: impl FnOnce() + Send) {
     std::thread::scope(|scope| {
         scope.spawn(work).join().unwrap_or_else(|payload| std::panic::resume_unwind(payload));
     });

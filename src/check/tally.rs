@@ -1,8 +1,10 @@
 //! Tallies: what runs came to, added up. Order does not matter but for the first failures, and memory is bounded
 //! whatever the number of runs.
 
+use super::exhaustive::Exhausted;
 use super::points::Points;
 use crate::choice::enumerate::Step;
+use crate::choice::explore::Explorer;
 use crate::choice::fold;
 use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
@@ -29,6 +31,8 @@ pub(super) struct Tally {
     pub(super) failing: BTreeMap<Signature, FailingRuns>,
     /// Where this was a sweep over points.
     pub(super) points: Option<Points>,
+    /// Where this was an exhaustive search.
+    pub(super) exhausted: Option<Exhausted>,
 }
 
 /// The runs that failed with one kind and property: how many, and the first of them.
@@ -52,12 +56,15 @@ pub(super) struct Failing {
 pub(super) enum Origin {
     Seed(u64),
     Steps(Vec<Step>),
+    /// A run of a search through all, as it stands before the run.
+    Explored(Box<Explorer>),
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Seed(seed) => write!(f, "seed {seed}"),
+            Origin::Explored(_) => f.write_str("a run of the exhaustive search"),
             Origin::Steps(steps) if steps.is_empty() => f.write_str("the baseline run"),
             Origin::Steps(steps) if steps.len() == 1 => f.write_str("a run with 1 deviation"),
             Origin::Steps(steps) => write!(f, "a run with {} deviations", steps.len()),
@@ -162,6 +169,16 @@ impl Distinct {
         while self.smallest.len() > EXACT_MAX {
             self.smallest.pop_last();
         }
+    }
+
+    /// The hashes that are kept.
+    pub(super) fn hashes(&self) -> Vec<u64> {
+        self.smallest.iter().copied().collect()
+    }
+
+    /// What was kept before.
+    pub(super) fn of_hashes(hashes: Vec<u64>) -> Distinct {
+        Distinct { smallest: hashes.into_iter().collect() }
     }
 
     /// How many there were: [`EXACT_MAX`] or more where this is an estimate.

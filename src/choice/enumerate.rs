@@ -4,10 +4,11 @@
 //! itself reached, with options that exist there.
 
 use super::{Ask, Names, Ready, Source, landmarks};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A deviation by position: the n-th choice of the run, counted from 0, is `option`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Step {
     /// Which choice of the run.
     pub position: u64,
@@ -16,7 +17,7 @@ pub struct Step {
 }
 
 /// What a run was asked after its last deviation: the options above 0, by position.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Asked {
     first: u64,
     options: Vec<Vec<u64>>,
@@ -125,7 +126,7 @@ pub struct Next {
 }
 
 /// Lists the runs with at most `depth` deviations, by iterative deepening.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Enumerator {
     depth: usize,
     level: usize,
@@ -134,7 +135,7 @@ pub struct Enumerator {
     started: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Frame {
     asked: Asked,
     position: usize,

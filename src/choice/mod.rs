@@ -12,6 +12,7 @@ mod names;
 mod ready;
 pub mod bytes;
 pub mod enumerate;
+pub mod explore;
 pub mod fault;
 pub mod tape;
 
@@ -119,8 +120,15 @@ pub enum Notice {
         /// Whether it writes.
         access: Access,
     },
+    /// A task takes its turn and nobody was asked, since no other is ready.
+    Alone {
+        /// The task.
+        task: u32,
+    },
     /// No task was ready, and time moved.
     Idle,
+    /// The quiet phase began: the oldest task runs, and nobody is asked which.
+    Quiet,
     /// A task ended.
     Done {
         /// The task.
@@ -158,6 +166,11 @@ pub trait Source {
     /// first. Asked only of a source that listens.
     fn yields(&mut self, ask: &Ask<'_>, _task: u32, _ready: &Ready) -> u64 {
         self.choose(ask)
+    }
+
+    /// As [`Source::yields`], at an operation that cannot wait: the yield is owed to the task's next scheduling point.
+    fn owes(&mut self, ask: &Ask<'_>, task: u32, ready: &Ready) -> u64 {
+        self.yields(ask, task, ready)
     }
 
     /// Whether the source wants [`Source::yields`] and [`Source::notice`] to be called.

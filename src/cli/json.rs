@@ -56,6 +56,15 @@ fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
         entry["points"] =
             json!({ "kind": points.kind.name(), "found": points.found, "covered": points.covered });
     }
+    if let Some(exhausted) = report.exhausted {
+        entry["exhaustive"] = json!({
+            "bound": exhausted.bound.to_string(),
+            "assumes_declared_accesses": exhausted.assumes_declared,
+            "is_whole": exhausted.is_whole,
+            "runs": exhausted.runs,
+            "repeated": exhausted.repeated,
+        });
+    }
     entry
 }
 

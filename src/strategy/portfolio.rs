@@ -87,7 +87,9 @@ impl Chosen {
             Chosen::OldestFirst => Box::new(OldestFirst),
             Chosen::Pct { depth } => Box::new(Pct::new(stream("strategy.pct"), depth, points)),
             Chosen::Pos => Box::new(Pos::new(stream("strategy.pos"))),
-            Chosen::Surw => Box::new(Surw::new(stream("strategy.surw"), calibration.profile.clone().unwrap_or_default())),
+            Chosen::Surw => {
+                Box::new(Surw::new(stream("strategy.surw"), calibration.profile.clone().unwrap_or_default()))
+            }
             Chosen::DelayBounded { delays } => {
                 Box::new(DelayBounded::new(stream("strategy.delay-bounded"), delays, points))
             }

@@ -133,7 +133,11 @@ impl Source for Profiler {
                     self.accesses.push((task, object));
                 }
             }
-            Notice::Ready { .. } | Notice::Idle | Notice::Done { .. } => {}
+            Notice::Ready { .. }
+            | Notice::Alone { .. }
+            | Notice::Idle
+            | Notice::Quiet
+            | Notice::Done { .. } => {}
         }
     }
 

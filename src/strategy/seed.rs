@@ -158,6 +158,7 @@ impl Source for SeedSource {
             Notice::Ready { task } => self.strategy.ready(task),
             Notice::Access { task, object, access } => self.strategy.access(task, object, access),
             Notice::Idle => self.strategy.idle(),
+            Notice::Alone { .. } | Notice::Quiet => {}
             Notice::Done { task } => self.strategy.done(task),
         }
     }

@@ -121,7 +121,7 @@ fn enumerate(shrinker: &mut Shrinker<'_>, shape: &Shape, depth: u64, steps_max: 
     while let Some(next) = enumerator.advance() {
         shrinker.runs += 1;
         let source = StepsSource::shaped(next.steps.clone(), shape.clone());
-        let (run, asked) = shrinker.check.run_steps(source, shrinker.program);
+        let (run, asked) = shrinker.check.run_steps(source, false, shrinker.program);
         if !next.seen && shrinker.fails(&run) {
             return Some(shrinker.check.record_steps(&next.steps, shrinker.program).tape);
         }

@@ -1,7 +1,7 @@
 //! The flags of `fatum check`, and what they change in a sweep.
 
 use crate::Error;
-use crate::check::{Check, Effort, Environment, Perturbation, shard};
+use crate::check::{Bound, Check, Effort, Environment, Perturbation, shard};
 use crate::cli::invoked::invoked_as;
 use crate::scenario::{Expect, Scenario};
 use crate::span::{BadSpan, Span};
@@ -31,9 +31,16 @@ pub(in crate::cli) struct Arguments {
     /// This machine's part of the seeds: 0/4 is the first of four
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u64, u64)>,
-    /// Every run with at most D deviations, in place of seeds; on one thread
-    #[arg(long, value_name = "D", conflicts_with_all = ["runs", "seed_base", "shard", "strategy"])]
-    exhaustive: Option<usize>,
+    /// Every run with at most D deviations, or `all` runs of a small model, in place of seeds; on one thread
+    #[arg(long, value_name = "D", value_parser = bound, conflicts_with_all = ["runs", "seed_base", "shard", "strategy"])]
+    exhaustive: Option<Bound>,
+    /// With --exhaustive all: one run of those that differ only in the order of accesses that commute. Sound only if tasks
+    /// share nothing but what they declare at scheduling points
+    #[arg(long, requires = "exhaustive")]
+    assume_declared_accesses: bool,
+    /// With --exhaustive: writes to FILE how far the search of one scenario is, and goes on from there
+    #[arg(long, value_name = "FILE", requires = "exhaustive")]
+    resume: Option<PathBuf>,
     /// One run for each place at which the fault-free run can be harmed in this way: crash (after each write), stale,
     /// missed; in place of seeds, on one thread
     #[arg(long, value_name = "KIND", value_parser = perturbation, conflicts_with_all = ["runs", "seed_base", "shard", "strategy", "exhaustive"])]
@@ -59,6 +66,10 @@ enum SeedBase {
 /// A strategy by name.
 pub(in crate::cli) fn strategy(name: &str) -> Result<StrategyKind, Error> {
     name.parse()
+}
+
+fn bound(text: &str) -> Result<Bound, Error> {
+    text.parse()
 }
 
 fn perturbation(name: &str) -> Result<Perturbation, Error> {
@@ -110,6 +121,8 @@ impl Arguments {
         check.strategy = self.strategy.unwrap_or(check.strategy);
         check.shard = self.shard.unwrap_or(check.shard);
         check.exhaustive = self.exhaustive.or(check.exhaustive);
+        check.assumes_declared_accesses |= self.assume_declared_accesses;
+        check.resume = self.resume.clone().or(check.resume);
         check.points = self.points.or(check.points);
         check.seed_base = match self.seed_base {
             Some(SeedBase::Given(seed) | SeedBase::Drawn(seed)) => seed,

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 impl Arguments {
     pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
         let mut scenarios = self.scenarios(registry)?;
+        self.refuse_shared_resume(&scenarios)?;
         let threads = share_threads(&mut scenarios);
         if let Some(path) = &self.json {
             json::probe(path)?;
@@ -45,6 +46,15 @@ impl Arguments {
             json::write(path, &sweeps)?;
         }
         Ok(if sweeps.iter().all(|(_, judgement)| judgement.is_as_expected()) { OK } else { UNEXPECTED })
+    }
+
+    /// One file holds one search.
+    fn refuse_shared_resume(&self, scenarios: &[Scenario]) -> Result<(), Error> {
+        if scenarios.len() < 2 || scenarios.iter().all(|scenario| scenario.check.resume.is_none()) {
+            return Ok(());
+        }
+        let message = format!("--resume takes one scenario, and there are {}", scenarios.len());
+        Err(Error::input(message).help("name one scenario file"))
     }
 
     /// All scenarios, or else every mistake in every file but the last, which is the error.
@@ -116,6 +126,8 @@ fn tell(scenario: &Scenario, judgement: &Judgement, verbose: bool, board: &Board
     let points = judgement.report.points.as_ref();
     let mut lines: Vec<String> =
         points.map(|points| format!("{}: {points}", scenario.name)).into_iter().collect();
+    let verdict = judgement.report.exhaustive_verdict();
+    lines.extend(verdict.map(|verdict| format!("{}: {verdict}", scenario.name)));
     lines.extend(page::expected(scenario, judgement, verbose));
     board.say(&lines);
 }

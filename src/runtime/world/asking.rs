@@ -46,10 +46,13 @@ impl World {
         }
         let host = self.hosts.get(usize::from(host)).map_or("", |host| &*host.name);
         let ask = Ask { label, object, arity, weights, host, task: "", occurrence: 0, now: self.now };
-        let answer = match who.filter(|_| self.listens && ask.is_yield()) {
-            Some(slot) => self.source.yields(&ask, self.tasks.peek(slot).serial, &self.ready),
-            None => self.source.choose(&ask),
-        };
+        let answer =
+            match who.filter(|_| self.listens && ask.is_yield()).map(|slot| self.tasks.peek(slot).serial) {
+                // A scheduling point says where it stands; an operation that cannot wait does not.
+                Some(task) if self.asking_at.is_some() => self.source.yields(&ask, task, &self.ready),
+                Some(task) => self.source.owes(&ask, task, &self.ready),
+                None => self.source.choose(&ask),
+            };
         let value = if ask.exists(answer) { answer } else { 0 };
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);
@@ -74,10 +77,13 @@ impl World {
         let owner = owner(object, host, &task);
         let occurrence = names.occurrence(label.hash(), &owner);
         let ask = Ask { label, object, arity, weights, host, task: &task, occurrence, now: self.now };
-        let answer = match who.filter(|_| self.listens && ask.is_yield()) {
-            Some(slot) => self.source.yields(&ask, self.tasks.peek(slot).serial, &self.ready),
-            None => self.source.choose(&ask),
-        };
+        let answer =
+            match who.filter(|_| self.listens && ask.is_yield()).map(|slot| self.tasks.peek(slot).serial) {
+                // A scheduling point says where it stands; an operation that cannot wait does not.
+                Some(task) if self.asking_at.is_some() => self.source.yields(&ask, task, &self.ready),
+                Some(task) => self.source.owes(&ask, task, &self.ready),
+                None => self.source.choose(&ask),
+            };
         let value = if ask.exists(answer) { answer } else { 0 };
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);

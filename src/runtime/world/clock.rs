@@ -205,6 +205,9 @@ impl World {
         let mut foreign = Vec::new();
         if !self.quiet {
             self.quiet = true;
+            if self.listens {
+                self.notice(Notice::Quiet);
+            }
             self.digests.event(3 << 62 ^ self.now);
             self.record_by(None, Kind::Quiet);
             self.heal_hosts();

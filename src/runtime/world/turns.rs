@@ -46,12 +46,21 @@ impl World {
             return self.pick_named();
         }
         if count == 1 {
-            return self.ready.take(0);
+            return self.only();
         }
         let index = if self.quiet { self.oldest() } else { self.source.pick(&self.ready, None) };
         self.digests.pick(count, index);
         self.counts.picks += 1;
         self.ready.take(index)
+    }
+
+    #[inline]
+    fn only(&mut self) -> Entry {
+        let entry = self.ready.take(0);
+        if self.listens && !self.quiet {
+            self.notice(Notice::Alone { task: entry.serial });
+        }
+        entry
     }
 
     /// Out of the way of the other picks.
@@ -72,6 +81,8 @@ impl World {
             }
             self.digests.pick(count, index);
             self.counts.picks += 1;
+        } else if self.listens && !self.quiet {
+            self.notice(Notice::Alone { task: self.ready.entries()[index].serial });
         }
         let overtaken = (index != oldest).then(|| self.ready.entries()[oldest].slot);
         let entry = self.ready.take(index);

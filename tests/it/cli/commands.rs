@@ -192,3 +192,23 @@ fn an_exhaustive_search_is_named_in_page_file_and_report() {
     assert!(place.read("report.json").contains("\"seed\": null"));
     assert_eq!(place.fatum(&format!("replay {}", place.failure_files()[0])).code, 10);
 }
+
+#[test]
+fn an_exhaustive_search_says_what_it_proves_and_goes_on_from_its_file() {
+    let place = Place::new("resume");
+    place.write("s.toml", scenario("correct", "\"passed\""));
+    let search = "check s.toml --exhaustive 1 --resume at.json";
+    let said = place.fatum(search);
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    let proof = said.stdout.lines().find(|line| line.starts_with("s.toml: no violation: all ")).unwrap();
+    assert!(proof.ends_with(" runs with at most 1 deviation were made"), "{proof}");
+    assert_eq!(place.fatum(search).stdout, said.stdout, "what is done is not done again");
+    let other = place.fatum("check s.toml --exhaustive 2 --resume at.json");
+    assert_eq!(other.code, 2);
+    let clash =
+        "cannot resume at.json: it is the search of s.toml, exhaustive 1, and this is s.toml, exhaustive 2";
+    assert!(other.stderr.contains(clash), "{}", other.stderr);
+    place.write("t.toml", scenario("correct", "\"passed\""));
+    let two = place.fatum("check s.toml t.toml --exhaustive 1 --resume at.json");
+    assert!(two.stderr.contains("--resume takes one scenario, and there are 2"), "{}", two.stderr);
+}

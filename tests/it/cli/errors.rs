@@ -166,7 +166,7 @@ fn mistakes_in_flags_are_told() {
         ("flag-shard-too-high", "check s.toml --shard 3/2"),
         ("flag-shard-zero", "check s.toml --shard 0/0"),
         ("flag-shard", "check s.toml --shard first"),
-        ("flag-exhaustive", "check s.toml --exhaustive all"),
+        ("flag-exhaustive", "check s.toml --exhaustive few"),
         ("flag-exhaustive-and-runs", "check s.toml --exhaustive 1 --runs 5"),
         ("flag-seed-base", "check s.toml --seed-base any"),
         ("flag-json-directory-missing", "check s.toml --json missing/report.json"),

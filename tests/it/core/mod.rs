@@ -3,6 +3,7 @@
 mod abuse;
 mod ends;
 mod environment;
+mod exhaustive;
 mod faults;
 mod golden;
 mod hangs;

@@ -1,7 +1,7 @@
 //! Shrinking: nearly all failing seeds of one bug end in the same few deviations, of which none can go.
 
 use super::programs::{self, Edit, Planted};
-use fatum::check::{Canonical, Check, Program, shrink};
+use fatum::check::{Bound, Canonical, Check, Program, shrink};
 use fatum::choice::tape::Tape;
 use fatum::sim::Keep;
 use fatum::{Run, Sim};
@@ -128,7 +128,7 @@ fn ends_in_the_least(planted: &Planted, edit: Edit, seeds: usize) {
 
 /// The enumerator, up to one deviation less than the shrunk tape has, finds no such failure.
 pub(crate) fn nothing_less_fails(check: &Check, program: &impl Program, fails: Fails<'_>, deviations: u64) {
-    let check = Check { exhaustive: Some(deviations as usize - 1), ..check.clone() };
+    let check = Check { exhaustive: Some(Bound::Deviations(deviations as usize - 1)), ..check.clone() };
     let report = check.sweep(|sim: &mut Sim| program(sim), &|_| {}).unwrap();
     let same = |failure: &fatum::check::Failure| (failure.end.kind(), failure.end.property()) == fails;
     assert!(report.runs > 0 && !report.failures.iter().any(same), "{}", check.name);

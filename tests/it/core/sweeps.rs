@@ -1,6 +1,6 @@
 //! Sweeps: found, shrunk, told, replayed.
 
-use fatum::check::{Check, FoundBy, Verdict, file};
+use fatum::check::{Bound, Check, FoundBy, Verdict, file};
 use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
 use fatum::runtime::Budget;
 use fatum::sim::Keep;
@@ -150,7 +150,7 @@ fn what_gets_in_from_outside_is_found_by_seeds_and_exhaustively() {
             fatum::event!("outside", drawn = drawn);
         });
     };
-    for exhaustive in [None, Some(1)] {
+    for exhaustive in [None, Some(Bound::Deviations(1))] {
         let check = Check { recheck_one_in: 1, exhaustive, ..quiet("outside").jobs(1) };
         let report = check.sweep(program, &|_| {}).unwrap();
         let sentence = report.failures[0].end.sentence();
