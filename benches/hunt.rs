@@ -1,11 +1,13 @@
 //! How soon each planted bug is found, and how silent its correct twin is: 20 disjoint ranges of 2,000 seeds per bug,
 //! and 20,000 seeds of each correct scenario of a system.
 //!
-//! `cargo bench --bench hunt -- bugs [TEXT]` or `-- silent [TEXT]`: scenarios whose path contains the text.
+//! `cargo bench --bench hunt -- bugs [TEXT [STRATEGY]]` or `-- silent [TEXT [STRATEGY]]`: scenarios whose path contains
+//! the text, under the strategy of each scenario or under the one that is named.
 
 use fatum::Sim;
 use fatum::runtime::End;
 use fatum::scenario::{Expect, Registry, Scenario};
+use fatum::strategy::StrategyKind;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,7 @@ fn run(scenario: &Scenario, seed: u64) -> fatum::Run {
     let check = &scenario.check;
     let mut sim = Sim::builder()
         .seed(seed)
+        .strategy(check.strategy, check.calibration.clone())
         .faults(check.faults.clone())
         .budget(check.budget)
         .panics(check.panics)
@@ -46,6 +49,17 @@ fn run(scenario: &Scenario, seed: u64) -> fatum::Run {
         .build();
     scenario.set_up(&mut sim);
     sim.finish()
+}
+
+/// The scenario under a strategy, with what strategies estimate from.
+fn read(path: &Path, strategy: Option<StrategyKind>) -> Scenario {
+    let mut scenario = Scenario::read(path, &Registry::shipped()).expect("the scenario is right");
+    scenario.check.strategy = strategy.unwrap_or(scenario.check.strategy);
+    let mut first = scenario.check.clone().runs(1).failures_dir(None);
+    first.shrunk_max = 0;
+    let report = first.sweep(|sim: &mut Sim| scenario.set_up(sim), &|_| {});
+    scenario.check.calibration = report.expect("one run can be made").calibration;
+    scenario
 }
 
 /// The runs until the bug showed in each range, and how often something else failed.
@@ -92,7 +106,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let what = arguments.first().map_or("", String::as_str);
     let text = arguments.get(1).map_or("", String::as_str);
-    let read = |path: &PathBuf| Scenario::read(path, &Registry::shipped()).expect("the scenario is right");
+    let strategy = arguments.get(2).map(|name| name.parse().expect("a strategy"));
+    let read = |path: &PathBuf| read(path, strategy);
     let chosen = |below: &str| {
         let files = families().into_iter().flat_map(|family| files(&format!("{below}/{family}")));
         files.filter(|path| path.to_string_lossy().contains(text)).collect::<Vec<_>>()

@@ -15,6 +15,7 @@ use crate::choice::tape::Tape;
 use crate::runtime::End;
 use crate::sim::{Keep, Run};
 use crate::strategy::seed::describe_swarm;
+use crate::trace::beside;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -28,6 +29,8 @@ struct Found {
     at: u64,
     /// Runs that failed so.
     runs: u64,
+    /// Runs of the sweep.
+    of_runs: u64,
     /// Deviations of the tape before it was shrunk.
     deviations: u64,
 }
@@ -93,7 +96,7 @@ impl Check {
             let mut seen = BTreeSet::new();
             for failing in &runs.first {
                 begins(&failing.origin);
-                let failure = self.failure(failing, runs.count, program, &mut canonical);
+                let failure = self.failure(failing, (runs.count, tally.runs), program, &mut canonical);
                 if seen.insert(keys(&failure.tape)) && failures.len() < FILES_MAX {
                     failures.push(self.save(failure)?);
                 }
@@ -102,18 +105,19 @@ impl Check {
         Ok(failures)
     }
 
-    /// Confirms a failing run, shrinks it, and tells its story.
+    /// Confirms a failing run, shrinks it, and tells its story. `runs` are those that failed so, and all.
     fn failure(
         &self,
         failing: &Failing,
-        runs: u64,
+        runs: (u64, u64),
         program: &dyn Program,
         canonical: &mut Canonical,
     ) -> Failure {
         let origin = &failing.origin;
         let recorded = self.record_origin(origin, Keep::Trace, program);
         let deviations = recorded.tape.deviations();
-        let found = Found { by: origin.found_by(), at: failing.index + 1, runs, deviations };
+        let (runs, of_runs) = runs;
+        let found = Found { by: origin.found_by(), at: failing.index + 1, runs, of_runs, deviations };
         if (recorded.digests.choice, recorded.digests.trace) != failing.digests {
             let detail = format!("{origin} failed in the sweep and ran differently when it was recorded");
             let run = Run { end: End::Diverged { detail }, ..recorded };
@@ -121,7 +125,9 @@ impl Check {
         }
         let shrunk = shrink::shrink_watched(self, program, &recorded, canonical);
         let run = Run { tape: shrunk.tape, ..shrunk.run };
-        self.told(run, found, shrunk.runs)
+        let nearest = self.nearest(&run, program);
+        let beside = nearest.map_or_else(Vec::new, |nearest| beside::lines(&run.trace, &nearest.run.trace));
+        Failure { beside, ..self.told(run, found, shrunk.runs) }
     }
 
     /// The first run that was another a second time, as a failure.
@@ -140,7 +146,8 @@ impl Check {
         let recorded = self.record_origin(origin, Keep::Trace, program);
         let deviations = recorded.tape.deviations();
         let run = Run { end: End::Diverged { detail }, ..recorded };
-        let found = Found { by: origin.found_by(), at: index + 1, runs: differing.len() as u64, deviations };
+        let runs = differing.len() as u64;
+        let found = Found { by: origin.found_by(), at: index + 1, runs, of_runs: 0, deviations };
         Some(self.told(run, found, 0))
     }
 
@@ -163,7 +170,7 @@ impl Check {
         let deviations = recorded.tape.deviations();
         let shrunk = shrink::shrink_watched(self, program, &recorded, &mut Canonical::default());
         let run = Run { tape: shrunk.tape, ..shrunk.run };
-        let failure = self.told(run, Found { by: FoundBy::Bytes, at: 1, runs: 1, deviations }, shrunk.runs);
+        let failure = self.told(run, Found { by: FoundBy::Bytes, at: 1, runs: 1, of_runs: 1, deviations }, shrunk.runs);
         let command = failure.command.clone();
         // A fuzzer may run where nothing can be written; its page then still says all.
         let saved = self.save(failure.clone()).unwrap_or(failure);
@@ -179,8 +186,10 @@ impl Check {
             calibration: self.calibration.clone(),
             found_at: found.at,
             runs: found.runs,
+            of_runs: found.of_runs,
             deviations: found.deviations,
             story: story(&run),
+            beside: Vec::new(),
             tape: run.tape.clone(),
             run,
             shrink_runs,

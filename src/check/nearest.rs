@@ -3,6 +3,7 @@
 
 use super::Check;
 use super::program::Program;
+use super::watchdog::Subject;
 use crate::choice::tape::Tape;
 use crate::sim::{Keep, Run};
 use crate::trace::diff;
@@ -23,10 +24,15 @@ impl Check {
     /// The passing run that is equal to the failing `run` for longest, of those whose tapes lack one deviation. `None`
     /// where all of these fail too; of the baseline run there is none.
     pub fn nearest_passing(&self, run: &Run, program: impl Program) -> Option<Nearest> {
+        self.guarded(Subject::Tape, &program, |program, _| self.nearest(run, program))
+    }
+
+    /// As [`Check::nearest_passing`], within a sweep.
+    pub(super) fn nearest(&self, run: &Run, program: &dyn Program) -> Option<Nearest> {
         let tried = run.tape.deviations().min(TRIED_MAX) as usize;
         let tapes = (0..tried).map(|left_out| run.tape.without(left_out, 1));
         let runs = tapes.map(|tape| {
-            let run = self.replay(&tape, Keep::Trace, &program);
+            let run = self.replay_tape(&tape, Keep::Trace, program);
             Nearest { tape, run }
         });
         runs.filter(|nearest| nearest.run.end.is_passed()).max_by_key(|nearest| {

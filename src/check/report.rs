@@ -3,6 +3,7 @@
 use super::config::Check;
 use super::exhaustive::Exhausted;
 use super::points::Points;
+use super::rate::Rate;
 use crate::choice::tape::Tape;
 use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
@@ -137,6 +138,8 @@ pub struct Failure {
     pub found_at: u64,
     /// Runs of the sweep that failed with this kind and property.
     pub runs: u64,
+    /// Runs of the sweep.
+    pub of_runs: u64,
     /// Deviations of the seed's own tape.
     pub deviations: u64,
     /// The shrunk tape.
@@ -147,6 +150,8 @@ pub struct Failure {
     pub shrink_runs: u64,
     /// The story, line by line.
     pub story: Vec<String>,
+    /// What the nearest run that passes has otherwise, line by line.
+    pub beside: Vec<String>,
     /// The file it was saved to.
     pub file: Option<PathBuf>,
     /// The command that repeats it.
@@ -155,7 +160,24 @@ pub struct Failure {
     pub swarm: Option<String>,
 }
 
+impl Failure {
+    /// How many runs failed so; of seeds also how often that is.
+    pub fn how_often(&self) -> String {
+        let (failed, runs) = (self.runs, self.of_runs);
+        let count = format!("{failed} run{} failed so", if failed == 1 { "" } else { "s" });
+        match self.found_by {
+            FoundBy::Seed(_) if runs > 1 => format!("{count}, {}", Rate { failed, runs }),
+            _ => count,
+        }
+    }
+}
+
 impl Report {
+    /// How often a run fails, in whatever way: an estimate where some did, a bound where none did.
+    pub fn rate(&self) -> Rate {
+        Rate { failed: self.failing_runs, runs: self.runs }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_passed(&self) -> bool {
         self.verdict == Verdict::Passed
@@ -220,13 +242,16 @@ pub fn render_failure(failure: &Failure) -> String {
         vec![format!("FAILED after {:?}: {}", failure.run.time, failure.end.sentence()), String::new()];
     page.extend(failure.story.iter().map(|line| format!("  {line}")));
     page.push(String::new());
+    if !failure.beside.is_empty() {
+        page.extend(failure.beside.iter().cloned());
+        page.push(String::new());
+    }
     page.extend(render_blocked(&failure.run));
     page.push(format!(
-        "found by run {} ({}); {} run{} failed so",
+        "found by run {} ({}); {}",
         failure.found_at,
         failure.found_by.text(failure.strategy),
-        failure.runs,
-        if failure.runs == 1 { "" } else { "s" },
+        failure.how_often()
     ));
     page.extend(failure.swarm.iter().map(|swarm| format!("swarm: {swarm}")));
     page.push(format!(

@@ -47,6 +47,8 @@ fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
         "distinct_traces": report.distinct_traces,
         "faults_fired": report.faults_fired,
         "coverage": coverage,
+        "failing_runs": report.failing_runs,
+        "failure_rate_95": report.rate().interval(),
         "verdict": judgement.verdict(),
         "expected": judgement.expect.to_string(),
         "as_expected": judgement.is_as_expected(),

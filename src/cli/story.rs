@@ -1,4 +1,5 @@
-//! `fatum story`: what happened in the run of a failure file, in ten lines.
+//! `fatum story`: what happened in the run of a failure file, in ten lines, and what the nearest run that passes has
+//! otherwise.
 
 use super::saved::Saved;
 use super::{OK, output};
@@ -19,6 +20,11 @@ impl Arguments {
         let run = saved.replay();
         saved.note_differences(&run);
         crate::check::story(&run).iter().for_each(|line| output::say(line));
+        if let Some(nearest) = saved.scenario.check.nearest_passing(&run, saved.scenario.program()) {
+            let beside = crate::trace::beside::lines(&run.trace, &nearest.run.trace);
+            output::say("");
+            beside.iter().for_each(|line| output::say(line));
+        }
         Ok(OK)
     }
 }

@@ -3,6 +3,7 @@
 //! Digests are folded in every run; events are built only when a recorder or a property wants them. This module
 //! does not know the runtime: `emit` lives beside the current world.
 
+pub mod beside;
 pub mod diff;
 mod digest;
 mod event;

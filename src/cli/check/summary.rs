@@ -95,6 +95,9 @@ pub(super) fn choice_points((scenario, judgement): &Sweep, registry: &Registry) 
             "  swarm: each seed has a random half of the {count} fault rules on, at a strength of its own"
         ));
     }
+    if report.exhausted.is_none() && report.points.is_none() {
+        lines.push(format!("  failing runs: {}", report.rate()));
+    }
     lines.push(String::new());
     lines
 }

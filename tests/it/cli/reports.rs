@@ -30,12 +30,14 @@ fn the_report_has_these_keys_and_no_others() {
     let [bad, good] = report["scenarios"].as_array().unwrap().as_slice() else { panic!("{report}") };
     for entry in [bad, good] {
         let expected = "scenario system runs steps virtual_seconds distinct_traces faults_fired coverage verdict \
-                        expected as_expected failure";
+                        expected as_expected failure failing_runs failure_rate_95";
         assert_eq!(keys(entry), sorted(expected));
         assert_eq!(keys(&entry["coverage"][0]), ["hits", "name"]);
+        assert_eq!(entry["failure_rate_95"].as_array().map(Vec::len), Some(2));
         assert_eq!((&entry["as_expected"], &entry["runs"]), (&Value::from(true), &Value::from(200)));
     }
     assert_eq!(good["failure"], Value::Null);
+    assert_eq!((&good["failing_runs"], &good["failure_rate_95"][1]), (&Value::from(0), &Value::from(3.0 / 200.0)));
     assert_eq!((&bad["verdict"], &good["verdict"]), (&bad["expected"], &good["expected"]));
     let failure = &bad["failure"];
     assert_eq!(keys(failure), sorted("kind property seed deviations shrunk_deviations file"));
