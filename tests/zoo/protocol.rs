@@ -5,7 +5,7 @@
 
 use super::{Program, Tier, Twin};
 use fatum::check::Check;
-use fatum::runtime::End;
+use fatum::runtime::{End, PanicPolicy};
 use fatum::strategy::StrategyKind;
 use fatum::{Run, Sim};
 
@@ -28,7 +28,12 @@ impl Subject {
     /// Calibrates, as a sweep does.
     pub fn new(program: &'static Program, twin: Twin, strategy: StrategyKind) -> Subject {
         let check = Check { failures_dir: None, regressions_dir: None, ..Check::new(program.name) };
-        let check = check.strategy(strategy).faults((program.faults)()).jobs(1);
+        // A failed check of a task is the task's, and not of whoever joins it.
+        let panics = match program.tier {
+            Tier::Classic | Tier::Ownership => PanicPolicy::FailAlways,
+            Tier::ControlPlane => check.panics,
+        };
+        let check = check.strategy(strategy).faults((program.faults)()).panics(panics).jobs(1);
         let set_up = program.set_up;
         let one = check.clone().runs(1).sweep(move |sim: &mut Sim| set_up(sim, twin), &|_| {});
         let calibration = one.expect("one run is a sweep").calibration;

@@ -45,7 +45,8 @@ fn every_program_passes_at_the_baseline() {
         for twin in [Twin::Buggy, Twin::Fixed] {
             let subject = Subject::new(program, twin, WALK);
             let run = subject.check.replay(&Tape::default(), Keep::Tape, subject.set_up());
-            assert!(run.end.is_passed(), "{} {twin:?}: {:?}", program.name, run.end);
+            let (tier, name) = (program.tier.name(), program.name);
+            assert!(run.end.is_passed(), "{tier} {name} {twin:?}: {:?}", run.end);
         }
     }
 }

@@ -53,5 +53,4 @@ pub const ALL: &[Program] = &[
     program!(Classic, "uneven_25_1", "shuttle demo/surw", "panicked", |twin| uneven::uneven(twin)),
     program!(Classic, "cargill_1", "Cargill's challenge 14: 1 place, 4 tasks", "deadlock", |twin| cargill::cargill(1, 2, 2, twin)),
     program!(Classic, "cargill_2", "Cargill's challenge 14: 2 places, 6 tasks", "deadlock", |twin| cargill::cargill(2, 3, 3, twin)),
-    program!(Classic, "cargill_3", "Cargill's challenge 14: 3 places, 8 tasks", "deadlock", |twin| cargill::cargill(3, 4, 3, twin)),
 ];

@@ -1,6 +1,7 @@
 //! A heap as a table of rows: a pointer is a row and its generation, so that using what was freed is a failed check.
 
 use super::super::rt::{self, Shared};
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows of a heap: more than any program has objects at once.
@@ -29,38 +30,47 @@ impl Heap {
     }
 
     /// A new object, in the row that was freed last: one access to it.
-    pub async fn allocate(&self) -> Pointer {
+    #[track_caller]
+    pub fn allocate(&self) -> impl Future<Output = Pointer> {
         let row =
             self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().expect("there are rows enough");
         let generation = self.generations[row].update(|generation| {
             *generation += 1;
             *generation
         });
-        Pointer { row, generation: generation.await }
+        async move { Pointer { row, generation: generation.await } }
     }
 
     /// One access to the object.
-    pub async fn touch(&self, pointer: Pointer) {
-        let now = self.generations[pointer.row].get().await;
-        rt::check(now == pointer.generation, "use after free");
+    #[track_caller]
+    pub fn touch(&self, pointer: Pointer) -> impl Future<Output = ()> {
+        let now = self.generations[pointer.row].get();
+        async move { rt::check(now.await == pointer.generation, "use after free") }
     }
 
     /// As [`Heap::touch`], through a pointer that may be null.
-    pub async fn touch_at(&self, pointer: Option<Pointer>) {
+    #[track_caller]
+    pub fn touch_at(&self, pointer: Option<Pointer>) -> impl Future<Output = ()> {
         rt::check(pointer.is_some(), "null dereference");
-        if let Some(pointer) = pointer {
-            self.touch(pointer).await;
+        let touched = pointer.map(|pointer| self.touch(pointer));
+        async move {
+            if let Some(touched) = touched {
+                touched.await;
+            }
         }
     }
 
     /// Ends the object: one access to it.
-    pub async fn free(&self, pointer: Pointer) {
-        let ended = self.generations[pointer.row].update(|generation| {
+    #[track_caller]
+    pub fn free(&self, pointer: Pointer) -> impl Future<Output = ()> {
+        let ended = self.generations[pointer.row].update(move |generation| {
             let lives = *generation == pointer.generation;
             *generation += u32::from(lives);
             lives
         });
-        rt::check(ended.await, "double free");
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(pointer.row);
+        async move {
+            rt::check(ended.await, "double free");
+            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(pointer.row);
+        }
     }
 }
