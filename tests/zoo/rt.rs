@@ -6,12 +6,15 @@
 
 pub use super::Twin;
 
-use fatum::sync::{Mutex, Notify, OwnedMutexGuard};
+use fatum::sync::Notify;
 use fatum::task::{self, JoinHandle};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as Cell, PoisonError};
+
+/// Set in the rows of locks: a lock and a variable may bear one name.
+const LOCK: u64 = 1 << 63;
 
 /// A program of a tier that is written against `rt`: name, source, the kinds of end that are its bug, and its main.
 macro_rules! program {
@@ -140,29 +143,66 @@ impl<T: Clone + Send> Shared<T> {
 }
 
 /// A lock apart from what it protects, as in C. Taking it is a scheduling point; giving it back is none.
+///
+/// Who waits is woken when it is given back, and whoever comes first takes it, as with threads. A fair lock, which hands
+/// itself on to who has waited longest, makes some bugs all but unreachable: in `twostage_20` readers would have to wait
+/// for all writers that came before them.
 #[derive(Clone)]
 pub struct Lock {
-    inner: Arc<Mutex<()>>,
+    name: &'static str,
+    row: u64,
+    held: Arc<AtomicBool>,
+    waiting: Arc<AtomicU32>,
+    freed: Arc<Notify>,
 }
 
 /// A lock that is held until this is dropped.
 pub struct Guard {
     lock: Lock,
-    inner: OwnedMutexGuard<()>,
 }
 
 impl Lock {
-    /// A free lock.
+    /// The free lock of that name.
     #[track_caller]
-    pub fn new() -> Lock {
-        Lock { inner: Arc::new(Mutex::new(())) }
+    pub fn new(name: &'static str) -> Lock {
+        Lock::row(name, 0)
+    }
+
+    /// One of many locks of that name.
+    #[track_caller]
+    pub fn row(name: &'static str, row: u64) -> Lock {
+        let freed = Arc::new(Notify::new());
+        Lock { name, row: row | LOCK, held: Arc::default(), waiting: Arc::default(), freed }
     }
 
     /// Waits for it.
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = Guard> {
-        let taken = self.inner.clone().lock_owned();
-        async move { Guard { lock: self.clone(), inner: taken.await } }
+        let point = task::yield_point_on(self.name, self.row);
+        async move {
+            point.await;
+            while self.held.load(Ordering::Relaxed) {
+                self.wait().await;
+            }
+            self.held.store(true, Ordering::Relaxed);
+            Guard { lock: self.clone() }
+        }
+    }
+
+    async fn wait(&self) {
+        let mut freed = pin!(self.freed.notified());
+        freed.as_mut().enable();
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        freed.await;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.lock.held.store(false, Ordering::Relaxed);
+        if self.lock.waiting.swap(0, Ordering::Relaxed) > 0 {
+            self.lock.freed.notify_waiters();
+        }
     }
 }
 
@@ -196,8 +236,8 @@ impl Signal {
             let mut told = pin!(told);
             told.as_mut().enable();
             self.waiting.fetch_add(1, Ordering::Relaxed);
-            let Guard { lock, inner } = guard;
-            drop(inner);
+            let lock = guard.lock.clone();
+            drop(guard);
             told.await;
             lock.lock().await
         }

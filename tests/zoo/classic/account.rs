@@ -31,7 +31,7 @@ async fn moves(account: Account, amount: i32, done: Shared<bool>) {
 /// Mended, the checker adds the deposit instead of taking it away.
 pub async fn account(twin: Twin) {
     let account = Account {
-        lock: Lock::new(),
+        lock: Lock::new("account"),
         balance: Shared::new("balance", START),
         deposited: Shared::new("deposited", false),
         withdrawn: Shared::new("withdrawn", false),

@@ -80,7 +80,7 @@ async fn consumes(buffer: Buffer, twin: Twin) {
 /// Mended, the consumer keeps the lock.
 pub async fn bounded_buffer(twin: Twin) {
     let buffer = Buffer {
-        lock: Lock::new(),
+        lock: Lock::new("buffer"),
         not_full: Signal::new(),
         not_empty: Signal::new(),
         producers_waiting: Shared::new("producers_waiting", 0),

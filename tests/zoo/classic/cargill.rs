@@ -59,7 +59,7 @@ async fn consumes(buffer: Buffer, items: usize) {
 /// So many places, producers and consumers, each of so many items. Mended, each change wakes all.
 pub async fn cargill(places: usize, of_each: usize, items: usize, twin: Twin) {
     let (filled, changed) = (Shared::new("filled", 0), Signal::new());
-    let buffer = Buffer { lock: Lock::new(), changed, filled, places, twin };
+    let buffer = Buffer { lock: Lock::new("buffer"), changed, filled, places, twin };
     let mut handles = Vec::new();
     for _ in 0..of_each {
         handles.push(rt::spawn("produces", produces(buffer.clone(), items)).await);

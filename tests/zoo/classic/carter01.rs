@@ -36,8 +36,8 @@ async fn idles() {}
 
 /// Mended, each class counts under a lock of its own.
 pub async fn carter01(twin: Twin) {
-    let (exclusive, of_a) = (Lock::new(), Lock::new());
-    let of_b = if rt::is_buggy(twin) { of_a.clone() } else { Lock::new() };
+    let (exclusive, of_a) = (Lock::new("exclusive"), Lock::new("of_a"));
+    let of_b = if rt::is_buggy(twin) { of_a.clone() } else { Lock::new("of_b") };
     let (a, b) = (Shared::new("a", 0), Shared::new("b", 0));
     let handles = vec![
         rt::spawn("a", visits(of_a, a, exclusive.clone())).await,

@@ -51,7 +51,7 @@ async fn receives(buffer: Buffer, twin: Twin) {
 /// Mended, the receiver expects what comes in the order in which it was sent.
 pub async fn circular_buffer(twin: Twin) {
     let buffer = Buffer {
-        lock: Lock::new(),
+        lock: Lock::new("buffer"),
         entries: Shared::new("entries", Vec::new()),
         first: Shared::new("first", 0),
         may_send: Shared::new("may_send", true),

@@ -10,7 +10,7 @@ async fn counts(first: Lock, second: Lock, counter: Shared<i32>, change: i32) {
 
 /// Mended, both take them in one order.
 pub async fn deadlock01(twin: Twin) {
-    let (a, b, counter) = (Lock::new(), Lock::new(), Shared::new("counter", 1));
+    let (a, b, counter) = (Lock::new("a"), Lock::new("b"), Shared::new("counter", 1));
     let (first, second) = if rt::is_buggy(twin) { (b.clone(), a.clone()) } else { (a.clone(), b.clone()) };
     let handles = vec![
         rt::spawn("ups", counts(a, b, counter.clone(), 1)).await,

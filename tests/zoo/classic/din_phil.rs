@@ -12,7 +12,7 @@ async fn dines(first: Lock, second: Lock, sated: Shared<usize>) {
 
 /// Mended, the last philosopher takes the right fork first.
 pub async fn din_phil(count: usize, twin: Twin) {
-    let forks: Vec<Lock> = (0..count).map(|_| Lock::new()).collect();
+    let forks: Vec<Lock> = (0..count as u64).map(|seat| Lock::row("fork", seat)).collect();
     let sated = Shared::new("sated", 0);
     let mut handles = Vec::new();
     for seat in 0..count {

@@ -17,7 +17,7 @@ async fn checks(lock: Lock, data: Shared<i32>, most: i32) {
 
 /// Mended, the checker knows what the two add up to.
 pub async fn lazy01(twin: Twin) {
-    let (lock, data) = (Lock::new(), Shared::new("data", 0));
+    let (lock, data) = (Lock::new("lock"), Shared::new("data", 0));
     let most = if rt::is_buggy(twin) { 2 } else { 3 };
     let handles = vec![
         rt::spawn("checks", checks(lock.clone(), data.clone(), most)).await,

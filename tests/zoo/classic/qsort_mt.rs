@@ -148,14 +148,14 @@ pub async fn qsort_mt(twin: Twin) {
     let worker = |row: u64| Worker {
         state: Shared::row("state", row, State::Idle),
         part: Shared::row("part", row, (0, 0)),
-        lock: Lock::new(),
+        lock: Lock::row("worker", row),
         told: Signal::new(),
     };
     // Some order without meaning: 13 has no factor in common with 32.
     let element = |row: u64| Shared::row("array", row, (row * 13 % LENGTH as u64) as u32);
     let pool = Pool {
         workers: (0..WORKERS as u64).map(worker).collect(),
-        allocation: Lock::new(),
+        allocation: Lock::new("allocation"),
         idle: Shared::new("idle", WORKERS),
         array: (0..LENGTH as u64).map(element).collect(),
         twin,

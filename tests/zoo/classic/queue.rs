@@ -64,7 +64,7 @@ async fn consumes(queue: Queue, twin: Twin) {
 /// Mended, the consumer looks up the number of what it takes.
 pub async fn queue(twin: Twin) {
     let queue = Queue {
-        lock: Lock::new(),
+        lock: Lock::new("queue"),
         elements: Shared::new("elements", Vec::new()),
         head: Shared::new("head", 0),
         stored: Shared::new("stored", [None; ROUNDS]),

@@ -20,7 +20,7 @@ async fn checks(a: Shared<i32>, b: Shared<i32>, together: Option<Lock>) {
 /// Mended, a lock makes one step of the two writes, and of the looks.
 pub async fn reorder(setters: usize, checkers: usize, twin: Twin) {
     let (a, b) = (Shared::new("a", 0), Shared::new("b", 0));
-    let together = (!rt::is_buggy(twin)).then(Lock::new);
+    let together = (!rt::is_buggy(twin)).then(|| Lock::new("together"));
     let mut handles = Vec::new();
     for _ in 0..setters {
         handles.push(rt::spawn("sets", sets(a.clone(), b.clone(), together.clone())).await);

@@ -39,7 +39,7 @@ async fn pops(stack: Stack, twin: Twin) {
 /// Mended, it looks at the stack itself.
 pub async fn stack(twin: Twin) {
     let stack = Stack {
-        lock: Lock::new(),
+        lock: Lock::new("stack"),
         entries: Shared::new("entries", vec![0; SIZE]),
         top: Shared::new("top", 0),
         pushed: Shared::new("pushed", false),

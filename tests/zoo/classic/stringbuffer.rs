@@ -14,7 +14,7 @@ struct Text {
 
 impl Text {
     fn new(name: &'static str, count: usize) -> Text {
-        Text { lock: Lock::new(), count: Shared::new(name, count) }
+        Text { lock: Lock::new(name), count: Shared::new(name, count) }
     }
 
     async fn append(&self, other: &Text, twin: Twin) {

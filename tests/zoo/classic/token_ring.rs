@@ -37,7 +37,7 @@ async fn checks(ring: Ring) {
 pub async fn token_ring(twin: Twin) {
     let token = |row: u64, value| Shared::row("token", row, value);
     let ring = Ring {
-        atomic: Lock::new(),
+        atomic: Lock::new("atomic"),
         tokens: [token(0, 1), token(1, 2), token(2, 1)],
         done: [0, 1, 2].map(|row| Shared::row("done", row, false)),
     };

@@ -40,8 +40,8 @@ async fn reads(stages: Stages) {
 /// Mended, the first lock is held for both stages.
 pub async fn twostage(writers: usize, readers: usize, twin: Twin) {
     let stages = Stages {
-        first: Lock::new(),
-        second: Lock::new(),
+        first: Lock::new("first"),
+        second: Lock::new("second"),
         data: Shared::new("data", 0),
         next: Shared::new("next", 0),
     };

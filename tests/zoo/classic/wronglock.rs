@@ -18,8 +18,8 @@ async fn changes(lock: Lock, value: Shared<i32>) {
 
 /// Mended, all use the same lock.
 pub async fn wronglock(others: usize, twin: Twin) {
-    let (right, value) = (Lock::new(), Shared::new("value", 0));
-    let wrong = if rt::is_buggy(twin) { Lock::new() } else { right.clone() };
+    let (right, value) = (Lock::new("right"), Shared::new("value", 0));
+    let wrong = if rt::is_buggy(twin) { Lock::new("wrong") } else { right.clone() };
     let mut handles = vec![rt::spawn("checks", checks(right, value.clone())).await];
     for _ in 0..others {
         handles.push(rt::spawn("changes", changes(wrong.clone(), value.clone())).await);

@@ -127,7 +127,7 @@ async fn steals(deque: Deque, items: Vec<Shared<u32>>) {
 pub async fn wsq(twin: Twin) {
     let items: Vec<Shared<u32>> = (0..ITEMS).map(|row| Shared::row("item", row as u64, 0)).collect();
     let deque = Deque {
-        lock: Lock::new(),
+        lock: Lock::new("deque"),
         head: Shared::new("head", 0),
         tail: Shared::new("tail", 0),
         elements: Shared::new("elements", vec![0; 2]),

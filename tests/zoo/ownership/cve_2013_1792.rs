@@ -48,7 +48,7 @@ async fn installs(user: User) {
 pub async fn keys_of_user(twin: Twin) {
     let user = User {
         heap: Heap::new(),
-        lock: Lock::new(),
+        lock: Lock::new("user"),
         uid_keyring: Shared::new("uid_keyring", None),
         session_keyring: Shared::new("session_keyring", None),
         twin,

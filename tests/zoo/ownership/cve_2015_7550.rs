@@ -37,7 +37,7 @@ pub async fn key_revoked(twin: Twin) {
     let keys = Some(heap.allocate().await);
     let key = Key {
         heap,
-        lock: Lock::new(),
+        lock: Lock::new("key"),
         revoked: Shared::new("revoked", false),
         keys: Shared::new("keys", keys),
     };

@@ -75,7 +75,7 @@ pub async fn lock_of_once(twin: Twin) {
         done: Shared::new("done", false),
         waiters: Shared::new("waiters", 0),
         section: Shared::new("section", section),
-        lock: Lock::new(),
+        lock: Lock::new("lock"),
         twin,
     };
     let handles = vec![rt::spawn("once", once(shared.clone())).await, rt::spawn("once", once(shared)).await];

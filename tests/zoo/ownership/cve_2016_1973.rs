@@ -68,7 +68,7 @@ pub async fn static_instance(twin: Twin) {
         heap: Heap::new(),
         count: Shared::new("count", 0),
         stored: Shared::new("stored", None),
-        lock: (!rt::is_buggy(twin)).then(Lock::new),
+        lock: (!rt::is_buggy(twin)).then(|| Lock::new("instance")),
     };
     let handles = vec![
         rt::spawn("uses", uses(instance.clone())).await,

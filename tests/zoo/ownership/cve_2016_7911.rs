@@ -33,7 +33,7 @@ async fn exits(task: Task) {
 pub async fn io_priority(twin: Twin) {
     let heap = Heap::new();
     let context = Some(heap.allocate().await);
-    let task = Task { heap, lock: Lock::new(), context: Shared::new("context", context) };
+    let task = Task { heap, lock: Lock::new("task"), context: Shared::new("context", context) };
     let handles =
         vec![rt::spawn("asks", asks(task.clone(), twin)).await, rt::spawn("exits", exits(task)).await];
     rt::join_all(handles).await;

@@ -34,7 +34,7 @@ async fn dumps(socket: Socket, twin: Twin) {
 
 /// Mended, the buffer is freed under the lock.
 pub async fn netlink_dump(twin: Twin) {
-    let socket = Socket { heap: Heap::new(), lock: Lock::new(), buffer: Shared::new("buffer", None) };
+    let socket = Socket { heap: Heap::new(), lock: Lock::new("socket"), buffer: Shared::new("buffer", None) };
     let handles = vec![
         rt::spawn("dumps", dumps(socket.clone(), twin)).await,
         rt::spawn("dumps", dumps(socket, twin)).await,

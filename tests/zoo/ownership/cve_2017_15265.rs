@@ -32,11 +32,11 @@ struct Client {
 
 impl Client {
     async fn port(&self, number: i32) -> Port {
-        let group = |row| (Lock::new(), Shared::row("subscribers", row, 0));
+        let group = |row| (Lock::row("group", row), Shared::row("subscribers", row, 0));
         Port {
             memory: self.heap.allocate().await,
             number: Shared::new("number", number),
-            in_use: Lock::new(),
+            in_use: Lock::row("in_use", number.unsigned_abs().into()),
             subscribers: (0..GROUPS as u64).map(group).collect(),
         }
     }
@@ -110,8 +110,8 @@ async fn deletes(client: Client) {
 pub async fn sequencer_port(twin: Twin) {
     let client = Client {
         heap: Heap::new(),
-        ports_mutex: Lock::new(),
-        ports_lock: Lock::new(),
+        ports_mutex: Lock::new("ports_mutex"),
+        ports_lock: Lock::new("ports_lock"),
         ports: (0..2).map(|row| Shared::row("ports", row, None)).collect(),
         count: Shared::new("count", 1),
         twin,

@@ -31,8 +31,8 @@ pub async fn fanout_add(twin: Twin) {
     let socket = Socket {
         heap: Heap::new(),
         rollover: Shared::new("rollover", None),
-        call: (!rt::is_buggy(twin)).then(Lock::new),
-        fanout: Lock::new(),
+        call: (!rt::is_buggy(twin)).then(|| Lock::new("call")),
+        fanout: Lock::new("fanout"),
     };
     let handles = vec![rt::spawn("adds", adds(socket.clone())).await, rt::spawn("adds", adds(socket)).await];
     rt::join_all(handles).await;
