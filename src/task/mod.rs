@@ -13,7 +13,7 @@ mod waiting;
 pub use blocking::spawn_blocking;
 pub use handle::{AbortHandle, JoinError, JoinHandle};
 pub(crate) use point::{Point, mark_on};
-pub use point::{yield_now, yield_point, yield_read};
+pub use point::{yield_now, yield_point, yield_point_on, yield_read, yield_read_on};
 pub use set::JoinSet;
 pub(crate) use spawn::boxed;
 pub use spawn::{spawn, spawn_local, spawn_named};

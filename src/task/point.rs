@@ -1,6 +1,6 @@
 //! Scheduling points: choices to go on or to let others run first. No-ops outside a simulation.
 
-use crate::choice::{Access, Label, YIELD};
+use crate::choice::{Access, Label, YIELD, fold};
 use crate::runtime::current;
 use crate::runtime::world::World;
 use std::future::Future;
@@ -40,6 +40,19 @@ pub fn yield_point(label: &'static str) -> impl Future<Output = ()> {
 #[track_caller]
 pub fn yield_read(label: &'static str) -> impl Future<Output = ()> {
     Point::declared(Label::new(label), Access::Read, Location::caller())
+}
+
+/// As [`yield_point`], for one of many objects that share a label: row `object` of a table, the account of that number.
+/// To strategies and properties it is another object than the label alone, and than each other row.
+#[track_caller]
+pub fn yield_point_on(label: &'static str, object: u64) -> impl Future<Output = ()> {
+    Point::declared_on(Label::new(label), object, Access::Write, Location::caller())
+}
+
+/// As [`yield_read`], for one of many objects that share a label: see [`yield_point_on`].
+#[track_caller]
+pub fn yield_read_on(label: &'static str, object: u64) -> impl Future<Output = ()> {
+    Point::declared_on(Label::new(label), object, Access::Read, Location::caller())
 }
 
 /// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point.
@@ -88,6 +101,10 @@ impl Point {
 
     fn declared(label: Label, access: Access, place: &'static Location<'static>) -> Point {
         Point::operation(label, label.hash(), access, place)
+    }
+
+    fn declared_on(label: Label, object: u64, access: Access, place: &'static Location<'static>) -> Point {
+        Point::operation(label, fold(label.hash(), object), access, place)
     }
 }
 

@@ -18,3 +18,4 @@ mod scenarios;
 mod store;
 mod sync;
 mod tidy;
+mod zoo;
