@@ -3,6 +3,8 @@
 #[path = "../../zoo/mod.rs"]
 mod programs;
 
+mod control;
+
 use fatum::check::Check;
 use fatum::choice::tape::Tape;
 use fatum::sim::Keep;
