@@ -14,6 +14,7 @@ pub mod rt;
 pub mod classic;
 pub mod ownership;
 pub mod control;
+pub mod protocol;
 
 /// Where a program comes from, and what it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,6 +9,7 @@ mod unobserved;
 mod kafka;
 mod queues;
 mod plans;
+mod caches;
 
 use super::{Program, Tier, Twin};
 use fatum::Sim;
@@ -38,8 +39,15 @@ pub const CASES: &[Case] = &joined();
 /// All of them.
 pub const ALL: &[Program] = &programs();
 
-const FILES: [&[Case]; 6] =
-    [&intermediate::CASES, &stale::CASES, &unobserved::CASES, &kafka::CASES, &queues::CASES, &plans::CASES];
+const FILES: [&[Case]; 7] = [
+    &intermediate::CASES,
+    &stale::CASES,
+    &unobserved::CASES,
+    &kafka::CASES,
+    &queues::CASES,
+    &plans::CASES,
+    &caches::CASES,
+];
 
 const COUNT: usize = {
     let (mut count, mut file) = (0, 0);

@@ -1,14 +1,15 @@
-//! Leaders, plans and plugins: two that act where one must, and an answer that comes when nobody waits any more.
+//! Leaders, plans and plugins: two that act where one must, an answer that comes when nobody waits any more, and tries
+//! that are repeated.
 
 use super::Shows::{NotConverged, Violated};
-use super::operator::{millis, secs, until_done};
+use super::operator::{millis, secs};
 use super::{Case, Twin, case};
 use fatum::Sim;
 use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
 use fatum::property::always;
-use fatum::store::{Client, Entry, Payload, StoreError, StoreEvent, Transaction, WatchFrom};
+use fatum::store::{Client, Entry, Latency, Payload, StoreError, StoreEvent, Transaction, WatchFrom};
 use fatum::task::spawn_local;
-use fatum::time::{Duration, Instant, sleep, timeout};
+use fatum::time::{Duration, Instant, SystemTime, sleep, timeout};
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// The programs of this file.
-pub const CASES: [Case; 5] = [
+pub const CASES: [Case; 6] = [
     case("lease_without_fencing", "leader election by lease", Violated(LEADER), lease, slow_writes),
     case(
         "plan_resumed_twice",
@@ -27,20 +28,28 @@ pub const CASES: [Case; 5] = [
     ),
     case("late_plugin_reply", "compensation after a timeout", NotConverged(UNDONE), late_reply, slow_plugin),
     case(
-        "watch_gap_after_compaction",
-        "410 gone, a new list without tombstones",
-        NotConverged(MIRROR),
-        watch_gap,
-        lost_events,
+        "lease_by_wall_clock",
+        "leader election by the clock of the wall",
+        Violated(ONE_LEADER),
+        wall_clock,
+        wrong_clocks,
     ),
-    case("stale_duplicate_create", "kuberay#715, generated names", Violated(ONE_POD), duplicate, old_lists),
+    case("conflict_retried_with_old_value", "retry on conflict", NotConverged(SUM), conflict, late_timers),
+    case(
+        "write_repeated_after_lost_answer",
+        "retry of a write that took effect",
+        NotConverged(THREE),
+        repeated,
+        lost_answers,
+    ),
 ];
 
 const LEADER: &str = "only the leader writes";
 const ONE_RUNNER: &str = "a plan has one runner";
 const UNDONE: &str = "what was undone is gone";
-const MIRROR: &str = "the mirror is as the store";
-const ONE_POD: &str = "a site has one pod";
+const ONE_LEADER: &str = "nobody takes a lease that is in force";
+const SUM: &str = "each has added its own";
+const THREE: &str = "a member is added once";
 
 /// A write of a leader takes long.
 fn slow_writes() -> FaultPlan {
@@ -57,14 +66,21 @@ fn slow_plugin() -> FaultPlan {
     FaultPlan::none().with(FaultRule::new("plugin.call", FaultKind::Slow(secs(6)), 0.01))
 }
 
-/// Events of a watch are lost, and the watch with them.
-fn lost_events() -> FaultPlan {
-    FaultPlan::none().with(FaultRule::own(FaultKind::Missed, 0.01).at_host("mirror"))
+/// Clocks of the wall jump.
+fn wrong_clocks() -> FaultPlan {
+    FaultPlan::none().with(FaultRule::own(FaultKind::ClockJump(secs(5)), 0.002))
 }
 
-/// A list now and then is of the past.
-fn old_lists() -> FaultPlan {
-    FaultPlan::none().with(FaultRule::own(FaultKind::Stale, 0.01).at_host("operator").on("pod"))
+/// Timers are late: what is done at different times meets.
+fn late_timers() -> FaultPlan {
+    FaultPlan::none().with(FaultRule::late_timer(0.02))
+}
+
+/// Writes take effect and say nothing.
+fn lost_answers() -> FaultPlan {
+    FaultPlan::none()
+        .with(FaultRule::own(FaultKind::LostAnswer, 0.01).on("set/*"))
+        .with(FaultRule::own(FaultKind::Conflict, 0.05).on("set/*"))
 }
 
 /// Who has the lease writes; the write may take longer than the lease lasts.
@@ -239,104 +255,115 @@ fn late_reply(sim: &mut Sim, twin: Twin) {
     });
 }
 
-/// A mirror goes on where its watch broke; where that is compacted it hears all entries anew, but not which are gone.
-fn watch_gap(sim: &mut Sim, twin: Twin) {
-    type Mirror = Rc<RefCell<BTreeMap<Arc<str>, u64>>>;
-    async fn follow(store: &Client, mirror: &Mirror, index: &mut u64, twin: Twin) -> Result<(), StoreError> {
-        let mut watch = store.watch("route", WatchFrom::Resume(*index)).await?;
-        while let Ok(event) = watch.next().await {
-            match event.payload {
-                Payload::Batch(changes) => changes.into_iter().for_each(|change| {
-                    let value = change.value.and_then(|entry| entry.parse().ok());
-                    let name = change.key.name;
-                    match value {
-                        Some(value) => drop(mirror.borrow_mut().insert(name, value)),
-                        None => drop(mirror.borrow_mut().remove(&name)),
-                    }
-                }),
-                Payload::NewSnapshotToFollow if twin == Twin::Fixed => mirror.borrow_mut().clear(),
-                Payload::NewSnapshotToFollow | Payload::EndOfSnapshot => continue,
+/// Who finds a lease that is over by the clock of its wall takes it; the mended one waits as long as the lease lasts by
+/// a clock that nobody sets.
+fn wall_clock(sim: &mut Sim, twin: Twin) {
+    const LEASE: (&str, &str) = ("lease", "leader");
+    const LASTS: Duration = secs(3);
+    type Held = Rc<RefCell<(String, Duration)>>;
+    /// What a candidate remembers: the version of the lease that it saw last, and since when.
+    type Seen = (u64, Instant);
+    async fn turn(store: &Client, seen: &mut Seen, held: &Held, twin: Twin) -> Result<(), StoreError> {
+        let (now, me) = (SystemTime::now(), store.name().to_string());
+        let until = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() + LASTS;
+        let mine = (me.clone(), until.as_secs());
+        match store.entry(LEASE).await? {
+            None => drop(store.create(LEASE, mine).await?),
+            Some(lease) => {
+                if seen.0 != lease.version {
+                    *seen = (lease.version, Instant::now());
+                }
+                let (holder, over): (String, u64) = lease.parse().unwrap_or_default();
+                let is_over = match twin {
+                    Twin::Buggy => over + LASTS.as_secs() <= until.as_secs(),
+                    Twin::Fixed => seen.1.elapsed() > LASTS,
+                };
+                if holder != me && !is_over {
+                    return Ok(());
+                }
+                store.update(LEASE, lease.version, mine).await?;
             }
-            *index = event.index;
         }
+        let now = Instant::now().since_start();
+        let (leader, in_force) = held.replace((me.clone(), now + LASTS));
+        always(ONE_LEADER, leader == me || in_force <= now, || format!("{me} takes it from {leader}"));
         Ok(())
     }
-    let mirror = Mirror::default();
-    let (store, mirrored) = (sim.store(), mirror.clone());
-    sim.host("mirror").daemon().run(move |host| async move {
-        let mut index = 0;
-        loop {
-            _ = follow(&host.store(), &mirror, &mut index, twin).await;
-            sleep(millis(100)).await;
-        }
-    });
-    let stored = store.clone();
-    sim.converges(MIRROR, move || {
-        let routes = stored.list("route").entries.into_iter();
-        let routes: BTreeMap<Arc<str>, u64> =
-            routes.map(|route| (route.key.name.clone(), route.parse().unwrap_or(0))).collect();
-        routes == *mirrored.borrow()
-    });
-    sim.run(async move {
-        for round in 0..6 {
-            store.put(("route", "blue"), round)?;
-            store.put(("route", "green"), round)?;
-            sleep(millis(50)).await;
-            store.delete(("route", "green"))?;
-            sleep(millis(50)).await;
-            if round % 2 == 1 {
-                store.compact(store.index())?;
+    sim.store().set_latency(Latency { base: Duration::ZERO, step: Duration::ZERO });
+    let held = Held::default();
+    for name in ["a", "b"] {
+        let held = held.clone();
+        sim.host(name).daemon().run(move |host| async move {
+            let mut seen = (0, Instant::now());
+            for _ in 0..15 {
+                // What failed is tried again at the next turn.
+                _ = turn(&host.store(), &mut seen, &held, twin).await;
+                sleep(secs(1)).await;
             }
-            sleep(millis(200)).await;
-        }
-        Ok::<(), StoreError>(())
-    });
+        });
+    }
+    sim.run(async { sleep(secs(15)).await });
 }
 
-/// A pod is made for a site that has none; the list that says so is of a cache, and the names are generated.
-fn duplicate(sim: &mut Sim, twin: Twin) {
-    async fn pass(store: Client, pods: Client, twin: Twin) -> Result<(), StoreError> {
-        for site in store.list("site").await? {
-            let pods_of = pods.list("pod").await?.into_iter().filter(|pod| *pod.value == *site.key.name);
-            if pods_of.count() == 0 {
-                let name = match twin {
-                    Twin::Buggy => format!("{}-{:x}", site.key.name, fatum::rand::rng().below(1 << 32)),
-                    Twin::Fixed => site.key.name.to_string(),
-                };
-                match store.create(("pod", name), &*site.key.name).await {
-                    Err(error) if error.is_already_exists() => {}
-                    created => drop(created?),
-                }
+/// Two add to a total, and again after a conflict; what is written then was computed before.
+fn conflict(sim: &mut Sim, twin: Twin) {
+    const TOTAL: (&str, &str) = ("quota", "total");
+    async fn add(store: &Client, what: u64, twin: Twin) -> Result<(), StoreError> {
+        let mut computed = None;
+        loop {
+            let found = store.entry(TOTAL).await?;
+            let before: u64 = found.as_ref().and_then(|entry| entry.parse().ok()).unwrap_or(0);
+            let sum = match twin {
+                Twin::Buggy => *computed.get_or_insert(before + what),
+                Twin::Fixed => before + what,
+            };
+            let version = found.map_or(0, |entry| entry.version);
+            match store.update(TOTAL, version, sum).await {
+                Err(error) if error.is_conflict() => {}
+                written => return written.map(drop),
             }
         }
-        Ok(())
     }
     let store = sim.store();
-    sim.host("operator").daemon().run(move |host| async move {
-        let pods = store.client("operator");
-        let store = host.store();
-        let Ok(mut watch) = store.watch("site", WatchFrom::Snapshot).await else { return };
-        while watch.next().await.is_ok() {
-            until_done(&mut || pass(store.clone(), pods.clone(), twin)).await;
-        }
-    });
-    let pods = sim.store();
-    sim.fold(ONE_POD, (), move |(), _, event: &StoreEvent| {
-        let StoreEvent::Created { .. } = event else { return Ok(()) };
-        let mut sites: Vec<String> =
-            pods.list("pod").into_iter().filter_map(|pod| pod.parse().ok()).collect();
-        let (count, _) = (sites.len(), sites.sort());
-        sites.dedup();
-        if sites.len() == count { Ok(()) } else { Err("two pods".to_owned()) }
-    });
-    let store = sim.store();
-    sim.run(async move {
-        for status in ["new", "known", "ready"] {
-            for site in ["shop", "blog"] {
-                store.put(("site", site), status)?;
-                sleep(Duration::from_millis(200)).await;
+    store.put(TOTAL, 0).expect("the store takes it");
+    for (name, from, what) in [("a", 0, [1, 2, 4]), ("b", 500, [10, 20, 40])] {
+        sim.host(name).run(move |host| async move {
+            sleep(millis(from)).await;
+            for what in what {
+                add(&host.store(), what, twin).await?;
+                sleep(secs(1)).await;
             }
+            Ok::<(), StoreError>(())
+        });
+    }
+    sim.converges(SUM, move || store.peek::<u64>(TOTAL) == Some(77));
+}
+
+/// One member more, and again if nobody answers; the mended one makes sure that the first try did nothing.
+fn repeated(sim: &mut Sim, twin: Twin) {
+    const SET: (&str, &str) = ("set", "members");
+    async fn grow(store: &Client, twin: Twin) -> Result<(), StoreError> {
+        let mut target = None;
+        loop {
+            let Some(set) = store.entry(SET).await? else { return Ok(()) };
+            let found: u64 = set.parse().unwrap_or(0);
+            let target = *target.get_or_insert(found + 1);
+            if twin == Twin::Fixed && found == target {
+                return Ok(());
+            }
+            if store.update(SET, set.version, found + 1).await.is_ok() {
+                return Ok(());
+            }
+        }
+    }
+    let store = sim.store();
+    store.put(SET, 0).expect("the store takes it");
+    sim.host("operator").run(move |host| async move {
+        for _ in 0..3 {
+            grow(&host.store(), twin).await?;
+            sleep(secs(1)).await;
         }
         Ok::<(), StoreError>(())
     });
+    sim.converges(THREE, move || store.peek::<u64>(SET) == Some(3));
 }

@@ -56,7 +56,7 @@ fn slow_quota() -> FaultPlan {
 
 /// The scheduler crashes.
 fn crashes() -> FaultPlan {
-    FaultPlan::none().with(FaultRule::own(FaultKind::Crash(secs(8)), 0.01).at_host("scheduler"))
+    FaultPlan::none().with(FaultRule::own(FaultKind::Crash(secs(8)), 0.003).at_host("scheduler"))
 }
 
 /// Timers are late: up to, and just after, later deadlines.
