@@ -193,6 +193,29 @@ fn the_portfolio_has_each_member_and_says_which() {
     assert!(page.contains(&format!("(seed {seed}, {member})")), "{page}");
 }
 
+/// Two tasks touch row 1 of a table, one of them row 2 too, and both the table as a whole.
+fn rows(sim: &mut Sim) {
+    sim.host("both").run(|_| async {
+        task::yield_point("table").await;
+        task::yield_point_on("table", 1).await;
+        task::yield_read_on("table", 2).await;
+    });
+    sim.host("one").run(|_| async {
+        task::yield_read("table").await;
+        task::yield_read_on("table", 1).await;
+    });
+}
+
+#[test]
+fn rows_of_a_table_are_objects_of_their_own() {
+    let report = sweep(&quiet(StrategyKind::Surw).runs(20), rows);
+    assert!(report.failures.is_empty());
+    let profile = report.calibration.profile;
+    // The table and its row 1 are shared: one access to each by each task, of its three and two.
+    assert_eq!(profile.objects.len(), 2, "{profile:?}");
+    assert_eq!(profile.tasks, [vec![0, 3, 1, 1], vec![0, 2, 1, 1]]);
+}
+
 #[test]
 fn a_seed_meets_the_same_faults_under_each_strategy() {
     use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};

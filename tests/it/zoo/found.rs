@@ -3,7 +3,8 @@
 use super::named;
 use super::programs::protocol::Subject;
 use super::programs::{self, Program, Tier, Twin};
-use fatum::check::{Canonical, shrink};
+use fatum::Run;
+use fatum::check::{Canonical, Check, Effort, shrink};
 use fatum::choice::tape::Tape;
 use fatum::sim::Keep;
 use fatum::strategy::StrategyKind;
@@ -51,6 +52,10 @@ fn every_program_passes_at_the_baseline() {
     }
 }
 
+/// Programs of many tasks, whose failures take long to shrink; `benches/zoo` does.
+const SLOW_TO_SHRINK: [&str; 6] =
+    ["din_phil_5", "din_phil_7", "reorder_10", "reorder_20", "twostage_20", "twostage_50"];
+
 /// Found soon, in the way that is expected; shrunk to little; and the little replays, event by event.
 #[test]
 fn every_bug_is_found_shrunk_and_replayed() {
@@ -60,11 +65,17 @@ fn every_bug_is_found_shrunk_and_replayed() {
         assert_eq!(trial.strange, None, "{name}");
         let seed = trial.found.unwrap_or_else(|| panic!("{name} was not found in {RUNS} runs"));
         let failing = subject.check.run_seed(seed, subject.set_up());
-        let shrunk = shrink(&subject.check, &subject.set_up(), &failing, &mut Canonical::default());
-        assert!(program.expects.contains(&shrunk.run.end.kind()), "{name}: {:?}", shrunk.run.end);
-        assert!(shrunk.tape.deviations() <= failing.tape.deviations(), "{name}");
-        let again = subject.check.replay(&shrunk.tape, Keep::Trace, subject.set_up());
-        assert!(again.is_same(&shrunk.run), "{name}: {:?}", again.end);
+        assert!(program.expects.contains(&failing.end.kind()), "{name}: {:?}", failing.end);
+        let mut least = failing.clone();
+        if !SLOW_TO_SHRINK.contains(&name) {
+            let check = Check { effort: Effort::Brief, ..subject.check.clone() };
+            let shrunk = shrink(&check, &subject.set_up(), &failing, &mut Canonical::default());
+            least = Run { tape: shrunk.tape, ..shrunk.run };
+            assert!((1..=3).contains(&least.tape.deviations()), "{name}: {:?}", least.tape);
+        }
+        let again = subject.check.replay(&least.tape, Keep::Trace, subject.set_up());
+        assert_eq!(again.end, least.end, "{name}");
+        assert_eq!(again.digests.trace, least.digests.trace, "{name}");
         assert_eq!(again.matched.unmatched, 0, "{name}");
     }
 }
