@@ -76,6 +76,9 @@ const fn programs() -> [Program; COUNT] {
     let mut programs = [CASES[0].program; COUNT];
     let mut next = 0;
     while next < COUNT {
+        if let Some(property) = CASES[next].property {
+            assert!(!property.is_empty(), "a property has a name");
+        }
         programs[next] = CASES[next].program;
         next += 1;
     }

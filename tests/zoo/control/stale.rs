@@ -284,9 +284,12 @@ fn rabbitmq_2(sim: &mut Sim, twin: Twin) {
     let volumes = sim.store();
     sim.fold(SHRUNK, 0, move |largest, _, event: &StoreEvent| {
         let StoreEvent::Updated { key, .. } = event else { return Ok(()) };
-        let size =
-            if *key.kind == *"volume" { volumes.peek::<u64>(key.clone()).unwrap_or(0) } else { *largest };
-        if size < *largest { Err(format!("{size} of {largest}")) } else { Ok(*largest = size) }
+        if *key.kind != *"volume" {
+            return Ok(());
+        }
+        let size = volumes.peek::<u64>(key.clone()).unwrap_or(0);
+        let before = std::mem::replace(largest, size);
+        if size < before { Err(format!("{size} of {before}")) } else { Ok(()) }
     });
     let store = sim.store();
     sim.run(async move {
