@@ -4,6 +4,7 @@
 #[path = "../../zoo/mod.rs"]
 mod programs;
 
+mod control;
 mod found;
 mod measuring;
 mod stories;
