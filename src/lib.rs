@@ -60,7 +60,8 @@
 //! * A `Sim` inside a tokio task without the cargo feature `tokio` panics once the task's budget is spent: only tokio's
 //!   own `unconstrained` leads out of it, and tokio has that under a feature only.
 //! * `buggify!` is the program's own: no plan turns it off, and only a seed says how often.
-//! * The default strategy is the random walk: the scenarios are judged under it. The portfolio is chosen by name.
+//! * The default strategy of a [`Check`] is the portfolio. A [`Sim`] by hand walks randomly unless told otherwise, since
+//!   nobody has made the calibration run.
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on should panic"))]
 
 mod error;

@@ -28,7 +28,7 @@ impl SimBuilder {
     pub(super) fn new() -> SimBuilder {
         SimBuilder {
             seed: 0,
-            strategy: StrategyKind::default(),
+            strategy: StrategyKind::RandomWalk,
             calibration: Calibration::default(),
             faults: FaultPlan::none(),
             source: None,
@@ -46,7 +46,8 @@ impl SimBuilder {
         self
     }
 
-    /// How the seed explores schedules.
+    /// How the seed explores schedules. Unless told otherwise it walks randomly: a portfolio needs the calibration that a
+    /// [`crate::Check`] measures.
     pub fn strategy(mut self, strategy: StrategyKind, calibration: Calibration) -> SimBuilder {
         (self.strategy, self.calibration) = (strategy, calibration);
         self

@@ -71,11 +71,11 @@ pub trait Strategy {
 #[serde(rename_all = "kebab-case")]
 pub enum StrategyKind {
     /// Each ready task is as likely as any other, and each site yields as often as it suggests.
-    #[default]
     RandomWalk,
     /// The baseline schedule; only faults and latencies vary.
     OldestFirst,
     /// Each seed another of the others.
+    #[default]
     Portfolio,
     /// At each scheduling point each task is as likely as any other.
     UniformWalk,

@@ -210,7 +210,7 @@ fn rows(sim: &mut Sim) {
 fn rows_of_a_table_are_objects_of_their_own() {
     let report = sweep(&quiet(StrategyKind::Surw).runs(20), rows);
     assert!(report.failures.is_empty());
-    let profile = report.calibration.profile;
+    let profile = report.calibration.profile.unwrap();
     // The table and its row 1 are shared: one access to each by each task, of its three and two.
     assert_eq!(profile.objects.len(), 2, "{profile:?}");
     assert_eq!(profile.tasks, [vec![0, 3, 1, 1], vec![0, 2, 1, 1]]);
