@@ -1,6 +1,7 @@
 //! Reports: the result of a sweep, data only, and its page for people.
 
 use super::config::Check;
+use super::guided::Guidance;
 use super::points::Points;
 use crate::choice::tape::Tape;
 use crate::runtime::{End, SiteStats};
@@ -32,6 +33,8 @@ pub struct Report {
     pub picks: u64,
     /// Runs in which each `sometimes` and `reachable` was met.
     pub coverage: BTreeMap<String, u64>,
+    /// Distinct states that [`crate::cover!`] declared: counted below [`DISTINCT_ESTIMATED`], estimated from there on.
+    pub states: u64,
     /// Counts per site.
     pub sites: Vec<SiteStats>,
     /// What the strategy estimated from.
@@ -48,6 +51,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// The points, where this was a sweep over points.
     pub points: Option<Points>,
+    /// What was known in the end, where this was a guided search.
+    pub guidance: Option<Guidance>,
 }
 
 /// The verdict of a sweep.
@@ -84,6 +89,8 @@ pub enum FoundBy {
     Exhaustive,
     /// A fuzzer's bytes.
     Bytes,
+    /// A guided search, in a run that no seed alone repeats.
+    Guided,
 }
 
 impl FoundBy {
@@ -91,7 +98,7 @@ impl FoundBy {
     pub fn seed(self) -> Option<u64> {
         match self {
             FoundBy::Seed(seed) => Some(seed),
-            FoundBy::Exhaustive | FoundBy::Bytes => None,
+            FoundBy::Exhaustive | FoundBy::Bytes | FoundBy::Guided => None,
         }
     }
 
@@ -100,6 +107,7 @@ impl FoundBy {
             FoundBy::Seed(seed) => format!("seed {seed}, {}", Chosen::of(strategy, seed)),
             FoundBy::Exhaustive => "exhaustive".to_owned(),
             FoundBy::Bytes => "a fuzzer's bytes".to_owned(),
+            FoundBy::Guided => "guided search".to_owned(),
         }
     }
 }
@@ -202,13 +210,13 @@ pub fn render_failure(failure: &Failure) -> String {
     page.extend(failure.story.iter().map(|line| format!("  {line}")));
     page.push(String::new());
     page.extend(render_blocked(&failure.run));
-    page.push(format!(
-        "found by run {} ({}); {} run{} failed so",
-        failure.found_at,
-        failure.found_by.text(failure.strategy),
-        failure.runs,
-        if failure.runs == 1 { "" } else { "s" },
-    ));
+    let (at, by) = (failure.found_at, failure.found_by.text(failure.strategy));
+    let found = match failure.found_by {
+        FoundBy::Guided => format!("{by} (run {at})"),
+        FoundBy::Seed(_) | FoundBy::Exhaustive | FoundBy::Bytes => format!("run {at} ({by})"),
+    };
+    let runs = if failure.runs == 1 { "run" } else { "runs" };
+    page.push(format!("found by {found}; {} {runs} failed so", failure.runs));
     page.extend(failure.swarm.iter().map(|swarm| format!("swarm: {swarm}")));
     page.push(format!(
         "shrunk from {} deviations to {} in {} runs",

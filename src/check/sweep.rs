@@ -94,6 +94,10 @@ impl Check {
                     .help("leave the shard out: FATUM_SHARD, --shard or Check::shard"))
             };
         }
+        if self.guided && shards != 1 {
+            return Err(Error::input("a guided search cannot be split into shards")
+                .help("leave the shard out, and give each machine a seed base of its own: --seed-base or Check::seed_base"));
+        }
         if self.runs == 0 {
             return Err(Error::input("a sweep of 0 runs proves nothing").help("sweep at least one"));
         }
@@ -116,6 +120,7 @@ impl Check {
         let (tally, differing) = match (check.points, check.exhaustive) {
             (Some(_), _) => check.enumerate(1, &begins, &watched, progress),
             (None, Some(depth)) => check.enumerate(depth, &begins, &watched, progress),
+            (None, None) if check.guided => check.search(watchdog, program, progress),
             (None, None) => check.sweep_seeds(watchdog, &begins, &watched, program, progress),
         };
         check.report(tally, &differing, &begins, &watched)
@@ -179,7 +184,13 @@ impl Check {
     }
 
     /// Makes waiting runs a second time.
-    fn recheck(&self, rechecks: &Rechecks, which: Take, begins: &dyn Fn(&Origin), program: &dyn Program) {
+    pub(super) fn recheck(
+        &self,
+        rechecks: &Rechecks,
+        which: Take,
+        begins: &dyn Fn(&Origin),
+        program: &dyn Program,
+    ) {
         while let Some(recheck) = rechecks.take(which) {
             begins(&recheck.origin);
             let again = self.sweep_origin(&recheck.origin, true, program);

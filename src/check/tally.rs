@@ -1,6 +1,7 @@
 //! Tallies: what runs came to, added up. Order does not matter but for the first failures, and memory is bounded
 //! whatever the number of runs.
 
+use super::guided::{Guidance, Recipe};
 use super::points::Points;
 use crate::choice::enumerate::Step;
 use crate::choice::fold;
@@ -8,6 +9,7 @@ use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Kind and property.
@@ -24,11 +26,14 @@ pub(super) struct Tally {
     pub(super) inconclusive: u64,
     pub(super) inconclusive_first: Option<Failing>,
     pub(super) traces: Distinct,
+    pub(super) states: Distinct,
     pub(super) coverage: BTreeMap<&'static str, u64>,
     pub(super) sites: BTreeMap<&'static str, SiteStats>,
     pub(super) failing: BTreeMap<Signature, FailingRuns>,
     /// Where this was a sweep over points.
     pub(super) points: Option<Points>,
+    /// Where this was a guided search.
+    pub(super) guidance: Option<Guidance>,
 }
 
 /// The runs that failed with one kind and property: how many, and the first of them.
@@ -52,12 +57,14 @@ pub(super) struct Failing {
 pub(super) enum Origin {
     Seed(u64),
     Steps(Vec<Step>),
+    Guided(Arc<Recipe>),
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Seed(seed) => write!(f, "seed {seed}"),
+            Origin::Guided(recipe) => write!(f, "run {} of the guided search", recipe.number + 1),
             Origin::Steps(steps) if steps.is_empty() => f.write_str("the baseline run"),
             Origin::Steps(steps) if steps.len() == 1 => f.write_str("a run with 1 deviation"),
             Origin::Steps(steps) => write!(f, "a run with {} deviations", steps.len()),
@@ -74,6 +81,7 @@ impl Tally {
         self.picks += run.picks;
         self.faults_fired += run.faults_fired;
         self.traces.insert(run.digests.trace);
+        run.states.iter().for_each(|state| self.states.insert(*state));
         for (name, hits) in run.coverage {
             *self.coverage.entry(name).or_insert(0) += u64::from(hits > 0);
         }
@@ -105,6 +113,7 @@ impl Tally {
         self.inconclusive += later.inconclusive;
         self.inconclusive_first = self.inconclusive_first.take().or(later.inconclusive_first);
         self.traces.merge(later.traces);
+        self.states.merge(later.states);
         for (name, hits) in later.coverage {
             *self.coverage.entry(name).or_insert(0) += hits;
         }

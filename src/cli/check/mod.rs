@@ -113,9 +113,10 @@ fn sweep(scenario: &Scenario, board: &Board, nth: usize) -> Result<Judgement, Er
 
 fn tell(scenario: &Scenario, judgement: &Judgement, verbose: bool, board: &Board, nth: usize) {
     board.ended(&scenario.name, nth, &page::outcome(judgement));
-    let points = judgement.report.points.as_ref();
-    let mut lines: Vec<String> =
-        points.map(|points| format!("{}: {points}", scenario.name)).into_iter().collect();
+    let report = &judgement.report;
+    let points = report.points.iter().map(|points| format!("{}: {points}", scenario.name));
+    let guidance = report.guidance.iter().map(|guidance| format!("{}: {guidance}", scenario.name));
+    let mut lines: Vec<String> = points.chain(guidance).collect();
     lines.extend(page::expected(scenario, judgement, verbose));
     board.say(&lines);
 }
