@@ -75,6 +75,7 @@ pub mod time;
 pub mod task;
 pub mod sync;
 mod emit;
+mod cover;
 pub mod rand;
 pub mod fault;
 pub mod host;
@@ -100,6 +101,7 @@ pub use tokio::{join, try_join};
 
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::cover::cover;
     pub use crate::emit::Adhoc;
     pub use crate::sync::select_start;
     pub use tokio;

@@ -61,6 +61,8 @@ pub struct Check {
     /// One run for each place at which the fault-free run could be harmed in this way, in place of seeds: on one thread,
     /// and in one shard.
     pub points: Option<Perturbation>,
+    /// Whether runs are guided by what earlier ones reached: see [`Check::guided`].
+    pub guided: bool,
     /// One run in this many is made a second time; 0 is none.
     pub recheck_one_in: u64,
     /// Runs above which `sometimes` and `reachable` are judged.
@@ -120,6 +122,7 @@ impl Check {
             assumes_declared_accesses: false,
             resume: None,
             points: None,
+            guided: false,
             recheck_one_in: 20,
             runs_min: 100,
             shrunk_max: 10,
@@ -202,6 +205,22 @@ impl Check {
     /// Harms the fault-free run at every point where it can be harmed in this way, in place of seeds.
     pub fn points(mut self, kind: Perturbation) -> Check {
         self.points = Some(kind);
+        self
+    }
+
+    /// Searches with guidance, in this many runs: runs that reach a new `sometimes` or `reachable`, a new state that
+    /// [`crate::cover!`] declared, or a new ordered pair of consecutive scheduling points of different tasks are kept,
+    /// and the next runs begin as they did and then go on by another seed.
+    ///
+    /// This finds what is many unlikely steps away, if each step shows as something new; a bug that one unlikely choice
+    /// brings about is found sooner by a sweep. What is found is a function of the program, the seed base and the number
+    /// of runs, whatever the number of jobs; but a run is no function of its number alone, so shards are refused: give
+    /// each machine a seed base of its own. Run n is the n-th seed from the seed base on, where nothing is repeated.
+    ///
+    /// Memory is bounded: 512 runs are kept of at most 16,384 answers each and 4,194,304 in all (64 MiB), and 65,536
+    /// features are known ([`crate::check::ENTRIES_MAX`] and the others). The rest of a longer run is up to its seed.
+    pub fn guided(mut self, runs: u64) -> Check {
+        (self.guided, self.runs) = (true, runs);
         self
     }
 

@@ -208,7 +208,7 @@ impl Check {
     ///
     /// # Errors
     /// A file to resume that cannot be read or written, or is of another search.
-    pub(super) fn search(
+    pub(super) fn search_all(
         &self,
         bound: Bound,
         begins: &(dyn Fn(&Origin) + Sync),

@@ -34,6 +34,8 @@ pub enum Unseeded {
     Exhaustive,
     /// A fuzzer's bytes.
     Bytes,
+    /// A guided search.
+    Guided,
 }
 
 /// What a failure file says.
@@ -88,6 +90,7 @@ impl FailureFile {
             FoundBy::Seed(seed) => (Some(Seed(seed)), None),
             FoundBy::Exhaustive => (None, Some(Unseeded::Exhaustive)),
             FoundBy::Bytes => (None, Some(Unseeded::Bytes)),
+            FoundBy::Guided => (None, Some(Unseeded::Guided)),
         };
         FailureFile {
             version: VERSION,

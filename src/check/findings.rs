@@ -66,6 +66,7 @@ impl Check {
             steps: tally.steps,
             time: tally.time,
             distinct_traces: tally.traces.count(),
+            states: tally.states.count(),
             faults_fired: tally.faults_fired,
             picks: tally.picks,
             failing_runs: tally.failing_runs(),
@@ -78,6 +79,7 @@ impl Check {
             verdict,
             points: tally.points,
             exhausted: tally.exhausted,
+            guidance: tally.guidance,
         })
     }
 
@@ -167,14 +169,24 @@ impl Check {
     /// The failure of a fuzzer's bytes: shrunk, told, and saved if it can be.
     pub(super) fn failure_of_bytes(&self, data: &[u8], program: &dyn Program) -> Failure {
         let recorded = self.record_source(Box::new(BytesSource::new(data)), Keep::Trace, program);
+        let failure = self.fuzzed(&recorded, program);
+        let command = self.command_of_found(FoundBy::Bytes);
+        Failure { command, ..failure }
+    }
+
+    /// The failure of a fuzzer's tape: shrunk, told, and saved if it can be.
+    pub(super) fn failure_of_tape(&self, tape: &Tape, program: &dyn Program) -> Failure {
+        self.fuzzed(&self.replay_tape(tape, Keep::Trace, program), program)
+    }
+
+    fn fuzzed(&self, recorded: &Run, program: &dyn Program) -> Failure {
         let deviations = recorded.tape.deviations();
-        let shrunk = shrink::shrink_watched(self, program, &recorded, &mut Canonical::default());
+        let shrunk = shrink::shrink_watched(self, program, recorded, &mut Canonical::default());
         let run = Run { tape: shrunk.tape, ..shrunk.run };
-        let failure = self.told(run, Found { by: FoundBy::Bytes, at: 1, runs: 1, of_runs: 1, deviations }, shrunk.runs);
-        let command = failure.command.clone();
+        let found = Found { by: FoundBy::Bytes, at: 1, runs: 1, of_runs: 1, deviations };
+        let failure = self.told(run, found, shrunk.runs);
         // A fuzzer may run where nothing can be written; its page then still says all.
-        let saved = self.save(failure.clone()).unwrap_or(failure);
-        Failure { command, ..saved }
+        self.save(failure.clone()).unwrap_or(failure)
     }
 
     /// A failure with its story, not saved yet.
@@ -234,9 +246,17 @@ impl Check {
         match (&self.reproduce, found_by) {
             (_, FoundBy::Bytes) => "run the fuzz target on the input that it saved".to_owned(),
             (Reproduce::Test(test), FoundBy::Seed(seed)) => format!("FATUM_SEED={seed} cargo test {test}"),
-            (Reproduce::Test(test), FoundBy::Exhaustive) => format!("cargo test {test}"),
+            (Reproduce::Test(test), FoundBy::Exhaustive | FoundBy::Guided) => format!("cargo test {test}"),
             (Reproduce::Scenario(scenario), FoundBy::Seed(seed)) => {
                 format!("{} run {} --seed {seed}", self.invoked_as, scenario.display())
+            }
+            (Reproduce::Scenario(scenario), FoundBy::Guided) => {
+                let base = if self.seed_base == 0 {
+                    String::new()
+                } else {
+                    format!(" --seed-base {}", self.seed_base)
+                };
+                format!("{} check {} --guided --runs N{base}", self.invoked_as, scenario.display())
             }
             (Reproduce::Scenario(scenario), FoundBy::Exhaustive) => {
                 let flag = match self.points {
@@ -254,6 +274,7 @@ impl Origin {
         match self {
             Origin::Seed(seed) => FoundBy::Seed(*seed),
             Origin::Steps(_) | Origin::Explored(_) => FoundBy::Exhaustive,
+            Origin::Guided(_) => FoundBy::Guided,
         }
     }
 }

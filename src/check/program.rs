@@ -2,13 +2,16 @@
 
 use super::Check;
 use super::file::FailureFile;
+use super::guided::{GuidedSource, Notes, Recipe};
 use super::tally::Origin;
 use super::watchdog::Subject;
 use crate::choice::Source;
+use crate::choice::asked::{AskedSource, Place};
 use crate::choice::enumerate::{Asked, Step, StepsSource};
 use crate::choice::explore::Explorer;
-use crate::choice::tape::Tape;
+use crate::choice::tape::{Tape, TapeSource};
 use crate::sim::{Keep, Run, Sim, SimBuilder};
+use crate::strategy::seed::SeedSource;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -41,13 +44,33 @@ impl Check {
         })
     }
 
-    /// The run of a seed, or of steps.
+    /// A run of a guided search, and what was noted of it.
+    pub(super) fn run_guided(
+        &self,
+        recipe: &Recipe,
+        checkpoints: bool,
+        program: &dyn Program,
+    ) -> (Run, Notes) {
+        let builder = self.builder().seed(recipe.seed).checkpoints(checkpoints);
+        let (run, source) = run_back(builder, self.guided_source(recipe), program);
+        (run, source.into_notes())
+    }
+
+    fn guided_source(&self, recipe: &Recipe) -> GuidedSource {
+        let rest = SeedSource::new(recipe.seed, self.strategy, &self.calibration, self.faults.clone());
+        GuidedSource::new(recipe.clone(), rest)
+    }
+
+    /// The run of a seed, of steps, or of a recipe.
     fn builder_of(&self, origin: &Origin) -> SimBuilder {
         match origin {
             Origin::Seed(seed) => {
                 self.builder().seed(*seed).strategy(self.strategy, self.calibration.clone())
             }
             Origin::Explored(explorer) => self.builder().source(explorer.clone()),
+            Origin::Guided(recipe) => {
+                self.builder().seed(recipe.seed).source(Box::new(self.guided_source(recipe)))
+            }
             Origin::Steps(steps) => self.builder().source(Box::new(StepsSource::new(steps.clone()))),
         }
     }
@@ -83,9 +106,20 @@ impl Check {
 
     /// The run of the failure file at `path`, with its trace and the lines of `tracing`.
     pub fn replay_file(&self, path: &Path, file: &FailureFile, program: impl Program) -> Run {
+        self.replay_bare(path, &file.tape, program)
+    }
+
+    /// As [`Check::replay_file`], of a tape that stands in a file of its own.
+    pub fn replay_bare(&self, path: &Path, tape: &Tape, program: impl Program) -> Run {
         self.guarded(Subject::File(path.to_owned()), &program, |program, _| {
-            crate::log::captured(|| self.replay_tape(&file.tape, Keep::Trace, program))
+            crate::log::captured(|| self.replay_tape(tape, Keep::Trace, program))
         })
+    }
+
+    /// The run of a tape, and where else it could have deviated.
+    pub(super) fn run_asked(&self, tape: &Tape, program: &dyn Program) -> (Run, Vec<Place>) {
+        let (run, source) = self.run_with(AskedSource::new(TapeSource::new(tape)), program);
+        (run, source.into_places())
     }
 
     pub(super) fn replay_tape(&self, tape: &Tape, keep: Keep, program: &dyn Program) -> Run {

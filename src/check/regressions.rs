@@ -86,8 +86,16 @@ fn say(text: &str) {
 
 /// What a replay shows: whether it is the same failure, the story, who waits, and the trace where wanted.
 pub fn replay_page(path: &Path, file: &FailureFile, run: &Run, trace: Option<TraceFormat>) -> String {
-    let mut page =
-        vec![format!("replay of {}: {}", path.display(), replay_verdict(file, run)), String::new()];
+    page(path, &replay_verdict(file, run), run, trace)
+}
+
+/// What the replay of a tape in a file of its own shows: how the run ends, and the rest of [`replay_page`].
+pub fn tape_page(path: &Path, run: &Run, trace: Option<TraceFormat>) -> String {
+    page(path, &format!("{} ({})", run.end.sentence(), met(run)), run, trace)
+}
+
+fn page(path: &Path, verdict: &str, run: &Run, trace: Option<TraceFormat>) -> String {
+    let mut page = vec![format!("replay of {}: {verdict}", path.display()), String::new()];
     page.extend(story(run).into_iter().map(|line| format!("  {line}")));
     page.push(String::new());
     page.extend(render_blocked(run));
@@ -100,8 +108,7 @@ pub fn replay_page(path: &Path, file: &FailureFile, run: &Run, trace: Option<Tra
 
 /// How a replay compares with its file, in a sentence.
 pub fn replay_verdict(file: &FailureFile, run: &Run) -> String {
-    let matched = run.matched;
-    let met = format!("{} of {} deviations met", matched.met, matched.met + matched.unmatched);
+    let met = met(run);
     if file.has_digests_of(run) && file.end == run.end {
         format!("reproduced, the same run to the last event ({met})")
     } else if file.end.signature() == run.end.signature() {
@@ -111,4 +118,10 @@ pub fn replay_verdict(file: &FailureFile, run: &Run) -> String {
     } else {
         format!("fails in another way, {} ({met})", run.end.kind())
     }
+}
+
+/// How much of the tape a replay met.
+fn met(run: &Run) -> String {
+    let matched = run.matched;
+    format!("{} of {} deviations met", matched.met, matched.met + matched.unmatched)
 }

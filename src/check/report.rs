@@ -2,6 +2,7 @@
 
 use super::config::Check;
 use super::exhaustive::Exhausted;
+use super::guided::Guidance;
 use super::points::Points;
 use super::rate::Rate;
 use crate::choice::tape::Tape;
@@ -34,6 +35,8 @@ pub struct Report {
     pub picks: u64,
     /// Runs in which each `sometimes` and `reachable` was met.
     pub coverage: BTreeMap<String, u64>,
+    /// Distinct states that [`crate::cover!`] declared: counted below [`DISTINCT_ESTIMATED`], estimated from there on.
+    pub states: u64,
     /// Counts per site.
     pub sites: Vec<SiteStats>,
     /// What the strategy estimated from.
@@ -52,6 +55,8 @@ pub struct Report {
     pub points: Option<Points>,
     /// How far it went, where this was an exhaustive search.
     pub exhausted: Option<Exhausted>,
+    /// What was known in the end, where this was a guided search.
+    pub guidance: Option<Guidance>,
 }
 
 /// The verdict of a sweep.
@@ -88,6 +93,8 @@ pub enum FoundBy {
     Exhaustive,
     /// A fuzzer's bytes.
     Bytes,
+    /// A guided search, in a run that no seed alone repeats.
+    Guided,
 }
 
 impl FoundBy {
@@ -95,7 +102,7 @@ impl FoundBy {
     pub fn seed(self) -> Option<u64> {
         match self {
             FoundBy::Seed(seed) => Some(seed),
-            FoundBy::Exhaustive | FoundBy::Bytes => None,
+            FoundBy::Exhaustive | FoundBy::Bytes | FoundBy::Guided => None,
         }
     }
 
@@ -104,6 +111,7 @@ impl FoundBy {
             FoundBy::Seed(seed) => format!("seed {seed}, {}", Chosen::of(strategy, seed)),
             FoundBy::Exhaustive => "exhaustive".to_owned(),
             FoundBy::Bytes => "a fuzzer's bytes".to_owned(),
+            FoundBy::Guided => "guided search".to_owned(),
         }
     }
 }
@@ -247,12 +255,12 @@ pub fn render_failure(failure: &Failure) -> String {
         page.push(String::new());
     }
     page.extend(render_blocked(&failure.run));
-    page.push(format!(
-        "found by run {} ({}); {}",
-        failure.found_at,
-        failure.found_by.text(failure.strategy),
-        failure.how_often()
-    ));
+    let (at, by) = (failure.found_at, failure.found_by.text(failure.strategy));
+    let found = match failure.found_by {
+        FoundBy::Guided => format!("{by} (run {at})"),
+        FoundBy::Seed(_) | FoundBy::Exhaustive | FoundBy::Bytes => format!("run {at} ({by})"),
+    };
+    page.push(format!("found by {found}; {}", failure.how_often()));
     page.extend(failure.swarm.iter().map(|swarm| format!("swarm: {swarm}")));
     page.push(format!(
         "shrunk from {} deviations to {} in {} runs",

@@ -49,6 +49,7 @@ struct Sums {
     inconclusive: u64,
     inconclusive_first: Option<First>,
     traces: Vec<u64>,
+    states: Vec<u64>,
     coverage: Vec<(String, u64)>,
     /// Site, questions, answers above 0, and whether it injects faults.
     sites: Vec<(String, u64, u64, bool)>,
@@ -158,6 +159,7 @@ impl Sums {
             inconclusive: tally.inconclusive,
             inconclusive_first: tally.inconclusive_first.as_ref().and_then(First::of),
             traces: tally.traces.hashes(),
+            states: tally.states.hashes(),
             coverage: tally.coverage.iter().map(|(name, hits)| ((*name).to_owned(), *hits)).collect(),
             sites: tally
                 .sites
@@ -178,6 +180,7 @@ impl Sums {
             inconclusive: self.inconclusive,
             inconclusive_first: self.inconclusive_first.map(First::into_failing),
             traces: Distinct::of_hashes(self.traces),
+            states: Distinct::of_hashes(self.states),
             ..Tally::default()
         };
         tally.coverage = self.coverage.into_iter().map(|(name, hits)| (kept(&name), hits)).collect();

@@ -96,6 +96,10 @@ impl Check {
                     .help("leave the shard out: FATUM_SHARD, --shard or Check::shard"))
             };
         }
+        if self.guided && shards != 1 {
+            return Err(Error::input("a guided search cannot be split into shards")
+                .help("leave the shard out, and give each machine a seed base of its own: --seed-base or Check::seed_base"));
+        }
         if self.runs == 0 {
             return Err(Error::input("a sweep of 0 runs proves nothing").help("sweep at least one"));
         }
@@ -116,8 +120,9 @@ impl Check {
         let begins = |origin: &Origin| watchdog.drive(origin);
         let check = self.calibrated(&watched);
         let (tally, differing) = match (check.points, check.exhaustive) {
-            (Some(_), _) => check.search(Bound::Deviations(1), &begins, &watched, progress)?,
-            (None, Some(bound)) => check.search(bound, &begins, &watched, progress)?,
+            (Some(_), _) => check.search_all(Bound::Deviations(1), &begins, &watched, progress)?,
+            (None, Some(bound)) => check.search_all(bound, &begins, &watched, progress)?,
+            (None, None) if check.guided => check.search(watchdog, program, progress),
             (None, None) => check.sweep_seeds(watchdog, &begins, &watched, program, progress),
         };
         check.report(tally, &differing, &begins, &watched)

@@ -2,6 +2,7 @@
 //! whatever the number of runs.
 
 use super::exhaustive::Exhausted;
+use super::guided::{Guidance, Recipe};
 use super::points::Points;
 use crate::choice::enumerate::Step;
 use crate::choice::explore::Explorer;
@@ -10,6 +11,7 @@ use crate::runtime::{End, SiteStats};
 use crate::sim::Run;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Kind and property.
@@ -26,6 +28,7 @@ pub(super) struct Tally {
     pub(super) inconclusive: u64,
     pub(super) inconclusive_first: Option<Failing>,
     pub(super) traces: Distinct,
+    pub(super) states: Distinct,
     pub(super) coverage: BTreeMap<&'static str, u64>,
     pub(super) sites: BTreeMap<&'static str, SiteStats>,
     pub(super) failing: BTreeMap<Signature, FailingRuns>,
@@ -33,6 +36,8 @@ pub(super) struct Tally {
     pub(super) points: Option<Points>,
     /// Where this was an exhaustive search.
     pub(super) exhausted: Option<Exhausted>,
+    /// Where this was a guided search.
+    pub(super) guidance: Option<Guidance>,
 }
 
 /// The runs that failed with one kind and property: how many, and the first of them.
@@ -58,6 +63,7 @@ pub(super) enum Origin {
     Steps(Vec<Step>),
     /// A run of a search through all, as it stands before the run.
     Explored(Box<Explorer>),
+    Guided(Arc<Recipe>),
 }
 
 impl fmt::Display for Origin {
@@ -65,6 +71,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Seed(seed) => write!(f, "seed {seed}"),
             Origin::Explored(_) => f.write_str("a run of the exhaustive search"),
+            Origin::Guided(recipe) => write!(f, "run {} of the guided search", recipe.number + 1),
             Origin::Steps(steps) if steps.is_empty() => f.write_str("the baseline run"),
             Origin::Steps(steps) if steps.len() == 1 => f.write_str("a run with 1 deviation"),
             Origin::Steps(steps) => write!(f, "a run with {} deviations", steps.len()),
@@ -81,6 +88,7 @@ impl Tally {
         self.picks += run.picks;
         self.faults_fired += run.faults_fired;
         self.traces.insert(run.digests.trace);
+        run.states.iter().for_each(|state| self.states.insert(*state));
         for (name, hits) in run.coverage {
             *self.coverage.entry(name).or_insert(0) += u64::from(hits > 0);
         }
@@ -112,6 +120,7 @@ impl Tally {
         self.inconclusive += later.inconclusive;
         self.inconclusive_first = self.inconclusive_first.take().or(later.inconclusive_first);
         self.traces.merge(later.traces);
+        self.states.merge(later.states);
         for (name, hits) in later.coverage {
             *self.coverage.entry(name).or_insert(0) += hits;
         }

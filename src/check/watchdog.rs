@@ -61,6 +61,8 @@ pub(super) struct Watchdog {
 #[derive(Default)]
 struct Job {
     seed: AtomicU64,
+    /// What it runs, where a seed does not say that.
+    origin: Mutex<Option<Origin>>,
     /// Grows with every run that begins.
     runs: AtomicU64,
     retired: AtomicBool,
@@ -145,6 +147,12 @@ impl Watchdog {
         self.jobs[job].runs.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A thread begins a run of a guided search.
+    pub(super) fn begin_run(&self, job: usize, origin: Origin) {
+        *self.jobs[job].origin.lock().unwrap_or_else(PoisonError::into_inner) = Some(origin);
+        self.jobs[job].runs.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What the driver's next runs stem from.
     pub(super) fn drive(&self, origin: &Origin) {
         *self.driven.lock().unwrap_or_else(PoisonError::into_inner) = Subject::Of(origin.clone());
@@ -193,7 +201,8 @@ impl Watchdog {
     #[cold]
     fn hang(&self, check: &Check, job: &Job, program: &dyn Program) -> ! {
         if !std::ptr::eq(job, &self.jobs[self.driver()]) {
-            let origin = Origin::Seed(job.seed.load(Ordering::Relaxed));
+            let origin = job.origin.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let origin = origin.unwrap_or_else(|| Origin::Seed(job.seed.load(Ordering::Relaxed)));
             run_again(check, &origin, program);
         }
         let subject = self.driven.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -10,10 +10,12 @@
 mod label;
 mod names;
 mod ready;
+pub mod asked;
 pub mod bytes;
 pub mod enumerate;
 pub mod explore;
 pub mod fault;
+pub mod mutate;
 pub mod tape;
 
 pub use label::{Label, fold, hash_bytes};
@@ -145,6 +147,15 @@ pub enum Access {
     Write,
 }
 
+/// Something of a program that a run got to, for a source that looks for runs that get further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// A state that [`crate::cover!`] declared: the fold of its label and values.
+    State(u64),
+    /// A `sometimes` or `reachable` was met.
+    Property(&'static str),
+}
+
 /// How much of a tape a run met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Matched {
@@ -180,6 +191,14 @@ pub trait Source {
 
     /// Hears what happened to a task.
     fn notice(&mut self, _notice: Notice) {}
+
+    /// Whether the source wants [`Source::reached`] to be called.
+    fn follows_coverage(&self) -> bool {
+        false
+    }
+
+    /// Hears what the run got to, again whenever it gets there again.
+    fn reached(&mut self, _what: Reached) {}
 
     /// Whether the source can answer only when tasks have names.
     fn needs_names(&self) -> bool {

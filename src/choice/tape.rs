@@ -4,8 +4,10 @@
 //! counts what it met.
 
 use super::{Ask, Entry, Matched, Names, Ready, Source};
+use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// The deviations of a run. The empty tape is the baseline run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,6 +86,25 @@ impl Tape {
     /// Whether this is the baseline.
     pub fn is_empty(&self) -> bool {
         self.schedule.is_empty() && self.choice.is_empty()
+    }
+
+    /// The tape as a text of its own: `[[schedule]]` and `[[choice]]` tables, as below `[tape]` in a failure file.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a tape holds only what TOML can hold")
+    }
+
+    /// Parses the text of a tape; `path` is for errors. The empty text is the baseline run.
+    ///
+    /// # Errors
+    /// Text that is no tape, with line and column; an impossible tape.
+    pub fn parse(text: &str, path: &Path) -> Result<Tape, Error> {
+        let tape: Tape = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            Error::input(format!("this is no tape: {}", error.message())).at(path, text, start)
+        })?;
+        let impossible = |problem| Error::input(format!("{}: impossible tape: {problem}", path.display()));
+        tape.validate().map_err(impossible)?;
+        Ok(tape)
     }
 
     /// Checks what the shape alone cannot say.

@@ -3,6 +3,7 @@
 //! The keys are a promise; it must not know how people read the same facts.
 
 use crate::Error;
+use crate::check::Guidance;
 use crate::check::file::write_whole;
 use crate::scenario::{Judgement, Scenario};
 use serde_json::{Value, json};
@@ -66,6 +67,13 @@ fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
             "runs": exhausted.runs,
             "repeated": exhausted.repeated,
         });
+    }
+    if report.states > 0 {
+        entry["states"] = json!(report.states);
+    }
+    if let Some(Guidance { states, pairs, properties, entries }) = report.guidance {
+        entry["guided"] =
+            json!({ "states": states, "pairs": pairs, "properties": properties, "entries": entries });
     }
     entry
 }

@@ -3,10 +3,11 @@
 use super::saved::Saved;
 use super::{OK, diverged_code, output};
 use crate::Error;
-use crate::check::{Environment, replay_page};
-use crate::scenario::Registry;
+use crate::check::{Environment, TraceFormat, file, replay_page, tape_page};
+use crate::choice::tape::Tape;
+use crate::scenario::{Registry, Scenario};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The run could not be made: what tells `git bisect run` to skip the commit.
 pub(super) const SKIP: u8 = 125;
@@ -19,11 +20,20 @@ pub(super) const SKIP: u8 = 125;
 pub(super) struct Arguments {
     /// The failure file
     file: PathBuf,
+    /// The scenario that a tape is of which stands in FILE alone, as a fuzzer keeps it; exits as `fatum run` does
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
 }
 
 impl Arguments {
     pub(super) fn carry_out(self, registry: &Registry) -> Result<u8, Error> {
         let trace = Environment::read()?.trace;
+        if let Some(scenario) = &self.scenario {
+            return Ok(self.replay_bare(scenario, registry, trace).unwrap_or_else(|error| {
+                output::complain(&error);
+                SKIP
+            }));
+        }
         let saved = match Saved::open(&self.file, registry) {
             Ok(saved) => saved,
             Err(error) => {
@@ -40,5 +50,19 @@ impl Arguments {
         } else {
             diverged_code()
         })
+    }
+
+    /// The run of a tape that does not say what it is of.
+    fn replay_bare(
+        &self,
+        scenario: &Path,
+        registry: &Registry,
+        trace: Option<TraceFormat>,
+    ) -> Result<u8, Error> {
+        let tape = Tape::parse(&file::read_text(&self.file, file::SIZE_MAX)?, &self.file)?;
+        let scenario = Scenario::read(scenario, registry)?;
+        let run = scenario.check.replay_bare(&self.file, &tape, scenario.program());
+        output::say(&tape_page(&self.file, &run, trace));
+        Ok(run.end.exit_code())
     }
 }

@@ -6,6 +6,7 @@ use super::invoked::invoked_as;
 use super::output;
 use crate::Error;
 use crate::check::file::{self, FailureFile};
+use crate::choice::tape::Tape;
 use crate::scenario::{Registry, Scenario};
 use crate::sim::Run;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub(super) struct Saved {
 impl Saved {
     /// Reads both.
     pub(super) fn open(path: &Path, registry: &Registry) -> Result<Saved, Error> {
-        let file = file::read(path)?;
+        let file = file::read(path).map_err(|error| bare(path).unwrap_or(error))?;
         let Some(scenario) = &file.scenario else {
             let message =
                 format!("{} is of the Rust test `{}`, not of a scenario", path.display(), file.name);
@@ -50,4 +51,16 @@ impl Saved {
             output::note(&format!("note: {}", crate::check::replay_verdict(&self.file, run)));
         }
     }
+}
+
+/// What to say of a file that holds a tape and nothing else, if it does.
+fn bare(path: &Path) -> Option<Error> {
+    let text = file::read_text(path, file::SIZE_MAX).ok()?;
+    Tape::parse(&text, path).ok().filter(|tape| !tape.is_empty())?;
+    let message = format!("{} is a tape alone, and does not say which scenario it is of", path.display());
+    Some(Error::input(message).help(format!(
+        "name it: {} replay {} --scenario FILE",
+        invoked_as(),
+        path.display()
+    )))
 }

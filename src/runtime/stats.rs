@@ -1,6 +1,10 @@
-//! Per-site counts: what was asked, and what fired.
+//! Per-site counts: what was asked, and what fired; and the declared states that a run reached.
 
 use crate::choice::Label;
+use std::collections::BTreeSet;
+
+/// Declared states that one run counts, at most: those beyond are as not reached.
+pub(crate) const STATES_MAX: usize = 65_536;
 
 /// How often a site was asked, and how often it answered with something other than the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,5 +48,45 @@ impl Counts {
     /// How many faults fired.
     pub(crate) fn faults_fired(&self) -> u64 {
         self.sites.iter().filter(|site| site.fault).map(|site| site.fired).sum()
+    }
+}
+
+/// The declared states that a run reached.
+#[derive(Debug, Default)]
+pub(crate) struct States {
+    last: Option<u64>,
+    all: BTreeSet<u64>,
+}
+
+impl States {
+    /// Notes a state; a loop that stays in one pays a comparison.
+    #[inline]
+    pub(crate) fn note(&mut self, state: u64) {
+        if self.last != Some(state) {
+            self.last = Some(state);
+            if self.all.len() < STATES_MAX || self.all.contains(&state) {
+                self.all.insert(state);
+            }
+        }
+    }
+
+    /// All of them, ascending.
+    pub(crate) fn into_all(self) -> Vec<u64> {
+        self.all.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_counted_once_each_and_not_beyond_the_limit() {
+        let mut states = States::default();
+        [7, 7, 3, 7, 3].into_iter().for_each(|state| states.note(state));
+        assert_eq!(states.into_all(), [3, 7]);
+        let mut states = States::default();
+        (0..70_000).for_each(|state| states.note(state));
+        assert_eq!(states.into_all().len(), 65_536);
     }
 }

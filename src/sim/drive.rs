@@ -87,8 +87,12 @@ impl Sim {
         if self.predicates.is_empty() {
             return;
         }
-        let (touched, quiet) = current::with(|world| (std::mem::take(&mut world.touched), world.quiet));
+        let (touched, quiet, follows) =
+            current::with(|world| (std::mem::take(&mut world.touched), world.quiet, world.follows_coverage));
         let broken = self.predicates.iter_mut().find_map(|predicate| predicate.observe(&touched, quiet));
+        if follows {
+            self.tell_met();
+        }
         if let Some(violation) = broken {
             current::with(|world| world.violate(violation));
         }
@@ -120,9 +124,20 @@ impl Sim {
         let foreign = current::with(|world| world.begin_quiet());
         foreign.into_iter().for_each(std::task::Waker::wake);
         let broken = self.predicates.iter_mut().find_map(|predicate| predicate.evaluate(true));
+        self.tell_met();
         if let Some(violation) = broken {
             current::with(|world| world.violate(violation));
         }
+    }
+
+    /// Tells a source that wants to know which `sometimes` were met.
+    fn tell_met(&self) {
+        current::with(|world| {
+            if world.follows_coverage {
+                let met = self.predicates.iter().filter(|predicate| predicate.reached() == Some(true));
+                met.for_each(|predicate| world.tell_met(predicate.name));
+            }
+        });
     }
 
     /// Nothing can happen up to `until`; whether the caller's own limit was reached.

@@ -31,6 +31,8 @@ pub struct Run {
     pub sites: Vec<SiteStats>,
     /// Hits per `sometimes` and `reachable`.
     pub coverage: BTreeMap<&'static str, u64>,
+    /// The distinct states that [`crate::cover!`] declared, ascending: folds of label and values, 65,536 at most.
+    pub states: Vec<u64>,
     /// How much of the tape was met, when the source was one.
     pub matched: Matched,
     /// The deviations; empty unless kept.
@@ -79,6 +81,7 @@ impl Sim {
             faults_fired: world.counts.faults_fired(),
             sites: std::mem::take(&mut world.counts.sites),
             coverage,
+            states: std::mem::take(&mut world.states).into_all(),
             matched: world.matched(),
             tape: std::mem::take(&mut world.tape),
             trace: Trace { events: world.events.take().unwrap_or_default() },

@@ -70,6 +70,19 @@ impl SeedSource {
         SeedSource { seed, strategy, plan, fired, strengths, yields, streams: Vec::new() }
     }
 
+    /// Whether a rule of the plan lets the site answer with this fault now, which then counts as one of the rule's; for
+    /// answers that others make in place of this source. How likely the rule is, and its swarm, play no part.
+    pub fn claim(&mut self, ask: &Ask<'_>, option: u64) -> bool {
+        let fits = |(rule, fired): &(&FaultRule, &mut u32)| {
+            rule.covers(ask.label.name(), ask.object, ask.host)
+                && option < 8
+                && (rule.kind.options() >> option) & 1 == 1
+                && is_open(rule, ask.now, **fired)
+        };
+        let found = self.plan.rules.iter().zip(&mut self.fired).find(fits);
+        found.map(|(_, fired)| *fired += 1).is_some()
+    }
+
     #[inline]
     fn stream(&mut self, label_hash: u64) -> &mut Stream {
         let found = self.streams.iter().position(|(hash, _)| *hash == label_hash);

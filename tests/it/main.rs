@@ -8,6 +8,7 @@ mod composition;
 mod controller;
 mod core;
 mod graph;
+mod guided;
 mod host;
 mod pages;
 mod plan;

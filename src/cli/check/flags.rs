@@ -45,6 +45,9 @@ pub(in crate::cli) struct Arguments {
     /// missed; in place of seeds, on one thread
     #[arg(long, value_name = "KIND", value_parser = perturbation, conflicts_with_all = ["runs", "seed_base", "shard", "strategy", "exhaustive"])]
     points: Option<Perturbation>,
+    /// Runs that reach something new are kept, and the next runs begin as they did: finds what is many unlikely steps away
+    #[arg(long, conflicts_with_all = ["exhaustive", "points", "shard"])]
+    guided: bool,
     /// The first seed, or `random`, which prints what it drew [default: 0]
     #[arg(long, value_name = "SEED", value_parser = seed_base)]
     seed_base: Option<SeedBase>,
@@ -124,6 +127,7 @@ impl Arguments {
         check.assumes_declared_accesses |= self.assume_declared_accesses;
         check.resume = self.resume.clone().or(check.resume);
         check.points = self.points.or(check.points);
+        check.guided |= self.guided;
         check.seed_base = match self.seed_base {
             Some(SeedBase::Given(seed) | SeedBase::Drawn(seed)) => seed,
             None => check.seed_base,

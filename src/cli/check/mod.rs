@@ -123,11 +123,12 @@ fn sweep(scenario: &Scenario, board: &Board, nth: usize) -> Result<Judgement, Er
 
 fn tell(scenario: &Scenario, judgement: &Judgement, verbose: bool, board: &Board, nth: usize) {
     board.ended(&scenario.name, nth, &page::outcome(judgement));
-    let points = judgement.report.points.as_ref();
-    let mut lines: Vec<String> =
-        points.map(|points| format!("{}: {points}", scenario.name)).into_iter().collect();
-    let verdict = judgement.report.exhaustive_verdict();
-    lines.extend(verdict.map(|verdict| format!("{}: {verdict}", scenario.name)));
+    let report = &judgement.report;
+    let named = |line: String| format!("{}: {line}", scenario.name);
+    let points = report.points.iter().map(|points| named(points.to_string()));
+    let guidance = report.guidance.iter().map(|guidance| named(guidance.to_string()));
+    let mut lines: Vec<String> = points.chain(guidance).collect();
+    lines.extend(report.exhaustive_verdict().map(named));
     lines.extend(page::expected(scenario, judgement, verbose));
     board.say(&lines);
 }

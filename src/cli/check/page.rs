@@ -1,9 +1,9 @@
 //! What `fatum check` says of one scenario: a line, the short page of a failure that was expected, and the whole page
 //! of what was not.
 
-use crate::check::Failure;
 use crate::check::replay_page;
 use crate::check::report::{render_failure, render_inconclusive};
+use crate::check::{Failure, FoundBy};
 use crate::scenario::{Expect, Judgement, Scenario};
 use std::collections::BTreeSet;
 
@@ -43,7 +43,11 @@ fn short(scenario: &Scenario, judgement: &Judgement, failure: &Failure) -> Vec<S
     let end = failure.end.sentence();
     lines.push(format!("  {end}"));
     let (before, after) = (failure.deviations, failure.tape.deviations());
-    lines.push(format!("  found by run {}, shrunk from {before} deviations to {after}:", failure.found_at));
+    let found = match failure.found_by {
+        FoundBy::Guided => format!("guided search (run {})", failure.found_at),
+        FoundBy::Seed(_) | FoundBy::Exhaustive | FoundBy::Bytes => format!("run {}", failure.found_at),
+    };
+    lines.push(format!("  found by {found}, shrunk from {before} deviations to {after}:"));
     // The last line of a story is its end, which stands above.
     let told = failure.story.split_last().map_or(&[][..], |(_, told)| told);
     lines.extend(told.iter().map(|line| format!("    {line}")));

@@ -5,6 +5,7 @@
 
 mod asking;
 mod clock;
+mod coverage;
 mod hosts;
 mod tasks;
 mod turns;
@@ -16,7 +17,7 @@ use super::hosts::{HostChange, Machine};
 use super::objects::Objects;
 use super::panics;
 use super::parts::Parts;
-use super::stats::Counts;
+use super::stats::{Counts, States};
 use super::tasks::{Boxed, TaskId, Tasks};
 use super::timers::{Due, Timers};
 use super::wait::Frozen;
@@ -108,6 +109,8 @@ pub(crate) struct World {
     held: Vec<(u8, Held)>,
     source: Box<dyn Source>,
     listens: bool,
+    /// Whether the source wants to hear what the run gets to.
+    pub(crate) follows_coverage: bool,
     /// Whether someone has a say in what becomes ready, or wants to hear of it.
     follows_ready: bool,
     pub(crate) digests: Digests,
@@ -126,6 +129,7 @@ pub(crate) struct World {
     pub(crate) leaks: LeakPolicy,
     pub(crate) counts: Counts,
     pub(crate) coverage: BTreeMap<&'static str, u64>,
+    pub(crate) states: States,
     pub(crate) observers: Vec<Observer>,
     /// Whether a predicate wants to know what was written.
     pub(crate) watches: bool,
@@ -199,6 +203,7 @@ impl World {
             timers: Timers::default(),
             held: Vec::new(),
             listens: config.source.listens(),
+            follows_coverage: config.source.follows_coverage(),
             follows_ready: config.source.listens() || config.plan.speaks_of(SITE_STALL),
             source: config.source,
             digests: Digests::new(config.checkpoints),
@@ -216,6 +221,7 @@ impl World {
             leaks: config.leaks,
             counts: Counts::default(),
             coverage: BTreeMap::new(),
+            states: States::default(),
             observers: Vec::new(),
             watches: false,
             touched: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod commands;
 mod errors;
+mod guided;
 mod replays;
 mod reports;
 

@@ -48,6 +48,21 @@ fn while_shrinking(sim: &mut Sim) {
     });
 }
 
+/// Hangs where three draws of fifty are right: once in 125,000 runs of seeds, and soon in a guided search.
+fn in_the_third_of_three(sim: &mut Sim) {
+    sim.host("node").run(|_| async {
+        task::spawn_named("spinner", async {
+            for right in [17, 34, 1] {
+                if rand::rng().below(50) != right {
+                    return;
+                }
+                fatum::cover!("right", right);
+            }
+            spin();
+        });
+    });
+}
+
 /// Hangs from the second run of seed 0 on: the runs before are the baseline, which has no seed, and the sweep's.
 fn second_time(sim: &mut Sim) {
     static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -99,6 +114,7 @@ fn child() {
             check.sweep(second_time, &|_| {})
         }
         "in an exhaustive search" => child_check(1, 1).exhaustive(1).sweep(while_shrinking, &|_| {}),
+        "in a guided search" => child_check(1, 1).guided(2_000).sweep(in_the_third_of_three, &|_| {}),
         "in no run" => child_check(1, 100).sweep(|_: &mut Sim| {}, &|_| {}),
         other => panic!("there is no program {other}"),
     };
@@ -172,6 +188,7 @@ fn a_poll_that_never_returns_ends_the_process_with_seed_and_task() {
         ("while shrinking", "(seed ", "FATUM_SEED="),
         ("in a second run", "(seed 0, ", "FATUM_SEED=0 cargo test hangs"),
         ("in an exhaustive search", "(a run with 1 deviation, ", "cargo test hangs"),
+        ("in a guided search", "(run ", "cargo test hangs"),
     ] {
         hangs(program, "core::hangs::child", of, command);
     }
