@@ -1,5 +1,7 @@
 //! Aligned tables for people. Data in, text out; it must not know what the columns mean.
 
+pub(super) use crate::trace::text::number;
+
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
@@ -41,19 +43,6 @@ impl Table {
         };
         all.iter().map(line).collect()
     }
-}
-
-/// A number with its thousands apart: `1,234,567`.
-pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// A duration in the largest unit that it fills: `12.5m`.

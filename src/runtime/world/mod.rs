@@ -6,6 +6,7 @@
 mod asking;
 mod clock;
 mod hosts;
+mod noting;
 mod tasks;
 mod turns;
 mod verdict;
@@ -13,6 +14,8 @@ mod verdict;
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
 use super::hosts::{HostChange, Machine};
+use super::leftovers::Cancels;
+use super::notes::Notes;
 use super::objects::Objects;
 use super::panics;
 use super::parts::Parts;
@@ -59,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) leaks: LeakPolicy,
     pub(crate) keep: Keep,
     pub(crate) checkpoints: bool,
+    pub(crate) cancels: Cancels,
 }
 
 /// What an observer does with a record at a virtual time; an error breaks its property.
@@ -112,6 +116,8 @@ pub(crate) struct World {
     follows_ready: bool,
     pub(crate) digests: Digests,
     pub(crate) names: Option<Names>,
+    /// What a report may want to say, in a run that keeps names.
+    pub(crate) notes: Option<Box<Notes>>,
     pub(crate) tape: Tape,
     pub(crate) events: Option<Vec<Event>>,
     pub(crate) labels: Labels,
@@ -121,6 +127,8 @@ pub(crate) struct World {
     pub(crate) quiet: bool,
     pub(crate) closing: bool,
     pub(crate) frozen: Option<Frozen>,
+    /// Which tasks may be cancelled at their awaits.
+    pub(crate) cancels: Cancels,
     pub(crate) budget: Budget,
     pub(crate) panics: PanicPolicy,
     pub(crate) leaks: LeakPolicy,
@@ -202,6 +210,7 @@ impl World {
             follows_ready: config.source.listens() || config.plan.speaks_of(SITE_STALL),
             source: config.source,
             digests: Digests::new(config.checkpoints),
+            notes: (names.is_some() || config.cancels != Cancels::Nothing).then(Box::default),
             names,
             tape: Tape::default(),
             labels: Labels::default(),
@@ -211,6 +220,7 @@ impl World {
             quiet: false,
             closing: false,
             frozen: None,
+            cancels: config.cancels,
             budget: config.budget,
             panics: config.panics,
             leaks: config.leaks,
