@@ -1,6 +1,8 @@
 //! What the detectors say of a run that did not pass: cycles of waits, lost wake-ups, loops that get nowhere, and what
 //! outlives who took it. Each is a fact of the run, in a sentence; none of them decides how the run ended.
 //!
+//! Circles are found in every run that says who waits on what, the others only where events are kept too.
+//!
 //! The holder of a lock or permit is the task that took it, also where it handed the guard on.
 
 use super::end::End;
@@ -94,8 +96,8 @@ pub(crate) fn add_senders(notes: &Notes, blocked: &mut [Blocked], diagnosis: &mu
 pub(crate) fn diagnose(world: &mut World, end: &End, blocked: &[Blocked]) -> Vec<Diagnosis> {
     let is_idle = world.is_idle();
     let world = &*world;
-    let Some(notes) = world.notes.as_deref() else { return Vec::new() };
     let mut said = cycles(blocked);
+    let Some(notes) = world.notes.as_deref() else { return said };
     match end {
         End::Deadlock { .. } => {
             said.extend(lost(blocked, said.is_empty()));

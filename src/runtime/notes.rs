@@ -1,4 +1,4 @@
-//! What a run that keeps names remembers for its report: what was done last to each object, and by whom; who took what,
+//! What a run that keeps its events remembers for its report: what was done last to each object, and by whom; who took what,
 //! where; and whose turns they were since time, or the work, last went on.
 //!
 //! It decides nothing and no digest knows of it. A run of a sweep keeps none of this.

@@ -78,7 +78,7 @@ impl Site {
         Wait::new(*self, label, access, Location::caller())
     }
 
-    /// Begins a synchronous operation, which writes the object; in a run that keeps names, how many tasks were woken in
+    /// Begins a synchronous operation, which writes the object; in a run that keeps its events, how many tasks were woken in
     /// this turn so far.
     #[inline]
     #[track_caller]
@@ -117,7 +117,7 @@ impl Site {
         reported
     }
 
-    /// Permits were added by hand, or taken away for ever: noted in a run that keeps names.
+    /// Permits were added by hand, or taken away for ever: noted in a run that keeps its events.
     pub(super) fn added(&self, permits: i64) {
         if current::try_with(|world| world.notes.is_some()) == Some(true) {
             let object = self.object();
@@ -142,7 +142,7 @@ impl Site {
     }
 }
 
-/// A way to end waits for an object, as a sender. In a run that keeps names its drop at the end of the run tells whose it
+/// A way to end waits for an object, as a sender. In a run that keeps its events its drop at the end of the run tells whose it
 /// was; it costs nothing in a sweep but to find that out when the object is made.
 #[derive(Clone, Debug)]
 pub(super) struct Handle {

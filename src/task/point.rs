@@ -43,7 +43,7 @@ pub fn yield_read(label: &'static str) -> impl Future<Output = ()> {
 }
 
 /// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point. In a run
-/// that keeps names, how many tasks were woken in this turn so far.
+/// that keeps its events, how many tasks were woken in this turn so far.
 #[inline]
 pub(crate) fn mark_on(label: Label, object: u64, place: &'static Location<'static>) -> Option<usize> {
     current::try_with(|world| {

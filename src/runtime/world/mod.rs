@@ -47,7 +47,7 @@ pub enum Keep {
     Digests,
     /// Names and the tape.
     Tape,
-    /// Names, the tape and every event.
+    /// Names, the tape, every event, and what the detectors of [`crate::runtime::Diagnosis`] want to know.
     Trace,
 }
 
@@ -116,7 +116,7 @@ pub(crate) struct World {
     follows_ready: bool,
     pub(crate) digests: Digests,
     pub(crate) names: Option<Names>,
-    /// What a report may want to say, in a run that keeps names.
+    /// What a report may want to say, in a run that keeps its events.
     pub(crate) notes: Option<Box<Notes>>,
     pub(crate) tape: Tape,
     pub(crate) events: Option<Vec<Event>>,
@@ -210,7 +210,7 @@ impl World {
             follows_ready: config.source.listens() || config.plan.speaks_of(SITE_STALL),
             source: config.source,
             digests: Digests::new(config.checkpoints),
-            notes: (names.is_some() || config.cancels != Cancels::Nothing).then(Box::default),
+            notes: (config.keep == Keep::Trace || config.cancels != Cancels::Nothing).then(Box::default),
             names,
             tape: Tape::default(),
             labels: Labels::default(),

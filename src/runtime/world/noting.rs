@@ -1,4 +1,4 @@
-//! Noting what a report may want to say, in a run that keeps names; elsewhere each of these is one branch.
+//! Noting what a report may want to say, in a run that keeps its events; elsewhere each of these is one branch.
 
 use super::World;
 use crate::choice::Label;
@@ -31,7 +31,7 @@ impl World {
     }
 
     /// The running task begins an operation on an object; how many tasks were woken in its turn so far, in a run that
-    /// keeps names.
+    /// keeps its events.
     #[inline]
     pub(crate) fn note_asked(&mut self, label: Label, object: u64, place: Option<Place>) -> Option<usize> {
         if self.notes.is_none() { None } else { self.note_asked_by_name(label, object, place) }

@@ -39,7 +39,7 @@ fn two_tasks_that_take_two_locks_in_opposite_orders() {
         format!("Mutex created at {created} (sync.lock at {}, since 1s)", at("cycles", "the second lock"));
     let expected =
         format!("cycle: main/a waits for {waits}, held by main/b; main/b waits for {waits}, held by main/a");
-    assert_eq!(said(&run), [expected.clone()]);
+    assert_eq!(said(&run), std::slice::from_ref(&expected));
     assert_eq!(run.diagnosis[0].tasks, ["main/a", "main/b"]);
     assert!(page(&run).contains(&format!("\ndiagnosis:\n  {expected}\n")), "{}", page(&run));
 }

@@ -42,7 +42,7 @@ fn a_guard_that_is_never_dropped_is_told_of_with_where_it_was_taken() {
         at("leaks", "the lock"),
         at("leaks", "taken")
     );
-    assert_eq!(said(&run), [expected.clone()]);
+    assert_eq!(said(&run), std::slice::from_ref(&expected));
     assert!(page(&run).contains(&expected));
     let boxed = with_guard(|guard| _ = Box::leak(Box::new(guard)));
     assert_eq!(said(&boxed), [expected]);
