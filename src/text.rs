@@ -9,19 +9,6 @@ use std::path::Path;
 /// The largest file that is read, in bytes.
 pub(crate) const SIZE_MAX: u64 = 1 << 20;
 
-/// A number with its thousands apart: `1,234,567`.
-pub(crate) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Reads a file; `what` says what it should be, as in "scenario".
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use super::exhaustive::Bound;
 use super::points::Perturbation;
 use crate::choice::fault::FaultPlan;
-use crate::runtime::{Budget, LeakPolicy, PanicPolicy};
+use crate::runtime::{Budget, LeakPolicy, Leftovers, PanicPolicy};
 use crate::strategy::{Calibration, StrategyKind};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +63,9 @@ pub struct Check {
     pub points: Option<Perturbation>,
     /// Whether runs are guided by what earlier ones reached: see [`Check::guided`].
     pub guided: bool,
+    /// What the fault-free run leaves behind, which a sweep over cancellations compares each run with; measured by a run
+    /// of the baseline unless given.
+    pub leftovers: Option<Leftovers>,
     /// One run in this many is made a second time; 0 is none.
     pub recheck_one_in: u64,
     /// Runs above which `sometimes` and `reachable` are judged.
@@ -123,6 +126,7 @@ impl Check {
             resume: None,
             points: None,
             guided: false,
+            leftovers: None,
             recheck_one_in: 20,
             runs_min: 100,
             shrunk_max: 10,
@@ -222,6 +226,15 @@ impl Check {
     pub fn guided(mut self, runs: u64) -> Check {
         (self.guided, self.runs) = (true, runs);
         self
+    }
+
+    /// Cancels each task that the program spawns at each of its awaits in turn, in place of seeds: one run for each turn of
+    /// the fault-free run that ends pending, in which the task is dropped there, as by an abort, and whoever joins it hears
+    /// that it was cancelled. A run fails as any other, and as *leaked* also when it leaves behind what the fault-free run
+    /// does not: tasks, timers and locks that outlive their tasks, permits taken by hand, and what
+    /// [`crate::Sim::leftover`] counts. Mains of hosts are not cancelled: [`Perturbation::CancelMains`] does that too.
+    pub fn cancellations(self) -> Check {
+        self.points(Perturbation::Cancel)
     }
 
     /// Sets what a panic in a task means.

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::choice::enumerate::{Asked, Enumerator, Step, StepsSource};
 use crate::choice::explore::Explorer;
 use crate::sim::Run;
-use crate::text::number;
+use crate::trace::text::number;
 use crate::wall::Stopwatch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -1,12 +1,15 @@
 //! Sweeps over points: one run for each place at which the fault-free run could have been harmed in one way.
 //!
-//! The three ways are those that controllers fail under in practice: a crash between any two writes, a stale view, and
-//! events that were missed. It knows no store: a point is a question at the way's site.
+//! Three ways are those that controllers fail under in practice: a crash between any two writes, a stale view, and
+//! events that were missed. The others cancel a task at an await. It knows no store: a point is a question at the way's
+//! site.
 
 use crate::Error;
 use crate::choice::enumerate::Shape;
-use crate::choice::fault::{FaultPlan, SITE_CRASH_AFTER, SITE_MISSED, SITE_STALE};
+use crate::choice::fault::{FaultPlan, SITE_CANCEL, SITE_CRASH_AFTER, SITE_MISSED, SITE_STALE};
 use crate::choice::hash_bytes;
+use crate::choice::tape::{Deviation, Tape};
+use crate::runtime::Cancels;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -20,11 +23,21 @@ pub enum Perturbation {
     Stale,
     /// A watch that misses events.
     Missed,
+    /// A task that the program spawned is cancelled at an await: dropped, as by an abort.
+    Cancel,
+    /// As `Cancel`, and the mains of hosts too; one that is cancelled counts as ended.
+    CancelMains,
 }
 
 impl Perturbation {
     /// All of them.
-    pub const ALL: [Perturbation; 3] = [Perturbation::Crash, Perturbation::Stale, Perturbation::Missed];
+    pub const ALL: [Perturbation; 5] = [
+        Perturbation::Crash,
+        Perturbation::Stale,
+        Perturbation::Missed,
+        Perturbation::Cancel,
+        Perturbation::CancelMains,
+    ];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
@@ -32,6 +45,8 @@ impl Perturbation {
             Perturbation::Crash => "crash",
             Perturbation::Stale => "stale",
             Perturbation::Missed => "missed",
+            Perturbation::Cancel => "cancel",
+            Perturbation::CancelMains => "cancel-mains",
         }
     }
 
@@ -41,6 +56,7 @@ impl Perturbation {
             Perturbation::Crash => SITE_CRASH_AFTER,
             Perturbation::Stale => SITE_STALE,
             Perturbation::Missed => SITE_MISSED,
+            Perturbation::Cancel | Perturbation::CancelMains => SITE_CANCEL,
         }
     }
 
@@ -50,7 +66,25 @@ impl Perturbation {
             Perturbation::Crash => ("write", "writes"),
             Perturbation::Stale => ("read of a view", "reads of a view"),
             Perturbation::Missed => ("event", "events"),
+            Perturbation::Cancel | Perturbation::CancelMains => ("await", "awaits"),
         }
+    }
+
+    /// Which tasks it cancels.
+    pub(super) fn cancels(self) -> Cancels {
+        match self {
+            Perturbation::Crash | Perturbation::Stale | Perturbation::Missed => Cancels::Nothing,
+            Perturbation::Cancel => Cancels::Children,
+            Perturbation::CancelMains => Cancels::Mains,
+        }
+    }
+
+    /// The cancellations that a tape is of: its site is asked in no other run. The path of a main is its host's name.
+    pub(crate) fn of_tape(tape: &Tape) -> Option<Perturbation> {
+        let mut owners = tape.choice.iter().filter(|deviation| deviation.site == SITE_CANCEL).peekable();
+        owners.peek()?;
+        let is_main = |deviation: &Deviation| !deviation.owner.contains('/');
+        Some(if owners.any(is_main) { Perturbation::CancelMains } else { Perturbation::Cancel })
     }
 
     /// One deviation at the site, and none elsewhere.
@@ -60,7 +94,7 @@ impl Perturbation {
 
     /// Refuses a plan under which the harm cannot happen.
     pub(super) fn validate(self, plan: &FaultPlan) -> Result<(), Error> {
-        if plan.speaks_of(self.site()) {
+        if self.cancels() != Cancels::Nothing || plan.speaks_of(self.site()) {
             return Ok(());
         }
         let message =

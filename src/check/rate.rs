@@ -3,7 +3,7 @@
 //! The interval is Wilson's (1927), at 95 %; without a failure it is the rule of three: fewer than 3 in N. Both assume
 //! that the runs are independent draws, which seeds in a row are and the runs of an exhaustive or guided search are not.
 
-use crate::text::number;
+use crate::trace::text::number;
 use std::fmt;
 
 /// The quantile of the normal distribution for 95 %, two-sided.

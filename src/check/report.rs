@@ -286,11 +286,18 @@ pub fn render_inconclusive(inconclusive: &Inconclusive) -> String {
     page.join("\n") + "\n"
 }
 
-/// Who waits on what, for a run that left tasks behind.
+/// Who waits on what, for a run that left tasks behind, and what the detectors say.
 pub fn render_blocked(run: &Run) -> Vec<String> {
-    if run.blocked.is_empty() {
-        return Vec::new();
+    let mut lines = if run.blocked.is_empty() { Vec::new() } else { render_waits(run) };
+    if !run.diagnosis.is_empty() {
+        lines.push("diagnosis:".to_owned());
+        lines.extend(run.diagnosis.iter().map(|diagnosis| format!("  {diagnosis}")));
+        lines.push(String::new());
     }
+    lines
+}
+
+fn render_waits(run: &Run) -> Vec<String> {
     let mut lines = vec!["who waits on what:".to_owned()];
     for blocked in &run.blocked {
         let since = crate::trace::text::time(blocked.since);
@@ -307,9 +314,14 @@ pub fn render_blocked(run: &Run) -> Vec<String> {
                 [] => String::new(),
                 holders => format!(", held by {}", holders.join(", ")),
             };
+            let signalled = wait.signalled.as_ref().map_or(String::new(), |last| format!(", {last}"));
+            let senders = match wait.senders.as_slice() {
+                [] => String::new(),
+                senders => format!(", senders with {}", senders.join(", ")),
+            };
             let operation = &wait.operation;
             lines.push(format!(
-                "  {}{required}, since {since}: {operation}{place}{resource}{holders}",
+                "  {}{required}, since {since}: {operation}{place}{resource}{holders}{signalled}{senders}",
                 blocked.task
             ));
         }

@@ -205,7 +205,8 @@ fn choice(index: usize, event: &Event, after: &[Event]) -> Option<Deviation> {
             (harm(site, owner, meaning), format!(", {nth} time"), String::new())
         }
         Some(meaning) if owner == task => {
-            (format!("fault: {meaning} at {site}, in {task}"), format!(", {nth} time"), String::new())
+            let place = place.as_ref().map_or(String::new(), |place| format!(", {place}"));
+            (format!("fault: {meaning} at {site}, in {task}"), format!(", {nth} time{place}"), String::new())
         }
         Some(meaning) => (
             format!("fault: {meaning} at {site} on {owner}, in {task}"),

@@ -147,7 +147,7 @@ impl Check {
 
     /// The check with what strategies estimate from, measured by the baseline run.
     pub(super) fn calibrated(&self, program: &dyn Program) -> Check {
-        let mut check = self.clone();
+        let mut check = self.with_leftovers(program);
         if check.calibration == Calibration::default() {
             let (baseline, profiler) = check.run_with(Profiler::default(), program);
             check.calibration =

@@ -129,8 +129,12 @@ pub const SITE_CONFLICT: &str = "store.conflict";
 pub const SITE_STALE: &str = "store.stale";
 /// The site at which a watch may miss events.
 pub const SITE_MISSED: &str = "store.missed";
-/// The sites that belong to one kind of harm, or to two.
-const OWN_SITES: [&str; 10] = [
+/// The site at which a task may be cancelled: after each of its turns that ends in an await. It is asked in sweeps over
+/// cancellations only, and no plan speaks of it.
+pub const SITE_CANCEL: &str = "task.cancel";
+/// The sites that belong to one kind of harm, to two, or to none.
+const OWN_SITES: [&str; 11] = [
+    SITE_CANCEL,
     SITE_STALL,
     SITE_LATE,
     SITE_CRASH,
@@ -393,6 +397,7 @@ pub fn option_name(site: &str, option: u64) -> &'static str {
         SITE_CRASH | SITE_CRASH_AFTER => &["up", "crash (1/4)", "crash (1/2)", "crash (3/4)", "crash"],
         SITE_PAUSE => &["running", "pause (1/4)", "pause (1/2)", "pause (3/4)", "pause"],
         SITE_CLOCK => &["right", "jumps forward", "jumps back", "runs fast", "runs slow"],
+        SITE_CANCEL => &["goes on", "cancelled"],
         SITE_ANSWER => &["answered", "answer lost"],
         SITE_CONFLICT => &["no conflict", "conflict"],
         SITE_STALE => &["fresh", "1 change old", "2 changes old", "4 changes old", "as old as can be"],

@@ -5,6 +5,7 @@
 use crate::Error;
 use crate::check::Guidance;
 use crate::check::file::write_whole;
+use crate::runtime::Diagnosis;
 use crate::scenario::{Judgement, Scenario};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -78,17 +79,26 @@ fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
     entry
 }
 
+/// What one detector says.
+fn diagnosis(said: &Diagnosis) -> Value {
+    json!({ "detector": said.detector.name(), "tasks": said.tasks, "text": said.text })
+}
+
 /// The failure that tells most. One that only the sweep as a whole shows, or a regression, has no seed.
 fn failure(judgement: &Judgement) -> Option<Value> {
     if let Some(failure) = judgement.failure() {
-        return Some(json!({
+        let mut value = json!({
             "kind": failure.end.kind(),
             "property": failure.end.property(),
             "seed": failure.found_by.seed(),
             "deviations": failure.deviations,
             "shrunk_deviations": failure.tape.deviations(),
             "file": failure.file.as_ref().map(|path| path.display().to_string()),
-        }));
+        });
+        if !failure.run.diagnosis.is_empty() {
+            value["diagnosis"] = failure.run.diagnosis.iter().map(diagnosis).collect();
+        }
+        return Some(value);
     }
     if let Some(regression) = judgement.regressions.first() {
         return Some(json!({

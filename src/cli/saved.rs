@@ -5,6 +5,7 @@
 use super::invoked::invoked_as;
 use super::output;
 use crate::Error;
+use crate::check::Perturbation;
 use crate::check::file::{self, FailureFile};
 use crate::choice::tape::Tape;
 use crate::scenario::{Registry, Scenario};
@@ -37,6 +38,8 @@ impl Saved {
         let mut scenario = Scenario::read(scenario, registry)?;
         scenario.check.invoked_as = invoked_as();
         (scenario.check.strategy, scenario.check.calibration) = (file.strategy, file.calibration.clone());
+        // A cancellation is asked about in no other run.
+        scenario.check.points = Perturbation::of_tape(&file.tape).or(scenario.check.points);
         Ok(Saved { path: path.to_owned(), file, scenario })
     }
 

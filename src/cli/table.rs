@@ -1,6 +1,6 @@
 //! Aligned tables for people. Data in, text out; it must not know what the columns mean.
 
-pub(super) use crate::text::number;
+pub(super) use crate::trace::text::number;
 
 /// How a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

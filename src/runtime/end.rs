@@ -192,12 +192,15 @@ pub enum PanicPolicy {
     FailAlways,
 }
 
-/// What a task that is alive at the end means, when it descends from no daemon.
+/// What a task that is alive at the end means, when it descends from no daemon, and what outlives its task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LeakPolicy {
-    /// The run failed.
+    /// The run failed; so it did when a lock, a permit or a timer outlives the task that took it, unless the permit was
+    /// given up by `forget`, as tokio documents for permits that are not to come back.
     #[default]
     Fail,
+    /// As `Fail`, and a permit that was given up by `forget` still belongs to the task that took it.
+    Strict,
     /// Nothing.
     Allow,
 }

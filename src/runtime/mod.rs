@@ -7,8 +7,11 @@
 //! It does not know the facade, properties or systems; they reach it through `current`.
 
 pub(crate) mod current;
+pub(crate) mod diagnosis;
 mod end;
 pub(crate) mod hosts;
+mod leftovers;
+mod notes;
 mod objects;
 pub(crate) mod panics;
 mod parts;
@@ -20,7 +23,9 @@ pub(crate) mod wait;
 pub(crate) mod waker;
 pub(crate) mod world;
 
+pub use diagnosis::{Detector, Diagnosis};
 pub use end::{Budget, End, LeakPolicy, PanicPolicy};
 pub use hosts::HostChange;
+pub use leftovers::{Cancels, Leftovers};
 pub use stats::SiteStats;
-pub use wait::{Blocked, Wait};
+pub use wait::{Blocked, Signalled, Wait};

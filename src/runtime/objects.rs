@@ -47,6 +47,11 @@ impl Objects {
         }
     }
 
+    /// Every holder: object, task, and whether that task serves for ever.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u64, u32, bool)> {
+        self.holders.iter().map(|((object, task), (_, daemon))| (*object, *task, *daemon))
+    }
+
     /// How many holders there are that are no daemons, of all objects.
     pub(crate) fn held(&self) -> usize {
         self.holders.values().filter(|(_, daemon)| !daemon).count()

@@ -144,6 +144,8 @@ pub(crate) struct Slot {
     pub(crate) required: bool,
     /// It, or one that it descends from, serves for ever.
     pub(crate) daemon: bool,
+    /// It is no task's child: what a host begins with.
+    pub(crate) main: bool,
 }
 
 /// What is known of a task when it begins.
@@ -188,6 +190,7 @@ impl Tasks {
         slot.handle = new.handle;
         slot.required = new.required;
         slot.daemon = new.daemon;
+        slot.main = new.parent.is_none();
         TaskId { slot: index, generation: slot.generation }
     }
 
@@ -211,6 +214,7 @@ impl Tasks {
             handle: new.handle,
             required: new.required,
             daemon: new.daemon,
+            main: new.parent.is_none(),
         });
         TaskId { slot: index, generation: 0 }
     }

@@ -109,6 +109,11 @@ impl Timers {
         Some(due.waker)
     }
 
+    /// Whether the timer with that key waits.
+    pub(crate) fn is_waiting(&self, key: TimerKey) -> bool {
+        self.is_live(key.cell, key.seq)
+    }
+
     /// The next deadline that comes.
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
         loop {

@@ -4,10 +4,14 @@
 //! backtrace when it is cloned, and the user's line in it is reported.
 
 use super::current;
+use super::notes::line;
 use super::panics;
 use super::tasks::Boxed;
 use super::waker::probe_waker;
+use super::world::World;
+use crate::trace::text::time;
 use std::backtrace::Backtrace;
+use std::fmt;
 use std::panic::Location;
 use std::task::{Context, Poll};
 
@@ -29,6 +33,36 @@ pub struct Wait {
     pub holders: Vec<String>,
     /// Virtual time since which it waits, in nanoseconds, where the future knows.
     pub since: Option<u64>,
+    /// What was done last that could have ended the wait, where that is known.
+    pub signalled: Option<Signalled>,
+    /// Paths of the tasks that have a sender of the channel.
+    pub senders: Vec<String>,
+    pub(crate) edge: Edge,
+}
+
+/// Something that was done to an object and could have woken who waits for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signalled {
+    /// In tokio's words: `notify_waiters`, `send`; `release` is a lock or permit that was given back.
+    pub operation: String,
+    /// Path of the task that did it, if one did.
+    pub by: Option<String>,
+    /// Virtual time at which it was done, in nanoseconds.
+    pub at: u64,
+    /// Virtual time at which that task ended, in nanoseconds, if it has.
+    pub ended: Option<u64>,
+    /// How many tasks it made ready, where that is known.
+    pub readied: Option<usize>,
+    /// Whether the wait began after it.
+    pub before: bool,
+}
+
+/// What a wait is in the graph of waits: the object, and the tasks by their spawn serials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) object: u64,
+    pub(crate) holders: Vec<u32>,
+    pub(crate) joins: Option<u32>,
 }
 
 /// A task that had not ended when the run did.
@@ -42,6 +76,9 @@ pub struct Blocked {
     pub since: u64,
     /// What it waits for; empty when nothing can wake it.
     pub waits: Vec<Wait>,
+    pub(crate) serial: u32,
+    /// Whether it serves for ever.
+    pub(crate) daemon: bool,
 }
 
 /// What the re-poll of one task brought to light. While it stands, the world is frozen.
@@ -57,6 +94,8 @@ pub(crate) struct Report<'a> {
     pub(crate) resource: String,
     pub(crate) place: &'a Location<'a>,
     pub(crate) object: u64,
+    /// The task whose end it waits for.
+    pub(crate) joins: Option<u32>,
     pub(crate) since: Option<u64>,
 }
 
@@ -67,15 +106,7 @@ pub(crate) fn report(make: impl FnOnce() -> Report<'static>) -> bool {
     if frozen {
         let report = make();
         current::with(|world| {
-            let holders = world.objects.holders(report.object);
-            let holders = holders.iter().map(|serial| world.label_of_serial(*serial)).collect();
-            let wait = Wait {
-                operation: report.operation.to_owned(),
-                resource: report.resource,
-                place: Some(place(report.place)),
-                holders,
-                since: report.since,
-            };
+            let wait = wait(world, report);
             if let Some(frozen) = &mut world.frozen
                 && frozen.reports.len() < PLACES_MAX
             {
@@ -86,8 +117,45 @@ pub(crate) fn report(make: impl FnOnce() -> Report<'static>) -> bool {
     frozen
 }
 
-fn place(location: &Location<'_>) -> String {
-    format!("{}:{}", location.file(), location.line())
+fn wait(world: &mut World, report: Report<'_>) -> Wait {
+    let Report { operation, resource, place, object, joins, since } = report;
+    let holders = world.objects.holders(object);
+    Wait {
+        operation: operation.to_owned(),
+        resource,
+        place: Some(line(place)),
+        holders: holders.iter().map(|serial| world.label_of_serial(*serial)).collect(),
+        since,
+        signalled: if holders.is_empty() { signalled(world, object) } else { None },
+        senders: Vec::new(),
+        edge: Edge { object, holders, joins },
+    }
+}
+
+/// What was done last to an object that the running task waits for.
+fn signalled(world: &World, object: u64) -> Option<Signalled> {
+    let notes = world.notes.as_deref()?;
+    let signal = notes.signal(object)?;
+    let waiter = world.tasks.peek(world.running?).serial;
+    Some(Signalled {
+        operation: signal.operation.to_owned(),
+        by: signal.by.map(|task| notes.path(task).to_owned()),
+        at: signal.at,
+        ended: signal.by.and_then(|task| notes.task(task)?.ended),
+        readied: signal.readied,
+        before: notes.came_before(&signal, waiter, object),
+    })
+}
+
+impl fmt::Display for Signalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = self.by.as_deref().unwrap_or("no task");
+        write!(f, "last {} by {by} at {}", self.operation, time(self.at))?;
+        match self.ended {
+            Some(ended) => write!(f, " (which ended at {})", time(ended)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Examines the tasks of the running world that have not ended: required ones first, then in spawn order.
@@ -115,7 +183,8 @@ fn examine_task(slot: u32) -> Blocked {
         waits.extend(ended);
         let task = world.task_label(slot);
         let slot = world.tasks.at(slot);
-        Blocked { task, required: slot.required, since: slot.polled_at, waits }
+        let (required, since) = (slot.required, slot.polled_at);
+        Blocked { task, required, since, waits, serial: slot.serial, daemon: slot.daemon }
     })
 }
 
@@ -150,7 +219,16 @@ pub(crate) fn note_clone() {
 
 impl Wait {
     fn foreign(resource: String, place: Option<String>) -> Wait {
-        Wait { operation: "await".to_owned(), resource, place, holders: Vec::new(), since: None }
+        Wait {
+            operation: "await".to_owned(),
+            resource,
+            place,
+            holders: Vec::new(),
+            since: None,
+            signalled: None,
+            senders: Vec::new(),
+            edge: Edge::default(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::choice::bytes::BytesSource;
 use crate::choice::fault::FaultPlan;
 use crate::choice::tape::{Tape, TapeSource};
 use crate::runtime::world::{Config, World};
-use crate::runtime::{Budget, LeakPolicy, PanicPolicy};
+use crate::runtime::{Budget, Cancels, LeakPolicy, PanicPolicy};
 use crate::strategy::seed::SeedSource;
 use crate::strategy::{Calibration, StrategyKind};
 
@@ -22,6 +22,7 @@ pub struct SimBuilder {
     leaks: LeakPolicy,
     keep: Keep,
     checkpoints: bool,
+    cancels: Cancels,
 }
 
 impl SimBuilder {
@@ -37,6 +38,7 @@ impl SimBuilder {
             leaks: LeakPolicy::default(),
             keep: Keep::default(),
             checkpoints: false,
+            cancels: Cancels::default(),
         }
     }
 
@@ -105,6 +107,13 @@ impl SimBuilder {
         self
     }
 
+    /// Which tasks may be cancelled at their awaits, as the source says at the site `task.cancel`; the run then also says
+    /// what it leaves behind.
+    pub fn cancels(mut self, which: Cancels) -> SimBuilder {
+        self.cancels = which;
+        self
+    }
+
     /// The world.
     ///
     /// # Panics
@@ -125,6 +134,7 @@ impl SimBuilder {
             leaks: self.leaks,
             keep: self.keep,
             checkpoints: self.checkpoints,
+            cancels: self.cancels,
         });
         Sim::with_world(world, seed)
     }

@@ -30,6 +30,9 @@ use std::task::Poll;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+/// A name, and how many there are.
+type Leftover = (&'static str, Box<dyn FnMut() -> u64>);
+
 /// One simulated world: clock, tasks, hosts, faults, properties, trace.
 ///
 /// Not `Send`: a run is one thread. Dropping it drops all its tasks, in spawn order.
@@ -40,6 +43,8 @@ pub struct Sim {
     world: Option<Box<World>>,
     seed: u64,
     predicates: Vec<Predicate>,
+    /// What the program counts at the end itself.
+    leftovers: Vec<Leftover>,
     /// Set when the run has ended; nothing moves any more.
     end: Option<End>,
     /// When the workload was over: from then on the run only settles.
@@ -59,7 +64,14 @@ impl Sim {
 
     pub(crate) fn with_world(world: Box<World>, seed: u64) -> Sim {
         crate::runtime::panics::install();
-        Sim { world: Some(world), seed, predicates: Vec::new(), end: None, over_since: None }
+        Sim {
+            world: Some(world),
+            seed,
+            predicates: Vec::new(),
+            leftovers: Vec::new(),
+            end: None,
+            over_since: None,
+        }
     }
 
     // Setting up.
@@ -117,6 +129,13 @@ impl Sim {
     /// Declares a name that [`crate::property::reachable`] or [`crate::property::sometimes`] must report in a sweep.
     pub fn reachable(&mut self, property: &'static str) {
         self.world().coverage.entry(property).or_insert(0);
+    }
+
+    /// Something that a task may leave behind when it is cancelled and that only the program can count, as the keys of a
+    /// queue that are being worked on. A sweep over cancellations ([`crate::Check::cancellations`]) counts it at the end of
+    /// each run and compares it with the fault-free one; elsewhere it is not asked for.
+    pub fn leftover(&mut self, what: &'static str, count: impl FnMut() -> u64 + 'static) {
+        self.leftovers.push((what, Box::new(count)));
     }
 
     /// A property as a fold over emitted records of type `R`; an error breaks it.

@@ -3,7 +3,8 @@
 use super::Sim;
 use crate::choice::Matched;
 use crate::choice::tape::Tape;
-use crate::runtime::{Blocked, End, SiteStats, step, wait};
+use crate::runtime::diagnosis::{add_senders, diagnose};
+use crate::runtime::{Blocked, Cancels, Diagnosis, End, Leftovers, SiteStats, current, step, wait};
 use crate::trace::{Digests, Trace};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +42,10 @@ pub struct Run {
     pub trace: Trace,
     /// The tasks that had not ended, and what they wait on; empty for a run that passed or kept nothing.
     pub blocked: Vec<Blocked>,
+    /// What the detectors say; empty where [`Run::blocked`] is not wanted, or when they found nothing.
+    pub diagnosis: Vec<Diagnosis>,
+    /// What it leaves behind; empty unless its tasks could be cancelled.
+    pub leftovers: Leftovers,
     /// Tasks that had not ended either and were not examined, as they were too many.
     pub unexamined: u32,
 }
@@ -58,14 +63,22 @@ impl Run {
     }
 }
 
+/// Who waits on what in the running world, and what the detectors say of it.
+fn examined(end: &End) -> (Vec<Blocked>, Vec<Diagnosis>) {
+    let blocked = wait::examine();
+    let diagnosis = current::with(|world| diagnose(world, end, &blocked));
+    (blocked, diagnosis)
+}
+
 impl Sim {
     /// What the run was, and the source that it was answered by.
     pub(super) fn into_run(mut self) -> Run {
         let end = self.end.clone().expect("a run that was driven to its end has one");
         let digests = self.world_ref().digests.clone();
         let wanted = !end.is_passed() && self.world_ref().names.is_some();
-        let blocked = if wanted { self.entered(|_| wait::examine()) } else { Vec::new() };
+        let (blocked, diagnosis) = if wanted { self.entered(|_| examined(&end)) } else { Default::default() };
         let coverage = self.coverage();
+        let leftovers = self.leftovers();
         let seed = self.seed;
         let unexamined =
             if wanted { self.world().tasks.live_count().saturating_sub(blocked.len() as u32) } else { 0 };
@@ -86,14 +99,37 @@ impl Sim {
             tape: std::mem::take(&mut world.tape),
             trace: Trace { events: world.events.take().unwrap_or_default() },
             blocked,
+            diagnosis,
+            leftovers,
             unexamined,
         };
-        let predicates = std::mem::take(&mut self.predicates);
-        let panicked = self.entered(|_| step::close().or(step::dropped(predicates)));
+        let (predicates, counts) =
+            (std::mem::take(&mut self.predicates), std::mem::take(&mut self.leftovers));
+        let panicked =
+            self.entered(|_| step::close().or(step::dropped(predicates)).or(step::dropped(counts)));
+        if let Some(notes) = self.world().notes.as_deref() {
+            add_senders(notes, &mut run.blocked, &mut run.diagnosis);
+        }
         if let Some(panicked) = panicked.filter(|_| !run.end.is_failure()) {
             run.end = panicked;
         }
         run
+    }
+
+    /// What is left behind, with what the program counts itself.
+    fn leftovers(&mut self) -> Leftovers {
+        if self.world_ref().cancels == Cancels::Nothing {
+            return Leftovers::default();
+        }
+        let mut left = self.world_ref().leftovers();
+        let mut counts = std::mem::take(&mut self.leftovers);
+        self.entered(|_| {
+            for (what, count) in &mut counts {
+                left.add((*what).to_owned(), i64::try_from(count()).unwrap_or(i64::MAX));
+            }
+        });
+        self.leftovers = counts;
+        left
     }
 
     fn coverage(&mut self) -> BTreeMap<&'static str, u64> {

@@ -1,6 +1,6 @@
 //! A channel whose every receiver gets every value, unless it lags: tokio's, which wakes in the order of waiting.
 
-use super::site::Site;
+use super::site::{Handle, Site};
 use crate::choice::Label;
 use crate::runtime::current::is_cut;
 use std::fmt;
@@ -23,13 +23,14 @@ const CLOSED: Label = Label::new("sync.closed");
 pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let site = Site::new("broadcast channel");
     let (sender, receiver) = inner::channel(capacity);
-    (Sender { site, inner: sender }, Receiver { site, inner: receiver })
+    (Sender { site, inner: sender, handle: Handle::of(&site) }, Receiver { site, inner: receiver })
 }
 
 /// Sends values.
 pub struct Sender<T> {
     site: Site,
     inner: inner::Sender<T>,
+    handle: Handle,
 }
 
 impl<T> Sender<T> {
@@ -39,20 +40,21 @@ impl<T> Sender<T> {
     /// As [`channel`].
     #[track_caller]
     pub fn new(capacity: usize) -> Sender<T> {
-        Sender { site: Site::new("broadcast channel"), inner: inner::Sender::new(capacity) }
+        let site = Site::new("broadcast channel");
+        Sender { site, inner: inner::Sender::new(capacity), handle: Handle::of(&site) }
     }
 
     /// Sends a value to every receiver; how many there are.
     ///
     /// # Errors
     /// With the value, when there is none.
+    #[track_caller]
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
         if is_cut() {
             // A host that crashed says nothing to others any more.
             return Err(SendError(value));
         }
-        self.site.mark(&SEND);
-        self.inner.send(value)
+        self.site.signal(&SEND, "send", || self.inner.send(value))
     }
 
     /// A receiver of what is sent from now on.
@@ -105,7 +107,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender { site: self.site, inner: self.inner.clone() }
+        Sender { site: self.site, inner: self.inner.clone(), handle: self.handle.clone() }
     }
 }
 
@@ -126,7 +128,7 @@ impl<T> WeakSender<T> {
     #[must_use]
     pub fn upgrade(&self) -> Option<Sender<T>> {
         let inner = self.inner.upgrade()?;
-        Some(Sender { site: self.site, inner })
+        Some(Sender { site: self.site, inner, handle: Handle::of(&self.site) })
     }
 
     /// How many senders there are.
@@ -206,6 +208,7 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Errors
     /// When there is none, it lagged, or there is no sender.
+    #[track_caller]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.site.mark(&TRY_RECV);
         self.inner.try_recv()

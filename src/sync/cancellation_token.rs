@@ -33,9 +33,9 @@ impl CancellationToken {
     }
 
     /// Cancels it and its children.
+    #[track_caller]
     pub fn cancel(&self) {
-        self.site.mark(&CANCEL);
-        self.inner.cancel();
+        self.site.signal(&CANCEL, "cancel", || self.inner.cancel());
     }
 
     /// Whether it was cancelled.

@@ -55,6 +55,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// When it is not.
+    #[track_caller]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         self.site.mark(&TRY_LOCK);
         Ok(self.guard(self.inner.try_lock()?))
@@ -64,6 +65,7 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// When the lock is not free.
+    #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
         self.site.mark(&TRY_LOCK);
         let guard = self.inner.clone().try_lock_owned()?;

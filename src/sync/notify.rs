@@ -45,21 +45,21 @@ impl Notify {
     }
 
     /// Wakes the task that has waited longest, or keeps a permit for the next.
+    #[track_caller]
     pub fn notify_one(&self) {
-        self.site.mark(&NOTIFY);
-        self.inner.notify_one();
+        self.site.signal(&NOTIFY, "notify_one", || self.inner.notify_one());
     }
 
     /// Wakes the task that has waited least, or keeps a permit for the next.
+    #[track_caller]
     pub fn notify_last(&self) {
-        self.site.mark(&NOTIFY);
-        self.inner.notify_last();
+        self.site.signal(&NOTIFY, "notify_last", || self.inner.notify_last());
     }
 
     /// Wakes every task that waits, and keeps no permit.
+    #[track_caller]
     pub fn notify_waiters(&self) {
-        self.site.mark(&NOTIFY);
-        self.inner.notify_waiters();
+        self.site.signal(&NOTIFY, "notify_waiters", || self.inner.notify_waiters());
     }
 }
 

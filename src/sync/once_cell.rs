@@ -68,6 +68,7 @@ impl<T> OnceCell<T> {
     ///
     /// # Errors
     /// When there is a value or a task initializes it; the error gives the value back.
+    #[track_caller]
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
         self.site.mark(&SET);
         if self.initialized() {

@@ -1,7 +1,7 @@
 //! A channel for one value: tokio's, with a scheduling point before the wait.
 
 use super::operation::Wait;
-use super::site::Site;
+use super::site::{Handle, Site};
 use crate::choice::{Access, Label};
 use crate::runtime::current::is_cut;
 use std::fmt;
@@ -25,13 +25,14 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let site = Site::new("oneshot channel");
     let (sender, receiver) = inner::channel();
     let receiver = Receiver { site, wait: site.wait(&RECV, Access::Write), inner: receiver };
-    (Sender { site, inner: sender }, receiver)
+    (Sender { site, inner: sender, _handle: Handle::of(&site) }, receiver)
 }
 
 /// Sends the value.
 pub struct Sender<T> {
     site: Site,
     inner: inner::Sender<T>,
+    _handle: Handle,
 }
 
 impl<T> Sender<T> {
@@ -39,13 +40,14 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// With the value, when the receiver is gone.
+    #[track_caller]
     pub fn send(self, value: T) -> Result<(), T> {
         if is_cut() {
             // A host that crashed says nothing to others any more.
             return Err(value);
         }
-        self.site.mark(&SEND);
-        self.inner.send(value)
+        let (site, inner) = (self.site, self.inner);
+        site.signal(&SEND, "send", || inner.send(value))
     }
 
     /// Waits until the receiver is gone. Safe to cancel.
@@ -84,6 +86,7 @@ pub struct Receiver<T> {
 
 impl<T> Receiver<T> {
     /// Lets no value in any more; one that was sent can still be received.
+    #[track_caller]
     pub fn close(&mut self) {
         self.site.mark(&CLOSE);
         self.inner.close();
@@ -93,6 +96,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// When there is none yet, or the sender is gone.
+    #[track_caller]
     pub fn try_recv(&mut self) -> Result<T, error::TryRecvError> {
         self.site.mark(&TRY_RECV);
         self.inner.try_recv()

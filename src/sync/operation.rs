@@ -56,7 +56,13 @@ impl Wait {
         ready!(self.begin(context));
         let polled = future(context);
         if polled.is_pending() && self.since == NOT_YET {
-            self.since = current::try_with(|world| world.now).unwrap_or(NOT_YET);
+            let (now, notes) =
+                current::try_with(|world| (world.now, world.notes.is_some())).unwrap_or((NOT_YET, false));
+            self.since = now;
+            if notes {
+                let object = self.site.object();
+                current::try_with(|world| world.note_wait(object));
+            }
         }
         polled
     }
@@ -73,6 +79,7 @@ impl Wait {
             resource: self.site.words(),
             place: self.place,
             object: self.site.object(),
+            joins: None,
             since: (self.since != NOT_YET).then_some(self.since),
         });
         if reported { Poll::Pending } else { Poll::Ready(()) }

@@ -85,6 +85,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// When it does.
+    #[track_caller]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
         self.site.mark(&TRY_READ);
         Ok(self.reader(self.inner.try_read()?))
@@ -94,6 +95,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// When it needs a wait.
+    #[track_caller]
     pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
         self.site.mark(&TRY_READ);
         let guard = self.inner.clone().try_read_owned()?;
@@ -104,6 +106,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// When it does.
+    #[track_caller]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
         self.site.mark(&TRY_WRITE);
         Ok(self.writer(self.inner.try_write()?))
@@ -113,6 +116,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// When it needs a wait.
+    #[track_caller]
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
         self.site.mark(&TRY_WRITE);
         let guard = self.inner.clone().try_write_owned()?;

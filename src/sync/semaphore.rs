@@ -50,15 +50,19 @@ impl Semaphore {
     ///
     /// # Panics
     /// When there would be more than [`Semaphore::MAX_PERMITS`].
+    #[track_caller]
     pub fn add_permits(&self, n: usize) {
-        self.site.mark(&ADD_PERMITS);
-        self.inner.add_permits(n);
+        self.site.signal(&ADD_PERMITS, "add_permits", || self.inner.add_permits(n));
+        self.site.added(n as i64);
     }
 
     /// Takes up to `n` free permits away for ever; how many.
+    #[track_caller]
     pub fn forget_permits(&self, n: usize) -> usize {
         self.site.mark(&TRY_ACQUIRE);
-        self.inner.forget_permits(n)
+        let taken = self.inner.forget_permits(n);
+        self.site.added(-(taken as i64));
+        taken
     }
 
     /// Waits for a permit; an error when the semaphore is closed. Safe to cancel.
@@ -109,6 +113,7 @@ impl Semaphore {
     ///
     /// # Errors
     /// As [`Semaphore::try_acquire`].
+    #[track_caller]
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.site.mark(&TRY_ACQUIRE);
         Ok(self.permit(self.inner.try_acquire_many(n)?))
@@ -126,6 +131,7 @@ impl Semaphore {
     ///
     /// # Errors
     /// As [`Semaphore::try_acquire`].
+    #[track_caller]
     pub fn try_acquire_many_owned(self: Arc<Self>, n: u32) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.site.mark(&TRY_ACQUIRE);
         self.inner.try_acquire_many(n)?.forget();
@@ -133,9 +139,9 @@ impl Semaphore {
     }
 
     /// Closes it: whoever waits, and whoever comes later, gets an error.
+    #[track_caller]
     pub fn close(&self) {
-        self.site.mark(&CLOSE);
-        self.inner.close();
+        self.site.signal(&CLOSE, "close", || self.inner.close());
     }
 
     /// Whether it was closed.
@@ -144,11 +150,11 @@ impl Semaphore {
     }
 
     fn permit<'a>(&'a self, inner: inner::SemaphorePermit<'a>) -> SemaphorePermit<'a> {
-        SemaphorePermit { inner, semaphore: self, _hold: self.site.hold() }
+        SemaphorePermit { inner, semaphore: self, hold: self.site.hold() }
     }
 
     fn owned(self: Arc<Self>, permits: usize) -> OwnedSemaphorePermit {
-        OwnedSemaphorePermit { _hold: self.site.hold(), semaphore: self, permits }
+        OwnedSemaphorePermit { hold: self.site.hold(), semaphore: self, permits }
     }
 }
 
@@ -159,12 +165,14 @@ impl Semaphore {
 pub struct SemaphorePermit<'a> {
     inner: inner::SemaphorePermit<'a>,
     semaphore: &'a Semaphore,
-    _hold: Hold,
+    hold: Hold,
 }
 
 impl SemaphorePermit<'_> {
     /// Never gives the permits back.
-    pub fn forget(self) {
+    pub fn forget(mut self) {
+        self.hold.forget();
+        self.semaphore.site.added(-(self.inner.num_permits() as i64));
         self.inner.forget();
     }
 
@@ -201,12 +209,14 @@ impl SemaphorePermit<'_> {
 pub struct OwnedSemaphorePermit {
     semaphore: Arc<Semaphore>,
     permits: usize,
-    _hold: Hold,
+    hold: Hold,
 }
 
 impl OwnedSemaphorePermit {
     /// Never gives the permits back.
     pub fn forget(mut self) {
+        self.hold.forget();
+        self.semaphore.site.added(-(self.permits as i64));
         self.permits = 0;
     }
 

@@ -6,6 +6,7 @@
 
 use super::operation::{Operation, Wait};
 use crate::choice::{Access, Label};
+use crate::runtime::LeakPolicy;
 use crate::runtime::current;
 use crate::runtime::wait::{self, Report};
 use crate::task;
@@ -31,9 +32,10 @@ impl Site {
     /// The site of an object that the caller creates now.
     #[track_caller]
     pub(super) fn new(kind: &'static str) -> Site {
-        let number = current::try_with(|world| world.objects.number());
+        let created = Location::caller();
+        let number = current::try_with(|world| world.new_object(kind, created));
         let id = number.unwrap_or_else(|| OUTSIDE_NEXT.fetch_add(1, Ordering::Relaxed));
-        Site { kind, created: Location::caller(), id }
+        Site { kind, created, id }
     }
 
     /// The site of a static, which belongs to no simulation.
@@ -48,7 +50,8 @@ impl Site {
         if self.id & OUTSIDE == 0 {
             return self.id;
         }
-        current::try_with(|world| world.objects.foreign(self.id)).unwrap_or(STATIC)
+        let number = current::try_with(|world| world.foreign_object(self.id, self.kind, self.created));
+        number.unwrap_or(STATIC)
     }
 
     /// The object in words.
@@ -75,12 +78,25 @@ impl Site {
         Wait::new(*self, label, access, Location::caller())
     }
 
-    /// Begins a synchronous operation, which writes the object.
+    /// Begins a synchronous operation, which writes the object; in a run that keeps its events, how many tasks were woken in
+    /// this turn so far.
     #[inline]
-    pub(super) fn mark(&self, label: &Label) {
-        if current::is_simulated() {
-            task::mark_on(*label, self.object());
+    #[track_caller]
+    pub(super) fn mark(&self, label: &Label) -> Option<usize> {
+        if current::is_simulated() { task::mark_on(*label, self.object(), Location::caller()) } else { None }
+    }
+
+    /// A synchronous operation, `name` in tokio's words, that may wake who waits for the object.
+    #[inline]
+    #[track_caller]
+    pub(super) fn signal<R>(&self, label: &Label, name: &'static str, act: impl FnOnce() -> R) -> R {
+        let before = self.mark(label);
+        let done = act();
+        if let Some(before) = before {
+            let object = self.object();
+            current::try_with(|world| world.note_signal(object, name, before));
         }
+        done
     }
 
     /// Begins an operation in the form of a `poll_` function; true when it was to report and must be pending.
@@ -92,12 +108,21 @@ impl Site {
             resource: self.words(),
             place,
             object: self.object(),
+            joins: None,
             since: None,
         });
         if !reported {
             self.mark(label);
         }
         reported
+    }
+
+    /// Permits were added by hand, or taken away for ever: noted in a run that keeps its events.
+    pub(super) fn added(&self, permits: i64) {
+        if current::try_with(|world| world.notes.is_some()) == Some(true) {
+            let object = self.object();
+            current::try_with(|world| world.note_permits(object, permits));
+        }
     }
 
     /// Registers the running task as a holder, until the answer is dropped.
@@ -110,10 +135,42 @@ impl Site {
         let held = current::try_with(|world| {
             let task = world.tasks.peek(world.running?);
             let (serial, daemon) = (task.serial, task.daemon);
-            world.objects.hold(object, serial, daemon);
+            world.hold(object, serial, daemon);
             Some(Hold { object, epoch: world.epoch, serial })
         });
         held.flatten().unwrap_or(Hold::NONE)
+    }
+}
+
+/// A way to end waits for an object, as a sender. In a run that keeps its events its drop at the end of the run tells whose it
+/// was; it costs nothing in a sweep but to find that out when the object is made.
+#[derive(Clone, Debug)]
+pub(super) struct Handle {
+    object: u64,
+    epoch: u32,
+}
+
+impl Handle {
+    /// Of an object that is used or made now.
+    pub(super) fn of(site: &Site) -> Handle {
+        let epoch = current::try_with(|world| world.notes.as_ref().map(|_| world.epoch)).flatten();
+        match epoch {
+            Some(epoch) => Handle { object: site.object(), epoch },
+            None => Handle { object: STATIC, epoch: 0 },
+        }
+    }
+}
+
+impl Drop for Handle {
+    #[inline]
+    fn drop(&mut self) {
+        if self.object != STATIC {
+            current::try_with(|world| {
+                if world.epoch == self.epoch {
+                    world.note_kept(self.object);
+                }
+            });
+        }
     }
 }
 
@@ -127,6 +184,15 @@ pub(super) struct Hold {
 
 impl Hold {
     const NONE: Hold = Hold { object: STATIC, epoch: 0, serial: 0 };
+
+    /// What was held is given up for ever: under the strict policy for leaks it stays registered.
+    pub(super) fn forget(&mut self) {
+        let epoch = self.epoch;
+        let stays = current::try_with(|world| world.epoch == epoch && world.leaks == LeakPolicy::Strict);
+        if stays == Some(true) {
+            self.object = STATIC;
+        }
+    }
 }
 
 impl Drop for Hold {
@@ -137,7 +203,7 @@ impl Drop for Hold {
         }
         current::try_with(|world| {
             if world.epoch == self.epoch {
-                world.objects.unhold(self.object, self.serial);
+                world.unhold(self.object, self.serial);
             }
         });
     }

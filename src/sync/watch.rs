@@ -4,7 +4,7 @@
 //! system's entropy, so two receivers in one task could wake in an order that no seed repeats. There one list of our own wakes
 //! in the order of waiting. A sender wakes both, as it may stand outside.
 
-use super::site::Site;
+use super::site::{Handle, Site};
 use crate::choice::Label;
 use crate::runtime::current;
 use crate::runtime::current::is_cut;
@@ -52,34 +52,35 @@ pub struct Sender<T> {
     // Dropped before `waiters`, so that who is woken finds the channel closed.
     inner: inner::Sender<T>,
     waiters: Waiters,
+    handle: Handle,
 }
 
 impl<T> Sender<T> {
     /// A sender without receivers.
     #[track_caller]
     pub fn new(init: T) -> Sender<T> {
-        Sender {
-            site: Site::new("watch channel"),
-            inner: inner::Sender::new(init),
-            waiters: Waiters::default(),
-        }
+        let site = Site::new("watch channel");
+        let handle = Handle::of(&site);
+        Sender { site, inner: inner::Sender::new(init), waiters: Waiters::default(), handle }
     }
 
     /// Sends a value.
     ///
     /// # Errors
     /// With the value, when there is no receiver.
+    #[track_caller]
     pub fn send(&self, value: T) -> Result<(), error::SendError<T>> {
         if is_cut() {
             // A host that crashed says nothing to others any more.
             return Err(error::SendError(value));
         }
-        self.site.mark(&SEND);
-        let sent = self.inner.send(value);
-        if sent.is_ok() {
-            self.waiters.wake();
-        }
-        sent
+        self.site.signal(&SEND, "send", || {
+            let sent = self.inner.send(value);
+            if sent.is_ok() {
+                self.waiters.wake();
+            }
+            sent
+        })
     }
 
     /// Changes the value, also when there is no receiver.
@@ -91,16 +92,18 @@ impl<T> Sender<T> {
     }
 
     /// Changes the value; receivers see a change if `modify` says so. Whether it did.
+    #[track_caller]
     pub fn send_if_modified<F: FnOnce(&mut T) -> bool>(&self, modify: F) -> bool {
         if is_cut() {
             return false;
         }
-        self.site.mark(&SEND);
-        let modified = self.inner.send_if_modified(modify);
-        if modified {
-            self.waiters.wake();
-        }
-        modified
+        self.site.signal(&SEND, "send", || {
+            let modified = self.inner.send_if_modified(modify);
+            if modified {
+                self.waiters.wake();
+            }
+            modified
+        })
     }
 
     /// Sends a value, also when there is no receiver; the old one.
@@ -148,7 +151,8 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender { site: self.site, inner: self.inner.clone(), waiters: self.waiters.clone() }
+        let (inner, waiters, handle) = (self.inner.clone(), self.waiters.clone(), self.handle.clone());
+        Sender { site: self.site, inner, waiters, handle }
     }
 }
 

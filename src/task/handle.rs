@@ -143,6 +143,7 @@ fn report(id: TaskId, place: &'static Location<'static>) -> Poll<(Ending, Option
         resource: format!("the end of {}", current::with(|world| world.task_label(id.slot))),
         place,
         object: 0,
+        joins: current::with(|world| Some(world.tasks.peek(id.slot).serial)),
         since: None,
     });
     Poll::Pending

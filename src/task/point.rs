@@ -55,10 +55,15 @@ pub fn yield_read_on(label: &'static str, object: u64) -> impl Future<Output = (
     Point::declared_on(Label::new(label), object, Access::Read, Location::caller())
 }
 
-/// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point.
+/// A synchronous operation cannot yield; asked here, it owes the yield to the task's next scheduling point. In a run
+/// that keeps its events, how many tasks were woken in this turn so far.
 #[inline]
-pub(crate) fn mark_on(label: Label, object: u64) {
-    current::try_with(|world| mark_in(world, label, object));
+pub(crate) fn mark_on(label: Label, object: u64, place: &'static Location<'static>) -> Option<usize> {
+    current::try_with(|world| {
+        mark_in(world, label, object);
+        world.note_asked(label, object, Some(place))
+    })
+    .flatten()
 }
 
 /// As [`mark_on`], for who has the world at hand.
@@ -128,6 +133,7 @@ impl Future for Point {
             world.asking_at = Some(self.place);
             let chosen = world.choose(self.label, "", 2, YIELD) == 1;
             world.asking_at = None;
+            world.note_asked(self.label, self.object, Some(self.place));
             Some(if chosen || owed { Yields::Once } else { Yields::Not })
         });
         match yields.flatten() {

@@ -32,7 +32,14 @@ impl<F: Future> Future for WaitingFor<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let (operation, place, since) = (*this.what, *this.place, *this.since);
-        if wait::report(|| Report { operation, resource: String::new(), place, object: 0, since }) {
+        if wait::report(|| Report {
+            operation,
+            resource: String::new(),
+            place,
+            object: 0,
+            joins: None,
+            since,
+        }) {
             return Poll::Pending;
         }
         let polled = this.future.poll(context);

@@ -129,8 +129,14 @@ impl Sleep {
             _ => None,
         };
         let resource = || format!("virtual time {:?}", self.deadline.since_start());
-        if wait::report(|| Report { operation: "time.sleep", resource: resource(), place, object: 0, since })
-        {
+        if wait::report(|| Report {
+            operation: "time.sleep",
+            resource: resource(),
+            place,
+            object: 0,
+            joins: None,
+            since,
+        }) {
             return Poll::Pending;
         }
         self.register(epoch, deadline, context);
@@ -151,7 +157,11 @@ impl Sleep {
             },
             _ => waker,
         };
-        let (key, since) = current::with(|world| (world.timer(world.global(deadline), waker), world.now));
+        let (key, since) = current::with(|world| {
+            let key = world.timer(world.global(deadline), waker);
+            world.note_timer(key, self.place);
+            (key, world.now)
+        });
         self.timer = Timer::Registered { epoch, key, since };
     }
 

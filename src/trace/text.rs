@@ -8,6 +8,19 @@ pub fn time(nanos: u64) -> String {
     format!("{:?}", std::time::Duration::from_nanos(nanos))
 }
 
+/// A number with its thousands apart: `1,234,567`.
+pub fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// The whole trace.
 pub fn render(trace: &Trace) -> String {
     let times: Vec<String> = trace.events.iter().map(|event| time(event.at)).collect();

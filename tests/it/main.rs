@@ -7,6 +7,7 @@ mod cli;
 mod composition;
 mod controller;
 mod core;
+mod detect;
 mod graph;
 mod guided;
 mod host;

@@ -42,7 +42,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "exhaustive")]
     resume: Option<PathBuf>,
     /// One run for each place at which the fault-free run can be harmed in this way: crash (after each write), stale,
-    /// missed; in place of seeds, on one thread
+    /// missed, cancel (each spawned task at each await), cancel-mains (mains too); in place of seeds, on one thread
     #[arg(long, value_name = "KIND", value_parser = perturbation, conflicts_with_all = ["runs", "seed_base", "shard", "strategy", "exhaustive"])]
     points: Option<Perturbation>,
     /// Runs that reach something new are kept, and the next runs begin as they did: finds what is many unlikely steps away

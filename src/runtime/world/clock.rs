@@ -35,6 +35,9 @@ impl World {
         if deadline > self.now {
             self.steps_at_jump = self.steps;
             self.limit_steps();
+            if let Some(notes) = &mut self.notes {
+                notes.moved(deadline);
+            }
         }
         self.now = deadline;
         self.digests.event(JUMP ^ deadline);

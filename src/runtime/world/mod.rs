@@ -7,6 +7,7 @@ mod asking;
 mod clock;
 mod coverage;
 mod hosts;
+mod noting;
 mod tasks;
 mod turns;
 mod verdict;
@@ -14,6 +15,8 @@ mod verdict;
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
 use super::hosts::{HostChange, Machine};
+use super::leftovers::Cancels;
+use super::notes::Notes;
 use super::objects::Objects;
 use super::panics;
 use super::parts::Parts;
@@ -45,7 +48,7 @@ pub enum Keep {
     Digests,
     /// Names and the tape.
     Tape,
-    /// Names, the tape and every event.
+    /// Names, the tape, every event, and what the detectors of [`crate::runtime::Diagnosis`] want to know.
     Trace,
 }
 
@@ -60,6 +63,7 @@ pub(crate) struct Config {
     pub(crate) leaks: LeakPolicy,
     pub(crate) keep: Keep,
     pub(crate) checkpoints: bool,
+    pub(crate) cancels: Cancels,
 }
 
 /// What an observer does with a record at a virtual time; an error breaks its property.
@@ -115,6 +119,8 @@ pub(crate) struct World {
     follows_ready: bool,
     pub(crate) digests: Digests,
     pub(crate) names: Option<Names>,
+    /// What a report may want to say, in a run that keeps its events.
+    pub(crate) notes: Option<Box<Notes>>,
     pub(crate) tape: Tape,
     pub(crate) events: Option<Vec<Event>>,
     pub(crate) labels: Labels,
@@ -124,6 +130,8 @@ pub(crate) struct World {
     pub(crate) quiet: bool,
     pub(crate) closing: bool,
     pub(crate) frozen: Option<Frozen>,
+    /// Which tasks may be cancelled at their awaits.
+    pub(crate) cancels: Cancels,
     pub(crate) budget: Budget,
     pub(crate) panics: PanicPolicy,
     pub(crate) leaks: LeakPolicy,
@@ -207,6 +215,7 @@ impl World {
             follows_ready: config.source.listens() || config.plan.speaks_of(SITE_STALL),
             source: config.source,
             digests: Digests::new(config.checkpoints),
+            notes: (config.keep == Keep::Trace || config.cancels != Cancels::Nothing).then(Box::default),
             names,
             tape: Tape::default(),
             labels: Labels::default(),
@@ -216,6 +225,7 @@ impl World {
             quiet: false,
             closing: false,
             frozen: None,
+            cancels: config.cancels,
             budget: config.budget,
             panics: config.panics,
             leaks: config.leaks,

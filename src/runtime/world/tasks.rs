@@ -38,6 +38,7 @@ impl World {
 
     #[cold]
     pub(super) fn name_task(&mut self, slot: u32, host: u16) {
+        let serial = self.tasks.peek(slot).serial;
         let segment = self.tasks.at(slot).name.segment().to_owned();
         let segment = segment.as_str();
         let running = self.running;
@@ -51,6 +52,9 @@ impl World {
             None if segment == "main" => names.spawn(slot, None, &host),
             None => names.spawn(slot, Some(&host), segment),
         };
+        if let Some(notes) = &mut self.notes {
+            notes.spawned(serial, path.clone());
+        }
         self.record(Kind::Spawned { path });
     }
 

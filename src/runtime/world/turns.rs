@@ -1,13 +1,17 @@
 //! Turns: who is polled next, and what a poll leaves behind.
 
 use super::{Next, World};
-use crate::choice::{Entry, Notice};
+use crate::choice::fault::SITE_CANCEL;
+use crate::choice::{Entry, Label, Notice, Weights};
 use crate::runtime::current::Leftovers;
 use crate::runtime::end::{End, PanicPolicy};
+use crate::runtime::leftovers::Cancels;
 use crate::runtime::tasks::{Boxed, Ending};
 use crate::runtime::waker::WakeId;
 use crate::trace::{Event, Kind};
 use std::sync::PoisonError;
+
+const CANCEL: Label = Label::new(SITE_CANCEL);
 
 impl World {
     /// What to do next; time may move up to `limit`. What is rare stands in functions of its own, out of the way.
@@ -96,6 +100,9 @@ impl World {
             self.tape.note_overtaking(names.path(oldest), names.next_turn(oldest), names.path(slot));
         }
         names.took_turn(slot);
+        if let Some(notes) = &mut self.notes {
+            notes.turn(self.tasks.peek(slot).serial, self.progress_at);
+        }
         if let Some(watch) = &self.watch {
             names.path(slot).as_ref().clone_into(&mut watch.lock().unwrap_or_else(PoisonError::into_inner));
         }
@@ -111,6 +118,25 @@ impl World {
     pub(crate) fn pending(&mut self, slot: u32, boxed: Boxed) {
         self.running = None;
         self.tasks.at(slot).boxed = Some(boxed);
+        if self.cancels != Cancels::Nothing {
+            self.ask_cancel(slot);
+        }
+    }
+
+    /// The await that a turn ended at is one where its task may be cancelled: as by an abort, it is dropped at its next
+    /// turn.
+    #[cold]
+    fn ask_cancel(&mut self, slot: u32) {
+        let task = self.tasks.peek(slot);
+        if task.aborted || (task.main && self.cancels != Cancels::Mains) {
+            return;
+        }
+        self.asking_at = self.notes.as_ref().and_then(|notes| notes.place(task.serial));
+        let answer = self.choose_for(Some(slot), CANCEL, "", 2, Weights::Fault(0b11));
+        self.asking_at = None;
+        if answer == 1 {
+            self.abort(self.tasks.id(slot));
+        }
     }
 
     /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller. `boxed` holds
@@ -132,7 +158,7 @@ impl World {
         if self.listens {
             self.notice(Notice::Done { task: serial });
         }
-        if self.events.is_some() {
+        if self.names.is_some() {
             self.record_end(slot, ending);
         }
         let mut leftovers = Leftovers { boxed, waker: None };
@@ -171,7 +197,7 @@ impl World {
         if self.owes(slot) {
             return;
         }
-        if ending == Ending::Cancelled && !self.is_cut {
+        if ending == Ending::Cancelled && !self.is_cut && self.cancels != Cancels::Mains {
             self.undone(slot);
         }
         self.required_left -= 1;
@@ -188,7 +214,10 @@ impl World {
 
     #[cold]
     fn record_end(&mut self, slot: u32, ending: Ending) {
-        let path = self.path(slot);
+        let (path, serial) = (self.path(slot), self.tasks.peek(slot).serial);
+        if let Some(notes) = &mut self.notes {
+            notes.ended(serial, self.now);
+        }
         self.record(Kind::Ended { path, how: ending.name() });
     }
 

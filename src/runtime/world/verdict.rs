@@ -3,8 +3,10 @@
 use super::{Violation, World};
 use crate::choice::{Source, hash_bytes};
 use crate::runtime::end::{End, LeakPolicy};
+use crate::runtime::notes::TaskNote;
 use crate::runtime::timers::NEVER;
 use crate::runtime::waker::WakeId;
+use crate::trace::text::time;
 use crate::trace::{Event, Kind};
 use std::sync::Arc;
 
@@ -106,7 +108,14 @@ impl World {
     /// The label of a live task, by spawn serial.
     pub(crate) fn label_of_serial(&mut self, serial: u32) -> String {
         let slot = self.tasks.live().find(|(_, task)| task.serial == serial).map(|(slot, _)| slot);
-        slot.map_or_else(|| format!("an ended task ({serial})"), |slot| self.task_label(slot))
+        let ended = self.notes.as_ref().and_then(|notes| notes.task(serial));
+        match (slot, ended) {
+            (Some(slot), _) => self.task_label(slot),
+            (None, Some(TaskNote { path, ended: Some(ended) })) => {
+                format!("{path} (which ended at {})", time(*ended))
+            }
+            (None, _) => format!("an ended task ({serial})"),
+        }
     }
 
     /// The label of the task that ran last.

@@ -4,7 +4,7 @@ use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::{OwnedPermit, Permit, PermitIterator, Receiver};
 use crate::choice::Label;
 use crate::runtime::current::is_cut;
-use crate::sync::site::Site;
+use crate::sync::site::{Handle, Site};
 use crate::time::{Duration, timeout};
 use std::fmt;
 use std::future::Future;
@@ -24,13 +24,14 @@ const CLOSED: Label = Label::new("sync.closed");
 pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
     let site = Site::new("mpsc channel");
     let (sender, receiver) = inner::channel(buffer);
-    (Sender { site, inner: sender }, Receiver { site, inner: receiver })
+    (Sender { site, inner: sender, handle: Handle::of(&site) }, Receiver { site, inner: receiver })
 }
 
 /// Sends to a bounded channel.
 pub struct Sender<T> {
     pub(super) site: Site,
     pub(super) inner: inner::Sender<T>,
+    pub(super) handle: Handle,
 }
 
 impl<T> Sender<T> {
@@ -69,13 +70,13 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// With the value, when there is none, or the receiver is gone or closed.
+    #[track_caller]
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         if is_cut() {
             // A host that crashed says nothing to others any more.
             return Err(TrySendError::Closed(message));
         }
-        self.site.mark(&TRY_SEND);
-        self.inner.try_send(message)
+        self.site.signal(&TRY_SEND, "try_send", || self.inner.try_send(message))
     }
 
     /// Waits for a place and keeps it; an error when the receiver is gone or closed. Safe to cancel.
@@ -113,6 +114,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// When there is none, or the receiver is gone or closed.
+    #[track_caller]
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
         self.site.mark(&TRY_RESERVE);
         Ok(Permit::new(self.site, self.inner.try_reserve()?))
@@ -122,6 +124,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// As [`Sender::try_reserve`].
+    #[track_caller]
     pub fn try_reserve_many(&self, n: usize) -> Result<PermitIterator<'_, T>, TrySendError<()>> {
         self.site.mark(&TRY_RESERVE);
         Ok(PermitIterator::new(self.site, self.inner.try_reserve_many(n)?))
@@ -131,13 +134,14 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// With the sender, as [`Sender::try_reserve`].
+    #[track_caller]
     pub fn try_reserve_owned(self) -> Result<OwnedPermit<T>, TrySendError<Self>> {
         self.site.mark(&TRY_RESERVE);
-        let site = self.site;
+        let (site, handle) = (self.site, self.handle);
         match self.inner.try_reserve_owned() {
             Ok(permit) => Ok(OwnedPermit::new(site, permit)),
-            Err(TrySendError::Full(inner)) => Err(TrySendError::Full(Sender { site, inner })),
-            Err(TrySendError::Closed(inner)) => Err(TrySendError::Closed(Sender { site, inner })),
+            Err(TrySendError::Full(inner)) => Err(TrySendError::Full(Sender { site, inner, handle })),
+            Err(TrySendError::Closed(inner)) => Err(TrySendError::Closed(Sender { site, inner, handle })),
         }
     }
 
@@ -186,7 +190,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
-        Sender { site: self.site, inner: self.inner.clone() }
+        Sender { site: self.site, inner: self.inner.clone(), handle: self.handle.clone() }
     }
 }
 
@@ -206,7 +210,7 @@ impl<T> WeakSender<T> {
     /// A sender, while there is another.
     pub fn upgrade(&self) -> Option<Sender<T>> {
         let inner = self.inner.upgrade()?;
-        Some(Sender { site: self.site, inner })
+        Some(Sender { site: self.site, inner, handle: Handle::of(&self.site) })
     }
 
     /// How many senders there are.

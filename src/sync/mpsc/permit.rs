@@ -2,7 +2,7 @@
 
 use super::Sender;
 use crate::choice::Label;
-use crate::sync::site::{Hold, Site};
+use crate::sync::site::{Handle, Hold, Site};
 use std::fmt;
 use tokio::sync::mpsc as inner;
 
@@ -21,9 +21,10 @@ impl<'a, T> Permit<'a, T> {
     }
 
     /// Sends a value, without waiting. When the receiver is gone, the value is dropped.
+    #[track_caller]
     pub fn send(self, value: T) {
-        self.site.mark(&SEND);
-        self.inner.send(value);
+        let (site, inner) = (self.site, self.inner);
+        site.signal(&SEND, "send", || inner.send(value));
     }
 }
 
@@ -81,14 +82,16 @@ impl<T> OwnedPermit<T> {
     }
 
     /// Sends a value, without waiting; the sender. When the receiver is gone, the value is dropped.
+    #[track_caller]
     pub fn send(self, value: T) -> Sender<T> {
-        self.site.mark(&SEND);
-        Sender { site: self.site, inner: self.inner.send(value) }
+        let (site, inner) = (self.site, self.inner);
+        let inner = site.signal(&SEND, "send", || inner.send(value));
+        Sender { site, inner, handle: Handle::of(&site) }
     }
 
     /// Gives the place back; the sender.
     pub fn release(self) -> Sender<T> {
-        Sender { site: self.site, inner: self.inner.release() }
+        Sender { site: self.site, inner: self.inner.release(), handle: Handle::of(&self.site) }
     }
 
     /// Whether both are of one channel.

@@ -44,12 +44,14 @@ macro_rules! receives {
             ///
             /// # Errors
             /// When the channel is empty, or closed and empty.
+            #[track_caller]
             pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
                 self.site.mark(&TRY_RECV);
                 self.inner.try_recv()
             }
 
             /// Lets no value in any more; what is there can still be received.
+            #[track_caller]
             pub fn close(&mut self) {
                 self.site.mark(&CLOSE);
                 self.inner.close();

@@ -4,7 +4,7 @@ use super::UnboundedReceiver;
 use super::error::SendError;
 use crate::choice::Label;
 use crate::runtime::current::is_cut;
-use crate::sync::site::Site;
+use crate::sync::site::{Handle, Site};
 use std::fmt;
 use std::future::Future;
 use tokio::sync::mpsc as inner;
@@ -17,13 +17,17 @@ const CLOSED: Label = Label::new("sync.closed");
 pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
     let site = Site::new("unbounded mpsc channel");
     let (sender, receiver) = inner::unbounded_channel();
-    (UnboundedSender { site, inner: sender }, UnboundedReceiver { site, inner: receiver })
+    (
+        UnboundedSender { site, inner: sender, handle: Handle::of(&site) },
+        UnboundedReceiver { site, inner: receiver },
+    )
 }
 
 /// Sends to an unbounded channel.
 pub struct UnboundedSender<T> {
     site: Site,
     inner: inner::UnboundedSender<T>,
+    handle: Handle,
 }
 
 impl<T> UnboundedSender<T> {
@@ -31,13 +35,13 @@ impl<T> UnboundedSender<T> {
     ///
     /// # Errors
     /// With the value, when the receiver is gone or closed.
+    #[track_caller]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         if is_cut() {
             // A host that crashed says nothing to others any more.
             return Err(SendError(message));
         }
-        self.site.mark(&SEND);
-        self.inner.send(message)
+        self.site.signal(&SEND, "send", || self.inner.send(message))
     }
 
     /// Waits until the receiver is gone or closed. Safe to cancel.
@@ -75,7 +79,7 @@ impl<T> UnboundedSender<T> {
 
 impl<T> Clone for UnboundedSender<T> {
     fn clone(&self) -> UnboundedSender<T> {
-        UnboundedSender { site: self.site, inner: self.inner.clone() }
+        UnboundedSender { site: self.site, inner: self.inner.clone(), handle: self.handle.clone() }
     }
 }
 
@@ -95,7 +99,7 @@ impl<T> WeakUnboundedSender<T> {
     /// A sender, while there is another.
     pub fn upgrade(&self) -> Option<UnboundedSender<T>> {
         let inner = self.inner.upgrade()?;
-        Some(UnboundedSender { site: self.site, inner })
+        Some(UnboundedSender { site: self.site, inner, handle: Handle::of(&self.site) })
     }
 
     /// How many senders there are.

@@ -19,6 +19,26 @@ fn replay_repeats_the_run_and_exits_with_the_code_of_its_kind() {
 }
 
 #[test]
+fn a_cancellation_replays_and_shrinks_though_no_flag_says_that_tasks_are_cancelled() {
+    let place = Place::new("replay-cancelled");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/controller/garbage.toml");
+    place.write("garbage.toml", fs::read(scenario).unwrap());
+    // Who cancels a task of the collector stops it, or a part of it.
+    let said = place.fatum("check garbage.toml --points cancel --json report.json");
+    assert_eq!(said.code, 1, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("fault: cancelled at task.cancel, in collector/"), "{}", said.stdout);
+    let report: serde_json::Value = serde_json::from_str(&place.read("report.json")).unwrap();
+    let points = &report["scenarios"][0]["points"];
+    assert_eq!((&points["kind"], &points["found"]), (&"cancel".into(), &points["covered"]), "{points}");
+    for file in place.failure_files() {
+        let said = place.fatum(&format!("replay {file}"));
+        assert!(said.stdout.contains("reproduced, the same run to the last event"), "{}", said.stdout);
+        let said = place.fatum(&format!("shrink {file}"));
+        assert!(said.stdout.contains("the file says so already"), "{}", said.stdout);
+    }
+}
+
+#[test]
 fn every_failure_file_of_a_sweep_is_repeated_by_a_new_process_in_any_order() {
     let place = Place::new("replay-all");
     let bugs = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/bugs/graph");
