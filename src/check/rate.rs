@@ -48,7 +48,10 @@ impl fmt::Display for Rate {
             0 if self.runs <= 3 => write!(f, "no failure in {} runs, which says nothing", self.runs),
             0 => {
                 let (runs, most) = (number(self.runs), number(one_in(to)));
-                write!(f, "no failure in {runs} runs: at 95 % fewer than 1 in {most} fails, if runs are independent")
+                write!(
+                    f,
+                    "no failure in {runs} runs: at 95 % fewer than 1 in {most} fails, if runs are independent"
+                )
             }
             failed => {
                 let [about, most, least] =
@@ -70,7 +73,10 @@ mod tests {
             [(10, 100, 0.0552, 0.1744), (1, 1, 0.2065, 1.0), (0, 300, 0.0, 0.01), (0, 0, 0.0, 1.0)]
         {
             let (low, high) = Rate { failed, runs }.interval();
-            assert!((low - from).abs() < 1e-4 && (high - to).abs() < 1e-4, "{failed} of {runs}: {low} {high}");
+            assert!(
+                (low - from).abs() < 1e-4 && (high - to).abs() < 1e-4,
+                "{failed} of {runs}: {low} {high}"
+            );
         }
     }
 
@@ -78,7 +84,11 @@ mod tests {
     fn rates_are_told_as_one_in_so_many() {
         for (failed, runs, said) in [
             (10, 100, "about 1 in 10 (at 95 % 1 in 6 to 18)"),
-            (0, 3_000, "no failure in 3,000 runs: at 95 % fewer than 1 in 1,000 fails, if runs are independent"),
+            (
+                0,
+                3_000,
+                "no failure in 3,000 runs: at 95 % fewer than 1 in 1,000 fails, if runs are independent",
+            ),
             (0, 2, "no failure in 2 runs, which says nothing"),
             (0, 0, "no run was made"),
             (5, 5, "about 1 in 1 (at 95 % 1 in 1 to 2)"),

@@ -11,12 +11,17 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// The version of the format.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Writes the report of these sweeps to `path`.
 pub(super) fn write(path: &Path, sweeps: &[(Scenario, Judgement)]) -> Result<(), Error> {
     let scenarios: Vec<Value> =
         sweeps.iter().map(|(scenario, judgement)| entry(scenario, judgement)).collect();
+    write_entries(path, &scenarios)
+}
+
+/// Writes a report of these entries.
+pub(super) fn write_entries(path: &Path, scenarios: &[Value]) -> Result<(), Error> {
     let report = json!({ "version": VERSION, "scenarios": scenarios });
     write_whole(path, format!("{report:#}\n").as_bytes())
 }
@@ -56,6 +61,10 @@ fn entry(scenario: &Scenario, judgement: &Judgement) -> Value {
         "as_expected": judgement.is_as_expected(),
         "failure": failure(judgement),
     });
+    let (shard, shards) = scenario.check.shard;
+    if shards > 1 {
+        entry["shard"] = json!(format!("{shard}/{shards}"));
+    }
     if let Some(points) = report.points {
         entry["points"] =
             json!({ "kind": points.kind.name(), "found": points.found, "covered": points.covered });

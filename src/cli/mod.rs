@@ -9,6 +9,7 @@ mod find;
 mod invoked;
 mod json;
 mod list;
+mod merge;
 mod operator;
 mod output;
 mod progress;
@@ -67,6 +68,8 @@ enum Command {
     Promote(promote::Arguments),
     /// Lists systems, strategies and scenarios
     List(list::Arguments),
+    /// Joins the reports of the shards of a sweep
+    Merge(merge::Arguments),
 }
 
 /// Does what the command line says, with these systems; the exit code.
@@ -101,6 +104,7 @@ impl Command {
             Command::Diff(arguments) => arguments.carry_out(registry),
             Command::Promote(arguments) => arguments.carry_out(),
             Command::List(arguments) => arguments.carry_out(registry),
+            Command::Merge(arguments) => arguments.carry_out(),
         }
     }
 }

@@ -12,7 +12,8 @@ pub fn lines(failing: &Trace, passing: &Trace) -> Vec<String> {
     let Some(difference) = diff::first(failing, passing) else {
         return Vec::new();
     };
-    let mut lines = vec![format!("a run that passes lacks only:  {}", told(difference.left.first().copied()))];
+    let mut lines =
+        vec![format!("a run that passes lacks only:  {}", told(difference.left.first().copied()))];
     let (here, there) = (records(failing), records(passing));
     let same = here.iter().zip(&there).take_while(|(here, there)| says(here) == says(there)).count();
     let (here, there) = (here.get(same), there.get(same));

@@ -91,7 +91,11 @@ fn a_story_has_ten_lines_and_ends_with_what_broke() {
     let (story, beside) = said.stdout.split_once("\n\n").unwrap();
     assert!(story.lines().count() <= 10, "{}", said.stdout);
     assert!(story.lines().last().unwrap().contains("property `conservation` was broken"));
-    let heads = ["a run that passes lacks only:  1s  main/worker/leaf-0: fault action.run", "  what came of it:", "  and where"];
+    let heads = [
+        "a run that passes lacks only:  1s  main/worker/leaf-0: fault action.run",
+        "  what came of it:",
+        "  and where",
+    ];
     assert!(beside.lines().zip(heads).all(|(line, head)| line.starts_with(head)), "{beside}");
     assert_eq!(beside.lines().count(), 3);
 }

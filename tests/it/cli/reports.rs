@@ -37,7 +37,10 @@ fn the_report_has_these_keys_and_no_others() {
         assert_eq!((&entry["as_expected"], &entry["runs"]), (&Value::from(true), &Value::from(200)));
     }
     assert_eq!(good["failure"], Value::Null);
-    assert_eq!((&good["failing_runs"], &good["failure_rate_95"][1]), (&Value::from(0), &Value::from(3.0 / 200.0)));
+    assert_eq!(
+        (&good["failing_runs"], &good["failure_rate_95"][1]),
+        (&Value::from(0), &Value::from(3.0 / 200.0))
+    );
     assert_eq!((&bad["verdict"], &good["verdict"]), (&bad["expected"], &good["expected"]));
     let failure = &bad["failure"];
     assert_eq!(keys(failure), sorted("kind property seed deviations shrunk_deviations file"));
@@ -60,4 +63,45 @@ fn a_scenario_that_is_not_as_expected_says_so() {
     let entry = &report(&place, "")["scenarios"][0];
     assert_eq!(entry["as_expected"], false);
     assert_eq!((&entry["verdict"], &entry["expected"]), (&"passed".into(), &"violated conservation".into()));
+}
+
+#[test]
+fn shards_are_joined_and_judged_as_one() {
+    let place = Place::new("merge");
+    place.write("scenarios/a.toml", scenario("queued-vanish", VIOLATED));
+    place.write("scenarios/b.toml", scenario("correct", "\"passed\""));
+    let whole = report(&place, "");
+    for shard in ["0", "1", "2"] {
+        place.fatum(&format!("check --shard {shard}/3 --json {shard}.json"));
+    }
+    let said = place.fatum("merge 0.json 1.json 2.json --json all.json");
+    assert_eq!(said.code, 0, "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.ends_with("400 runs: all as expected\n"), "{}", said.stdout);
+    let joined: Value = serde_json::from_str(&place.read("all.json")).unwrap();
+    for (all, one) in
+        joined["scenarios"].as_array().unwrap().iter().zip(whole["scenarios"].as_array().unwrap())
+    {
+        for key in
+            ["scenario", "runs", "steps", "faults_fired", "failing_runs", "coverage", "verdict", "expected"]
+        {
+            assert_eq!(all[key], one[key], "{key}");
+        }
+    }
+    let twice = place.fatum("merge 0.json 1.json 0.json");
+    assert_eq!(twice.code, 2);
+    assert!(
+        twice.stderr.contains("0.json: shard 0/3 of scenarios/a.toml was joined already"),
+        "{}",
+        twice.stderr
+    );
+    place.write("bad.json", "{\"version\": 1}");
+    let bad = place.fatum("merge bad.json");
+    assert!(
+        bad.stderr.contains("bad.json is no report of `fatum check --json`: missing field"),
+        "{}",
+        bad.stderr
+    );
+    place.write("new.json", "{\"version\": 9, \"scenarios\": []}");
+    let new = place.fatum("merge new.json");
+    assert!(new.stderr.contains("new.json is a report of format 9, and this is 1"), "{}", new.stderr);
 }

@@ -1,6 +1,7 @@
 //! The runtime and the Sim: ends, determinism, abuse.
 
 mod abuse;
+mod edits;
 mod ends;
 mod environment;
 mod exhaustive;
