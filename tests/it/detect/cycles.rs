@@ -185,3 +185,21 @@ fn a_select_that_another_branch_can_end_is_in_no_circle() {
     assert_eq!(run.end.kind(), "deadlock");
     assert!(said(&run).iter().all(|said| !said.starts_with("cycle")), "{}", page(&run));
 }
+
+#[test]
+fn permits_are_no_circle_while_one_who_holds_some_waits_for_something_else() {
+    let run = run(async {
+        let (permits, never) = (Arc::new(Semaphore::new(2)), Notify::new());
+        let held = permits.clone();
+        let other = task::spawn_named("other", async move {
+            let _held = held.acquire().await;
+            never.notified().await;
+        });
+        sleep(SECOND).await;
+        let _mine = permits.acquire().await;
+        drop(permits.acquire().await);
+        other.await.unwrap();
+    });
+    assert_eq!(run.end.kind(), "deadlock");
+    assert!(said(&run).iter().all(|said| !said.starts_with("cycle")), "{}", page(&run));
+}
