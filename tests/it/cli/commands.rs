@@ -165,7 +165,7 @@ fn a_sweep_out_of_budget_tells_who_waits_on_what() {
         "INCONCLUSIVE after ",
         "out of budget, nothing proved",
         "who waits on what:\n  main",
-        "first in run 1 (seed 0, random-walk)",
+        "first in run 1 (seed 0, ",
         " run s.toml --seed 0",
     ] {
         assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);

@@ -232,7 +232,7 @@ fn files_that_are_no_failures_are_told() {
     change("version.toml", "version = 1", "version = 99");
     change("key.toml", "version = 1", "version = 1\nvresion = 1");
     change("kind.toml", "kind = \"violated\"", "kind = \"vanished\"");
-    change("strategy.toml", "strategy = \"random-walk\"", "strategy = \"random\"");
+    change("strategy.toml", "strategy = \"portfolio\"", "strategy = \"random\"");
     change("tape.toml", "occurrence = 1", "occurrence = 0");
     change("scenario-gone.toml", "scenario = \"bug.toml\"", "scenario = \"gone.toml\"");
     change("scenario-bad.toml", "scenario = \"bug.toml\"", "scenario = \"bad.toml\"");

@@ -8,7 +8,7 @@ use fatum::sim::Keep;
 use fatum::strategy::{Calibration, StrategyKind};
 use fatum::{Run, Sim};
 
-/// Seeds of the default strategy in which each bug is met.
+/// Seeds of the random walk in which each bug is met.
 const SEEDS: u64 = 4_000;
 /// Seeds for which each twin is silent.
 const SILENT: u64 = 200;
@@ -22,7 +22,7 @@ fn run(case: &Case, twin: Twin, strategy: StrategyKind, seed: u64) -> Run {
 
 /// The first seed whose run fails, and how.
 fn first_failure(case: &Case) -> (u64, End) {
-    let mut ends = (0..SEEDS).map(|seed| (seed, run(case, Twin::Buggy, StrategyKind::default(), seed).end));
+    let mut ends = (0..SEEDS).map(|seed| (seed, run(case, Twin::Buggy, StrategyKind::RandomWalk, seed).end));
     let failed = ends.find(|(_, end)| *end != End::Passed);
     failed.unwrap_or_else(|| panic!("{} is not found in {SEEDS} runs", case.program.name))
 }
@@ -35,7 +35,7 @@ fn every_bug_of_a_control_plane_is_found_as_what_it_is_and_repeats() {
         assert_eq!(case.program.expects, [end.kind()], "{name}, seed {seed}: {}", end.sentence());
         assert_eq!(case.property, end.property(), "{name}, seed {seed}: {}", end.sentence());
 
-        let check = Check::new(name).faults((case.program.faults)());
+        let check = Check::new(name).strategy(StrategyKind::RandomWalk).faults((case.program.faults)());
         let check = Check { failures_dir: None, regressions_dir: None, ..check };
         let buggy = |sim: &mut Sim| (case.program.set_up)(sim, Twin::Buggy);
         let found = check.run_seed(seed, buggy);

@@ -78,7 +78,7 @@ fn the_correct_one_is_silent_under_all_faults() {
 #[test]
 fn the_correct_one_survives_every_write_view_and_event() {
     let text = text("scenarios/controller/replicas.toml");
-    for kind in Perturbation::ALL {
+    for kind in [Perturbation::Crash, Perturbation::Stale, Perturbation::Missed] {
         let Points { found, covered, .. } = points(&text, kind);
         assert!(found > 20 && covered == found, "{}: {covered} of {found}", kind.name());
     }
