@@ -68,13 +68,19 @@ async fn worker(edit: Edit, balance: Arc<Plain<i32>>) {
         return;
     }
     task::yield_point("balance").await;
-    if edit.has(Edit::Renamed) {
-        let increased = seen + 1;
-        *balance.lock().unwrap() = increased;
-    } else {
-        let next = seen + 1;
-        *balance.lock().unwrap() = next;
+    match edit.has(Edit::Renamed) {
+        true => renamed(&balance, seen),
+        false => {
+            let next = seen + 1;
+            *balance.lock().unwrap() = next;
+        }
     }
+}
+
+/// The end of the worker with another name for its local.
+fn renamed(balance: &Plain<i32>, seen: i32) {
+    let increased = seen + 1;
+    *balance.lock().unwrap() = increased;
 }
 
 /// The failure files of the program as it was.
