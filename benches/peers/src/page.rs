@@ -161,8 +161,9 @@ pub(crate) fn page(rows: &[Vec<Cell>], options: &Options) -> String {
     page += &format!(
         "## fatum's portfolio against each peer\n\nOver the programs for which the peer's median is {HARD} runs or more, \
          or beyond its trials. A ratio is the portfolio's median of runs, or its CPU seconds for each trial that found \
-         the bug, divided by the peer's; less than one is fewer. A peer without a median counts with its budget, the \
-         portfolio without one as infinite; where neither has one there is no ratio.\n\n"
+         the bug (all of them, where none did), divided by the peer's; less than one is fewer. Of two ratios in the \
+         middle the upper is given. A peer without a median counts with its budget, the portfolio without one as \
+         infinite; where neither has one there is no ratio.\n\n"
     );
     let columns =
         ["peer", "programs", "compared", "neither", "fewer runs", "median ratio of runs", "of CPU seconds"];
