@@ -5,6 +5,7 @@
 mod programs;
 
 mod control;
+mod exhaustive;
 mod found;
 mod measuring;
 mod stories;
