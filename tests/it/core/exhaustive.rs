@@ -163,8 +163,11 @@ fn lost_update(sim: &mut Sim) {
             let seen = *counter.lock().unwrap();
             task::yield_point("counter").await;
             *counter.lock().unwrap() = seen + 1;
+            fatum::cover!("counter was", seen);
         });
     }
+    let seen = counter.clone();
+    sim.sometimes("counted to 2", move || *seen.lock().unwrap() == 2);
     sim.eventually("counter == 2", move || *counter.lock().unwrap() == 2);
 }
 
@@ -182,11 +185,21 @@ fn a_failure_is_found_shrunk_and_named_as_the_smallest() {
 /// Everything of a report but its failing runs' own pages.
 fn facts(report: &Report) -> String {
     let Report {
-        runs, steps, time, distinct_traces, picks, failing_runs, coverage, sites, exhausted, ..
+        runs,
+        steps,
+        time,
+        distinct_traces,
+        states,
+        picks,
+        failing_runs,
+        coverage,
+        sites,
+        exhausted,
+        ..
     } = report;
     let failures: Vec<_> = report.failures.iter().map(|failure| (failure.found_at, &failure.tape)).collect();
     format!(
-        "{runs} {steps} {time:?} {distinct_traces} {picks} {failing_runs} {coverage:?} {sites:?} {exhausted:?} {failures:?}"
+        "{runs} {steps} {time:?} {distinct_traces} {states} {picks} {failing_runs} {coverage:?} {sites:?} {exhausted:?} {failures:?}"
     )
 }
 
