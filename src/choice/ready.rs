@@ -14,13 +14,16 @@ pub struct Entry {
     pub seq: u64,
 }
 
-/// The ready tasks. Those that became ready since the last pick stand last, and are put in order before the next.
+/// The ready tasks. Those that became ready since the last pick stand last, and are put in order before the next: the
+/// order in which they were spawned, but that a task which made itself ready, as one does that yields, comes last.
 #[derive(Debug, Default)]
 pub struct Ready {
     entries: Vec<Entry>,
     /// How many entries are in order.
     settled: usize,
     seq_next: u64,
+    /// The serial of the task that had the last turn, where it made itself ready in it.
+    yielded: Option<u32>,
 }
 
 impl Ready {
@@ -31,23 +34,29 @@ impl Ready {
         self.seq_next += 1;
     }
 
+    /// Who had the last turn, if that task made itself ready in it.
+    #[inline]
+    pub fn set_yielded(&mut self, serial: Option<u32>) {
+        self.yielded = serial;
+    }
+
     /// The entries that came since the last [`Ready::settle`].
     #[inline]
     pub fn fresh(&self) -> &[Entry] {
         &self.entries[self.settled..]
     }
 
-    /// Takes the fresh entries out, in the order in which their tasks were spawned.
+    /// Takes the fresh entries out, in their order.
     pub fn take_fresh(&mut self) -> Vec<Entry> {
         let mut fresh = self.entries.split_off(self.settled);
-        fresh.sort_unstable_by_key(|entry| entry.serial);
+        sort(&mut fresh, self.yielded);
         fresh
     }
 
-    /// Gives the fresh entries the ages of the order in which their tasks were spawned.
+    /// Gives the fresh entries the ages of their order.
     pub fn sort_fresh(&mut self) {
         let fresh = &mut self.entries[self.settled..];
-        fresh.sort_unstable_by_key(|entry| entry.serial);
+        sort(fresh, self.yielded);
         for (entry, seq) in fresh.iter_mut().rev().zip((0..self.seq_next).rev()) {
             entry.seq = seq;
         }
@@ -78,14 +87,14 @@ impl Ready {
         entry
     }
 
-    /// Takes out the entries that `wanted` names: the oldest first, and then the fresh ones in spawn order.
+    /// Takes out the entries that `wanted` names: the oldest first, and then the fresh ones in their order.
     pub fn extract(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
         let fresh = self.entries.split_off(self.settled);
         let settled = std::mem::take(&mut self.entries);
         let (mut taken, kept): (Vec<Entry>, Vec<Entry>) = settled.into_iter().partition(&wanted);
         let (mut taken_fresh, kept_fresh): (Vec<Entry>, Vec<Entry>) = fresh.into_iter().partition(&wanted);
         taken.sort_unstable_by_key(|entry| entry.seq);
-        taken_fresh.sort_unstable_by_key(|entry| entry.serial);
+        sort(&mut taken_fresh, self.yielded);
         taken.append(&mut taken_fresh);
         self.settled = kept.len();
         self.entries = kept;
@@ -146,4 +155,9 @@ impl Ready {
         let seq = self.entries[index].seq;
         self.entries.iter().filter(|entry| entry.seq < seq).count()
     }
+}
+
+/// Puts fresh entries in order.
+fn sort(fresh: &mut [Entry], yielded: Option<u32>) {
+    fresh.sort_unstable_by_key(|entry| (Some(entry.serial) == yielded, entry.serial));
 }

@@ -8,7 +8,8 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Lets every other ready task run first: the task goes to the end of the ready set.
+/// Lets every other ready task run first: the task goes to the end of the ready set, behind those that it spawned or
+/// woke in this turn too.
 pub fn yield_now() -> impl Future<Output = ()> {
     YieldNow { yielded: false }
 }

@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// Puts the tasks that were woken since the last poll in spawn order.
+    /// Puts the tasks that were woken since the last poll in the order that [`crate::choice::Ready`] tells.
     #[inline]
     pub(super) fn order_woken(&mut self) {
         let fresh = self.ready.fresh().len();

@@ -117,7 +117,9 @@ impl World {
     #[inline]
     pub(crate) fn pending(&mut self, slot: u32, boxed: Boxed) {
         self.running = None;
-        self.tasks.at(slot).boxed = Some(boxed);
+        let task = self.tasks.at(slot);
+        task.boxed = Some(boxed);
+        self.ready.set_yielded(task.queued.then_some(task.serial));
         if self.cancels != Cancels::Nothing {
             self.ask_cancel(slot);
         }

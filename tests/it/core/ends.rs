@@ -59,8 +59,7 @@ fn a_future_woken_from_another_thread_escapes() {
     let end = main_ends(async {
         let (sender, receiver) = oneshot::channel();
         let waiting = task::spawn_named("waiting", receiver);
-        task::yield_now().await;
-        task::yield_now().await;
+        sleep(Duration::from_secs(1)).await;
         std::thread::spawn(move || sender.send(())).join().unwrap().unwrap();
         waiting.await.unwrap().unwrap();
     });
@@ -372,8 +371,7 @@ fn a_destructor_that_panics_fails_the_run_wherever_it_is_run() {
             let _bomb = Bomb;
             pending::<()>().await;
         });
-        task::yield_now().await;
-        task::yield_now().await;
+        sleep(Duration::from_secs(1)).await;
         child.abort();
     });
     assert_eq!(panicked(&of_an_aborted_task).0, "main/child");

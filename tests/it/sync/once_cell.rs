@@ -73,7 +73,7 @@ fn a_waiting_task_reports_who_initializes() {
             let cell = Arc::new(OnceCell::new());
             let slow = cell.clone();
             task::spawn_named("maker", async move { *slow.get_or_init(std::future::pending).await });
-            task::yield_now().await;
+            fatum::time::sleep(fatum::time::Duration::from_secs(1)).await;
             let waiter = task::spawn_named("waiter", async move {
                 cell.get_or_init(|| async { 1 }).await;
             });
