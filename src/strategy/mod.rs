@@ -45,7 +45,12 @@ pub trait Strategy {
         true
     }
 
-    /// Whether `yields` and the verbs below do anything.
+    /// How a latency or a fault is answered that the site or the plan would draw.
+    fn hazard(&mut self, _hazard: Hazard) -> Bias {
+        Bias::AsDrawn
+    }
+
+    /// Whether `yields`, `hazard` and the verbs below do anything.
     fn listens(&self) -> bool {
         false
     }
@@ -59,11 +64,39 @@ pub trait Strategy {
     /// A task is about to touch the shared object with this stable hash.
     fn access(&mut self, _task: u32, _object: u64, _access: Access) {}
 
+    /// A task takes its turn unasked, since no other is ready.
+    fn alone(&mut self, _task: u32) {}
+
     /// No task was ready, and time moved.
     fn idle(&mut self) {}
 
     /// A task ended.
     fn done(&mut self, _task: u32) {}
+}
+
+/// A choice beside the schedule over which a strategy has a say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hazard {
+    /// How long something takes; drawn, it takes longer than the least in `one_in` of `of` cases.
+    Latency {
+        /// Numerator of that share.
+        one_in: u32,
+        /// Denominator of that share.
+        of: u32,
+    },
+    /// Whether one of the faults happens that the plan allows here and now.
+    Fault,
+}
+
+/// How a strategy wants a [`Hazard`] answered. Which latency, or which of the faults, is drawn in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bias {
+    /// As likely as the site or the plan says.
+    AsDrawn,
+    /// As in the baseline: in the least time, without a fault.
+    Baseline,
+    /// More than the least time; a fault.
+    Harm,
 }
 
 /// The strategies by name.

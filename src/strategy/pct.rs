@@ -4,9 +4,13 @@
 //! depth d is found with a probability of at least 1/(n k^(d-1)), for n tasks and k points. Tasks get their priority when
 //! they are spawned, wherever that is; k comes from the calibration. A task that lets others run by itself
 //! (`yield_now`) is made the lowest too, so that a loop that waits by yielding starves nobody.
+//!
+//! Latencies and faults decide what comes first as schedules do, so priorities reach them: calls of the lowest tasks take
+//! long, those of the others do not, and each change strikes the schedule or, as often, one of the latencies and faults,
+//! which then is a harm.
 
-use super::{Strategy, Stream};
-use crate::choice::{Access, Ready};
+use super::{Bias, Hazard, Strategy, Stream};
+use crate::choice::Ready;
 
 /// Priorities from here on are those of tasks that were never lowered.
 const HIGH: u64 = 1 << 63;
@@ -19,20 +23,46 @@ pub struct Pct {
     priorities: Vec<u64>,
     /// The next lowest priority.
     floor: u64,
-    /// The points at which a priority changes, the next one last.
-    changes: Vec<u64>,
-    point: u64,
+    /// Where a priority changes in the schedule.
+    turns: Changes,
+    /// Where one changes among latencies and faults.
+    hazards: Changes,
     running: Option<u32>,
     /// Whether the running task is about to let others run because this strategy said so.
     told: bool,
 }
 
+/// The points of one kind, counted, at which a priority changes.
+#[derive(Debug, Default)]
+struct Changes {
+    /// The next one last.
+    at: Vec<u64>,
+    point: u64,
+}
+
+impl Changes {
+    /// Counts a point; whether a priority changes at it.
+    fn here(&mut self) -> bool {
+        self.point += 1;
+        let here = self.at.last().is_some_and(|change| *change <= self.point);
+        if here {
+            self.at.pop();
+        }
+        here
+    }
+}
+
 impl Pct {
-    /// Priorities that change `depth - 1` times in `points` scheduling points.
-    pub fn new(mut stream: Stream, depth: u32, points: u64) -> Pct {
-        let mut changes: Vec<u64> = (1..depth).map(|_| 1 + stream.below(points.max(1))).collect();
-        changes.sort_unstable_by(|a, b| b.cmp(a));
-        Pct { stream, priorities: Vec::new(), floor: HIGH - 1, changes, point: 0, running: None, told: false }
+    /// Priorities that change `depth - 1` times in `points` scheduling points and `hazards` latencies and faults.
+    pub fn new(mut stream: Stream, depth: u32, points: u64, hazards: u64) -> Pct {
+        let mut changes = [Changes::default(), Changes::default()];
+        for _ in 1..depth {
+            let kind = if hazards == 0 { 0 } else { stream.below(2) as usize };
+            changes[kind].at.push(1 + stream.below([points, hazards][kind].max(1)));
+        }
+        changes.iter_mut().for_each(|kind| kind.at.sort_unstable_by(|a, b| b.cmp(a)));
+        let [turns, hazards] = changes;
+        Pct { stream, priorities: Vec::new(), floor: HIGH - 1, turns, hazards, running: None, told: false }
     }
 
     fn priority(&self, task: u32) -> u64 {
@@ -46,14 +76,11 @@ impl Pct {
         }
     }
 
-    /// Counts a point; whether a priority changes at it.
-    fn changes_here(&mut self) -> bool {
-        self.point += 1;
-        let here = self.changes.last().is_some_and(|change| *change <= self.point);
-        if here {
-            self.changes.pop();
-        }
-        here
+    /// Whether a task is among the lowest, of whom there are so many: one that was made lower always is.
+    fn is_low(&self, task: u32, one_in: u32, of: u32) -> bool {
+        let priority = self.priority(task);
+        let place = (u128::from(priority - HIGH.min(priority)) * u128::from(of)) >> 63;
+        priority < HIGH || place < u128::from(one_in)
     }
 
     fn highest(&self, ready: &Ready) -> usize {
@@ -65,7 +92,7 @@ impl Pct {
 impl Strategy for Pct {
     fn pick(&mut self, ready: &Ready) -> usize {
         let mut index = self.highest(ready);
-        if self.changes_here() {
+        if self.turns.here() {
             self.lower(ready.entries()[index].serial);
             index = self.highest(ready);
         }
@@ -74,7 +101,7 @@ impl Strategy for Pct {
     }
 
     fn yields(&mut self, task: u32, ready: &Ready) -> Option<bool> {
-        if self.changes_here() {
+        if self.turns.here() {
             self.lower(task);
         }
         let own = self.priority(task);
@@ -82,6 +109,20 @@ impl Strategy for Pct {
             ready.entries().iter().any(|entry| entry.serial != task && self.priority(entry.serial) > own);
         (self.running, self.told) = (Some(task), self.told || yields);
         Some(yields)
+    }
+
+    fn hazard(&mut self, hazard: Hazard) -> Bias {
+        let changes = self.hazards.here();
+        let Some(task) = self.running else { return if changes { Bias::Harm } else { Bias::AsDrawn } };
+        if changes {
+            self.lower(task);
+            return Bias::Harm;
+        }
+        match hazard {
+            Hazard::Latency { one_in, of } if self.is_low(task, one_in, of) => Bias::Harm,
+            Hazard::Latency { .. } => Bias::Baseline,
+            Hazard::Fault => Bias::AsDrawn,
+        }
     }
 
     fn listens(&self) -> bool {
@@ -102,9 +143,11 @@ impl Strategy for Pct {
         }
     }
 
+    fn alone(&mut self, task: u32) {
+        (self.running, self.told) = (Some(task), false);
+    }
+
     fn idle(&mut self) {
         self.running = None;
     }
-
-    fn access(&mut self, _task: u32, _object: u64, _access: Access) {}
 }

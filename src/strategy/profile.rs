@@ -4,7 +4,7 @@
 //! come in another order. It does not know the runtime.
 
 use super::StrategyKind;
-use crate::choice::{Access, Ask, Names, Notice, Ready, Source};
+use crate::choice::{Access, Ask, Names, Notice, Ready, Source, Weights};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::sync::Arc;
@@ -25,6 +25,9 @@ pub struct Calibration {
     /// Its scheduling points: turns of tasks, and declared accesses.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub points: u64,
+    /// Its latencies and faults: how often one could have been chosen.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hazards: u64,
     /// The events of its tasks, for strategies that use them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Arc<Profile>>,
@@ -48,6 +51,7 @@ pub struct Profile {
 #[derive(Debug, Default)]
 pub struct Profiler {
     points: u64,
+    hazards: u64,
     /// By spawn serial: the parent, and the events.
     tasks: Vec<(Option<u32>, u32)>,
     /// Accesses: by whom, to what.
@@ -57,12 +61,12 @@ pub struct Profiler {
 impl Profiler {
     /// What a run of so many polls and tasks tells a strategy.
     pub fn into_calibration(self, steps: u64, tasks: u64, kind: StrategyKind) -> Calibration {
-        let points = self.points + steps;
+        let (points, hazards) = (self.points + steps, self.hazards);
         let profile = match kind {
             StrategyKind::Surw | StrategyKind::Portfolio => Some(Arc::new(self.into_profile())),
             _ => None,
         };
-        Calibration { steps, tasks, points, profile }
+        Calibration { steps, tasks, points, hazards, profile }
     }
 
     fn into_profile(self) -> Profile {
@@ -105,7 +109,13 @@ impl Profiler {
 }
 
 impl Source for Profiler {
-    fn choose(&mut self, _ask: &Ask<'_>) -> u64 {
+    fn choose(&mut self, ask: &Ask<'_>) -> u64 {
+        let is_hazard = match ask.weights {
+            Weights::Uniform => false,
+            Weights::Rare { .. } => ask.arity > 2,
+            Weights::Fault(mask) => mask != 1,
+        };
+        self.hazards += u64::from(is_hazard);
         0
     }
 

@@ -1,6 +1,6 @@
 //! The seed source: the one place where policy lives. It answers from random streams, one per site label.
 
-use super::{Calibration, Strategy, StrategyKind, Stream};
+use super::{Bias, Calibration, Hazard, Strategy, StrategyKind, Stream};
 use crate::choice::fault::{FaultPlan, FaultRule};
 use crate::choice::{Ask, Names, Notice, Ready, Source, Weights};
 
@@ -96,10 +96,30 @@ impl SeedSource {
         self.streams.len() - 1
     }
 
+    /// One word decides whether and which: the others than the baseline share what is left of it.
+    fn rare(&mut self, ask: &Ask<'_>, one_in: u32, of: u32) -> u64 {
+        let draw = self.stream(ask.label.hash()).word();
+        let drawn = (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in);
+        // A site of two options is no latency: a `buggify!`, which is the program's own.
+        let bias = match ask.arity {
+            0..=2 => Bias::AsDrawn,
+            _ => self.strategy.hazard(Hazard::Latency { one_in, of }),
+        };
+        let rare = match bias {
+            Bias::AsDrawn => drawn,
+            Bias::Baseline => false,
+            Bias::Harm => true,
+        };
+        if rare { 1 + (((draw & 0xffff_ffff) * (ask.arity - 1)) >> 32) } else { 0 }
+    }
+
     /// One word decides whether and which: rules share the unit interval in their order.
     fn fault(&mut self, ask: &Ask<'_>, mask: u8) -> u64 {
         let draw = self.stream(ask.label.hash()).word();
         let (ticket, detail) = ((draw >> 32) as u32, draw as u32);
+        if let Some(answer) = self.biased(ask, mask, ticket, detail) {
+            return answer;
+        }
         let mut floor = 0u64;
         for (index, rule) in self.plan.rules.iter().enumerate() {
             if !rule.covers(ask.label.name(), ask.object, ask.host) {
@@ -114,6 +134,35 @@ impl SeedSource {
             }
         }
         0
+    }
+
+    /// The strategy's answer, where any rule may fire at all and the strategy has one.
+    fn biased(&mut self, ask: &Ask<'_>, mask: u8, ticket: u32, detail: u32) -> Option<u64> {
+        if !self.strategy.listens() {
+            return None;
+        }
+        let can_fire = |index: &usize| {
+            let (rule, strength, fired) =
+                (&self.plan.rules[*index], self.strengths[*index], self.fired[*index]);
+            rule.probability > 0.0
+                && strength > 0
+                && rule.covers(ask.label.name(), ask.object, ask.host)
+                && is_open(rule, ask.now, fired)
+        };
+        let able = || (0..self.plan.rules.len()).filter(can_fire);
+        let count = able().count() as u64;
+        if count == 0 {
+            return None;
+        }
+        match self.strategy.hazard(Hazard::Fault) {
+            Bias::AsDrawn => None,
+            Bias::Baseline => Some(0),
+            Bias::Harm => {
+                let index = able().nth(((u64::from(ticket) * count) >> 32) as usize)?;
+                self.fired[index] += 1;
+                Some(nth_option(self.plan.rules[index].kind.options() & mask, detail))
+            }
+        }
     }
 }
 
@@ -140,11 +189,7 @@ impl Source for SeedSource {
             Weights::Uniform if ask.arity == u64::MAX => self.stream(ask.label.hash()).word(),
             Weights::Uniform => self.stream(ask.label.hash()).below(ask.arity),
             Weights::Rare { .. } if !self.yields && ask.is_yield() => 0,
-            Weights::Rare { one_in, of } => {
-                let draw = self.stream(ask.label.hash()).word();
-                let rare = (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in);
-                if rare { 1 + (((draw & 0xffff_ffff) * (ask.arity - 1)) >> 32) } else { 0 }
-            }
+            Weights::Rare { one_in, of } => self.rare(ask, one_in, of),
             Weights::Fault(mask) => self.fault(ask, mask),
         }
     }
@@ -170,8 +215,9 @@ impl Source for SeedSource {
             Notice::Spawned { task, parent } => self.strategy.spawned(task, parent),
             Notice::Ready { task } => self.strategy.ready(task),
             Notice::Access { task, object, access } => self.strategy.access(task, object, access),
+            Notice::Alone { task } => self.strategy.alone(task),
             Notice::Idle => self.strategy.idle(),
-            Notice::Alone { .. } | Notice::Quiet => {}
+            Notice::Quiet => {}
             Notice::Done { task } => self.strategy.done(task),
         }
     }

@@ -2,9 +2,10 @@
 
 use fatum::check::{Check, Report};
 use fatum::choice::tape::Tape;
+use fatum::fault::{FaultKind, FaultPlan, FaultRule};
 use fatum::runtime::{End, LeakPolicy};
 use fatum::sim::Keep;
-use fatum::strategy::{Chosen, StrategyKind};
+use fatum::strategy::{Calibration, Chosen, StrategyKind};
 use fatum::{Sim, event, task};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +17,39 @@ fn quiet(strategy: StrategyKind) -> Check {
 
 fn sweep(check: &Check, program: fn(&mut Sim)) -> Report {
     check.sweep(program, &|_| {}).unwrap()
+}
+
+#[test]
+fn at_the_baseline_who_yields_goes_behind_those_that_it_spawned_and_woke() {
+    // With a rule for stalls, what becomes ready takes another way.
+    for plan in [FaultPlan::none(), FaultPlan::none().with(FaultRule::stall(0.0))] {
+        let order = Arc::new(std::sync::Mutex::new(String::new()));
+        let say = {
+            let order = order.clone();
+            move |what: &str| order.lock().unwrap().push_str(what)
+        };
+        let mut sim =
+            Sim::builder().strategy(StrategyKind::OldestFirst, Calibration::default()).faults(plan).build();
+        sim.host("x").run(move |_| {
+            let (say, bell) = (say.clone(), Arc::new(fatum::sync::Notify::new()));
+            async move {
+                let (sleeper, heard) = (say.clone(), bell.clone());
+                let first = task::spawn_named("sleeper", async move {
+                    heard.notified().await;
+                    sleeper("woken ");
+                });
+                task::yield_now().await;
+                let child = say.clone();
+                let second = task::spawn_named("child", async move { child("spawned ") });
+                bell.notify_one();
+                task::yield_now().await;
+                say("yielded");
+                _ = (first.await, second.await);
+            }
+        });
+        assert_eq!(sim.finish().end, End::Passed);
+        assert_eq!(*order.lock().unwrap(), "woken spawned yielded");
+    }
 }
 
 /// Tasks that begin others, share, wait and end.
@@ -216,9 +250,63 @@ fn rows_of_a_table_are_objects_of_their_own() {
     assert_eq!(profile.tasks, [vec![0, 3, 1, 1], vec![0, 2, 1, 1]]);
 }
 
+/// Eight calls, of which each takes longer than the least: by latencies alone, one run of 4^8.
+fn slow_throughout(sim: &mut Sim) {
+    sim.store();
+    sim.host("client").run(|host| async move {
+        let (client, mut slow) = (host.store(), 0);
+        for _ in 0..8 {
+            let begun = fatum::time::Instant::now();
+            assert_eq!(client.get::<u32>("x").await, Ok(None));
+            slow += u32::from(begun.elapsed() > fatum::time::Duration::ZERO);
+        }
+        assert_ne!(slow, 8, "slow throughout");
+    });
+}
+
+#[test]
+fn priorities_reach_latencies() {
+    let failing = |strategy| sweep(&quiet(strategy).runs(400), slow_throughout).failing_runs;
+    assert_eq!(failing(StrategyKind::RandomWalk), 0);
+    // The client is among the lowest quarter in a quarter of the runs, and in those that lower it at its first call.
+    let found = failing(StrategyKind::Pct);
+    assert!((60..=200).contains(&found), "{found} of 400");
+}
+
+/// The seventh of two hundred writes fails, and no other.
+fn seventh_of_many(sim: &mut Sim) {
+    sim.run(async {
+        let mut failed = Vec::new();
+        for write in 1..=200 {
+            if fatum::fault::failpoint("disk").await.is_err() {
+                failed.push(write);
+            }
+        }
+        assert_ne!(failed, [7], "the seventh alone");
+    });
+}
+
+#[test]
+fn priorities_reach_faults_within_the_plan() {
+    let rule = || FaultRule::new("disk", FaultKind::Error, 1e-9);
+    let failing = |strategy, rule: FaultRule| {
+        let plan = FaultPlan::none().with(rule).without_swarm();
+        sweep(&quiet(strategy).faults(plan).runs(4_000), seventh_of_many).failing_runs
+    };
+    assert_eq!(failing(StrategyKind::RandomWalk, rule()), 0);
+    // Of one to four changes, each strikes a fault as often as not: exactly one does in 0.425 of the runs (depths 2, 3, 3,
+    // 4, 5), and it is the seventh in one of 200 of these: 8.5 runs.
+    let found = failing(StrategyKind::Pct, rule());
+    assert!((3..=20).contains(&found), "{found} of 4,000");
+    for shut in [FaultRule { budget: Some(0), ..rule() }, FaultRule { probability: 0.0, ..rule() }] {
+        assert_eq!(failing(StrategyKind::Pct, shut), 0);
+    }
+}
+
+/// PCT adds to them where a change strikes a fault, and the portfolio does where it is PCT.
 #[test]
 fn a_seed_meets_the_same_faults_under_each_strategy() {
-    use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
+    use fatum::fault::failpoint;
     let program = |sim: &mut Sim| {
         sim.run(async {
             for _ in 0..20 {
@@ -228,15 +316,20 @@ fn a_seed_meets_the_same_faults_under_each_strategy() {
         });
     };
     let plan = FaultPlan::none().with(FaultRule::new("disk", FaultKind::Error, 0.3)).without_swarm();
-    for seed in 0..10 {
-        let tapes: BTreeSet<String> = StrategyKind::ALL
-            .into_iter()
-            .map(|strategy| {
-                let check = Check { leaks: LeakPolicy::Allow, ..quiet(strategy).faults(plan.clone()) };
-                let Tape { choice, .. } = check.run_seed(seed, program).tape;
-                format!("{choice:?}")
-            })
-            .collect();
-        assert_eq!(tapes.len(), 1, "{tapes:#?}");
+    let faults = |strategy, seed| {
+        let check = Check { leaks: LeakPolicy::Allow, ..quiet(strategy).faults(plan.clone()) };
+        let Tape { choice, .. } = check.run_seed(seed, program).tape;
+        choice.into_iter().map(|fault| fault.occurrence).collect::<BTreeSet<u32>>()
+    };
+    for seed in 0..20 {
+        let met: BTreeMap<&str, BTreeSet<u32>> =
+            StrategyKind::ALL.into_iter().map(|strategy| (strategy.name(), faults(strategy, seed))).collect();
+        let (walk, pct) = (&met["random-walk"], &met["pct"]);
+        let is_pct = matches!(Chosen::of(StrategyKind::Portfolio, seed), Chosen::Pct { .. });
+        for (name, faults) in &met {
+            let may_add = *name == "pct" || (is_pct && *name == "portfolio");
+            assert!(if may_add { faults.is_superset(walk) } else { faults == walk }, "{seed}: {met:?}");
+        }
+        assert!(pct.len() <= walk.len() + 4, "{seed}: {met:?}");
     }
 }
