@@ -34,23 +34,23 @@ pub enum Chosen {
     },
 }
 
-/// Of sixteen seeds, these strategies.
+/// Of sixteen seeds, these strategies: most of what finds most.
 const SHARES: [StrategyKind; 16] = [
     StrategyKind::RandomWalk,
-    StrategyKind::Pct,
-    StrategyKind::Pos,
-    StrategyKind::UniformWalk,
     StrategyKind::RandomWalk,
+    StrategyKind::RandomWalk,
+    StrategyKind::UniformWalk,
+    StrategyKind::Surw,
+    StrategyKind::Surw,
+    StrategyKind::Surw,
+    StrategyKind::Surw,
     StrategyKind::Surw,
     StrategyKind::Pct,
+    StrategyKind::Pct,
+    StrategyKind::Pct,
+    StrategyKind::Pos,
+    StrategyKind::Pos,
     StrategyKind::DelayBounded,
-    StrategyKind::RandomWalk,
-    StrategyKind::Pos,
-    StrategyKind::Pct,
-    StrategyKind::Surw,
-    StrategyKind::RandomWalk,
-    StrategyKind::UniformWalk,
-    StrategyKind::Pct,
     StrategyKind::OldestFirst,
 ];
 
@@ -85,7 +85,9 @@ impl Chosen {
             Chosen::RandomWalk => Box::new(RandomWalk::new(stream("strategy.random-walk"))),
             Chosen::UniformWalk => Box::new(UniformWalk::new(stream("strategy.uniform-walk"))),
             Chosen::OldestFirst => Box::new(OldestFirst),
-            Chosen::Pct { depth } => Box::new(Pct::new(stream("strategy.pct"), depth, points)),
+            Chosen::Pct { depth } => {
+                Box::new(Pct::new(stream("strategy.pct"), depth, points, calibration.hazards))
+            }
             Chosen::Pos => Box::new(Pos::new(stream("strategy.pos"))),
             Chosen::Surw => {
                 Box::new(Surw::new(stream("strategy.surw"), calibration.profile.clone().unwrap_or_default()))

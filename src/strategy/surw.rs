@@ -18,10 +18,8 @@ const ALL: usize = 1;
 struct Task {
     /// Its row in the profile.
     row: Option<usize>,
-    /// Tasks that it spawned.
-    children: u32,
-    /// Interesting events that are left for it and for what it has yet to spawn.
-    left: u64,
+    /// From which row on that of its next child is looked for.
+    next: usize,
     /// Whether what it does next is interesting, as far as it said.
     interesting: bool,
 }
@@ -37,9 +35,15 @@ pub struct Surw {
     weights: Vec<u64>,
     /// By spawn serial.
     tasks: Vec<Task>,
-    roots: u32,
+    /// By spawn serial: interesting events that are left for the task and for what it has yet to spawn.
+    left: Vec<u64>,
+    /// As a task's, for what no task spawned.
+    next_root: usize,
     intended: Option<u32>,
     drawn: Option<u32>,
+    /// Those that can go on, and those of them that are free to: kept for their memory.
+    able: Vec<u32>,
+    free: Vec<u32>,
 }
 
 impl Surw {
@@ -53,61 +57,92 @@ impl Surw {
         let object = profile.objects.get(column.wrapping_sub(ALL + 1));
         let object = object.and_then(|object| u64::from_str_radix(object, 16).ok());
         let weights = weights(&profile, column);
-        Surw { stream, profile, object, weights, tasks: Vec::new(), roots: 0, intended: None, drawn: None }
+        Surw {
+            stream,
+            profile,
+            object,
+            weights,
+            tasks: Vec::new(),
+            left: Vec::new(),
+            next_root: 0,
+            intended: None,
+            drawn: None,
+            able: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     fn of(&mut self, task: u32) -> &mut Task {
         let index = task as usize;
         if self.tasks.len() <= index {
             self.tasks.resize(index + 1, Task::default());
+            self.left.resize(index + 1, 0);
         }
         &mut self.tasks[index]
     }
 
-    /// The row of the profile for the task that was spawned as this child.
-    fn row(&self, parent: Option<usize>, ordinal: u32) -> Option<usize> {
+    /// The row of the profile for the next child of a task, whose own row it is, from row `from` on; and where to look
+    /// for the one after it.
+    fn row_of_child(&self, parent: Option<usize>, from: usize) -> (Option<usize>, usize) {
         let code = parent.map_or(0, |parent| parent as u32 + 1);
-        let rows = self.profile.tasks.iter().enumerate();
-        rows.filter(|(_, row)| row.first() == Some(&code)).nth(ordinal as usize).map(|(row, _)| row)
+        let is_child = |row: &Vec<u32>| row.first() == Some(&code);
+        let row = self.profile.tasks[from..].iter().position(is_child).map(|offset| from + offset);
+        (row, row.map_or(self.profile.tasks.len(), |row| row + 1))
     }
 
-    fn draw_intended(&mut self, among: impl Fn(u32) -> bool) -> Option<u32> {
-        let weigh = |(task, known): (usize, &Task)| if among(task as u32) { known.left } else { 0 };
-        let total: u64 = self.tasks.iter().enumerate().map(weigh).sum();
-        let mut ticket = self.stream.below(total);
-        for (task, known) in self.tasks.iter().enumerate() {
-            let weight = weigh((task, known));
-            if ticket < weight {
+    /// A task, by what it has left.
+    fn draw_of_all(&mut self) -> Option<u32> {
+        let mut ticket = self.stream.below(self.left.iter().sum());
+        for (task, &left) in self.left.iter().enumerate() {
+            if ticket < left {
                 return Some(task as u32);
             }
-            ticket -= weight;
+            ticket -= left;
         }
         None
     }
 
-    /// Who goes on, of the ready tasks and the running one.
-    fn draw(&mut self, able: &[u32]) -> u32 {
+    /// One of those that can go on, by what it has left.
+    fn draw_of_able(&mut self) -> Option<u32> {
+        let left = |task: u32| self.left.get(task as usize).copied().unwrap_or(0);
+        let mut ticket = self.stream.below(self.able.iter().map(|task| left(*task)).sum());
+        for &task in &self.able {
+            if ticket < left(task) {
+                return Some(task);
+            }
+            ticket -= left(task);
+        }
+        None
+    }
+
+    /// Who of the able goes on.
+    fn draw(&mut self) -> u32 {
         if self.intended.is_none() {
-            self.intended = self.draw_intended(|_| true);
+            self.intended = self.draw_of_all();
         }
-        let free: Vec<u32> = able
-            .iter()
-            .copied()
-            .filter(|task| Some(*task) == self.intended || !self.of(*task).interesting)
-            .collect();
-        if free.is_empty() {
+        let is_interesting = |task: u32| self.tasks.get(task as usize).is_some_and(|task| task.interesting);
+        let is_free = |task: &&u32| Some(**task) == self.intended || !is_interesting(**task);
+        self.free.clear();
+        self.free.extend(self.able.iter().filter(is_free));
+        let among = if self.free.is_empty() {
             // The intended task waits for something: it is somebody else's turn to do the next interesting thing.
-            self.intended = self.draw_intended(|task| able.contains(&task));
-            return self.intended.unwrap_or_else(|| able[self.stream.below(able.len() as u64) as usize]);
-        }
-        free[self.stream.below(free.len() as u64) as usize]
+            self.intended = self.draw_of_able();
+            if let Some(task) = self.intended {
+                return task;
+            }
+            &self.able
+        } else {
+            &self.free
+        };
+        among[self.stream.below(among.len() as u64) as usize]
     }
 
     /// A task does what it was about to do.
     fn happens(&mut self, task: u32) {
         let known = self.of(task);
         if std::mem::take(&mut known.interesting) {
-            known.left = known.left.saturating_sub(1).max(1);
+            let left = &mut self.left[task as usize];
+            *left = left.saturating_sub(1).max(1);
             if self.intended == Some(task) {
                 self.intended = None;
             }
@@ -130,16 +165,23 @@ fn weights(profile: &Profile, column: usize) -> Vec<u64> {
 
 impl Strategy for Surw {
     fn pick(&mut self, ready: &Ready) -> usize {
-        let able: Vec<u32> = ready.entries().iter().map(|entry| entry.serial).collect();
-        let task = self.drawn.take().filter(|task| able.contains(task)).unwrap_or_else(|| self.draw(&able));
+        let place = |task: u32| ready.entries().iter().position(|entry| entry.serial == task);
+        if let Some((task, index)) = self.drawn.take().and_then(|task| Some((task, place(task)?))) {
+            self.happens(task);
+            return index;
+        }
+        self.able.clear();
+        self.able.extend(ready.entries().iter().map(|entry| entry.serial));
+        let task = self.draw();
         self.happens(task);
-        able.iter().position(|able| *able == task).unwrap_or(0)
+        place(task).unwrap_or(0)
     }
 
     fn yields(&mut self, task: u32, ready: &Ready) -> Option<bool> {
         let others = ready.entries().iter().map(|entry| entry.serial).filter(|other| *other != task);
-        let able: Vec<u32> = others.chain([task]).collect();
-        let drawn = self.draw(&able);
+        self.able.clear();
+        self.able.extend(others.chain([task]));
+        let drawn = self.draw();
         self.drawn = (drawn != task).then_some(drawn);
         if drawn == task {
             self.happens(task);
@@ -152,21 +194,26 @@ impl Strategy for Surw {
     }
 
     fn spawned(&mut self, task: u32, parent: Option<u32>) {
-        let siblings = parent.map_or(self.roots, |parent| self.of(parent).children);
         let row = match parent {
-            None => self.row(None, siblings),
-            Some(parent) => self.of(parent).row.and_then(|parent| self.row(Some(parent), siblings)),
+            None => {
+                let (row, next) = self.row_of_child(None, self.next_root);
+                self.next_root = next;
+                row
+            }
+            Some(parent) => {
+                let Task { row: own, next, .. } = *self.of(parent);
+                let found = own.map(|own| self.row_of_child(Some(own), next));
+                self.of(parent).next = found.map_or(0, |(_, next)| next);
+                found.and_then(|(row, _)| row)
+            }
         };
         let left = row.map_or(1, |row| self.weights[row]);
-        match parent {
-            None => self.roots += 1,
-            Some(parent) => {
-                let parent = self.of(parent);
-                parent.children += 1;
-                parent.left = parent.left.saturating_sub(left);
-            }
+        if let Some(parent) = parent {
+            let parent = &mut self.left[parent as usize];
+            *parent = parent.saturating_sub(left);
         }
-        *self.of(task) = Task { row, left, ..Task::default() };
+        *self.of(task) = Task { row, ..Task::default() };
+        self.left[task as usize] = left;
     }
 
     fn access(&mut self, task: u32, object: u64, _access: Access) {
@@ -175,7 +222,8 @@ impl Strategy for Surw {
     }
 
     fn done(&mut self, task: u32) {
-        self.of(task).left = 0;
+        self.of(task);
+        self.left[task as usize] = 0;
         if self.intended == Some(task) {
             self.intended = None;
         }

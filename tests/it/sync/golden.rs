@@ -9,20 +9,20 @@ type Golden = (&'static str, fn(&mut Sim), u64);
 
 #[rustfmt::skip]
 const GOLDEN: [Golden; 14] = [
-    ("barrier", super::barrier::contention, 0x6355beb8a6e3f1ea),
-    ("broadcast", super::broadcast::contention, 0x9ccd3adb9f9dcd0a),
-    ("cancellation_token", super::cancellation_token::contention, 0xfbe0c7bc5e7c6bd9),
+    ("barrier", super::barrier::contention, 0x82cbad5df412defd),
+    ("broadcast", super::broadcast::contention, 0x076996aace7ff07b),
+    ("cancellation_token", super::cancellation_token::contention, 0xe602fa59fbd6a4a4),
     ("join", super::join::contention, 0x6a2b93f4e672db07),
-    ("mpsc", super::mpsc::contention, 0xe13c69a6545b991c),
-    ("mpsc_unbounded", super::mpsc::unbounded_contention, 0x98646c044f8d5fb2),
-    ("mutex", super::mutex::contention, 0xf05aeeb14174476d),
-    ("notify", super::notify::contention, 0x909b540fa6b6311c),
+    ("mpsc", super::mpsc::contention, 0x3ca8f4d9d7ffa217),
+    ("mpsc_unbounded", super::mpsc::unbounded_contention, 0x5de1c3f096c33d2b),
+    ("mutex", super::mutex::contention, 0x346e6b2163352461),
+    ("notify", super::notify::contention, 0x033293a3eaf0fbbc),
     ("once_cell", super::once_cell::contention, 0x34caf935319eb33d),
     ("oneshot", super::oneshot::contention, 0xbc72a89f77c09314),
-    ("rwlock", super::rwlock::contention, 0x8ff64d5a0ce41600),
-    ("select", super::select::contention, 0x0d81094c7a9cf811),
+    ("rwlock", super::rwlock::contention, 0x1e552a991c8f8867),
+    ("select", super::select::contention, 0x9b3b34ec67e29ef2),
     ("semaphore", super::semaphore::contention, 0x4396bb4bb3475ea6),
-    ("watch", super::watch::contention, 0xabcd899c20dd423e),
+    ("watch", super::watch::contention, 0x118eba4e5977d598),
 ];
 
 /// Folds the digests of all seeds, each of which is run twice and passes.
