@@ -74,7 +74,7 @@ fn moved(shrinker: &mut Shrinker<'_>, best: &Placed, index: usize, limit: u64) -
 }
 
 /// Runs a source; whether the run fails in the same way, and what the source noted.
-fn play(shrinker: &mut Shrinker<'_>, source: Replaying) -> (bool, Replaying) {
+pub(super) fn play(shrinker: &mut Shrinker<'_>, source: Replaying) -> (bool, Replaying) {
     shrinker.runs += 1;
     let (run, source) = shrinker.check.run_with(source, shrinker.program);
     shrinker.steps += run.steps;
@@ -83,25 +83,31 @@ fn play(shrinker: &mut Shrinker<'_>, source: Replaying) -> (bool, Replaying) {
 
 /// What a choice is about: the schedule, which yields belong to, or a site by the hash of its label.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
+pub(super) enum Sort {
     Schedule,
     Site(u64),
 }
 
 /// Plays a tape and deviates at one position more; notes where it deviated and where it could have.
-struct Replaying {
+pub(super) struct Replaying {
     tape: TapeSource,
     more: Option<Step>,
     position: u64,
     taken: Vec<Step>,
     sorts: Vec<Sort>,
-    open: Vec<(Step, Sort)>,
+    /// Where it could have deviated further, and how.
+    pub(super) open: Vec<(Step, Sort)>,
 }
 
 impl Replaying {
-    fn new(tape: &Tape, more: Option<Step>) -> Replaying {
+    pub(super) fn new(tape: &Tape, more: Option<Step>) -> Replaying {
         let tape = TapeSource::new(tape);
         Replaying { tape, more, position: 0, taken: Vec::new(), sorts: Vec::new(), open: Vec::new() }
+    }
+
+    /// How often it deviated.
+    pub(super) fn deviations(&self) -> u64 {
+        self.taken.len() as u64
     }
 
     /// What the deviation at this position is about.

@@ -1,9 +1,11 @@
 //! Shrinking: from the tape of a failing run to the few deviations that matter.
 //!
 //! Rules taken from the failing run come first, single and in pairs, each run from the baseline and recorded as an
-//! ordinary tape; then delta debugging, the first run of an enumeration that has the same shape (or else each deviation
-//! as early as it matters), and the lowering of values. All but the cutting is bounded in polls. What counts as failing is the same kind and property. The result is 1-minimal.
+//! ordinary tape; then delta debugging, also of deviations that only carry another to its place, the first run of an
+//! enumeration that has the same shape (or else each deviation as early as it matters), and the lowering of values. All
+//! but the cutting is bounded in polls. What counts as failing is the same kind and property. The result is 1-minimal.
 
+mod aim;
 mod canonical;
 mod earlier;
 mod elements;
@@ -73,6 +75,7 @@ impl Shrinker<'_> {
             let coarse = elements::reduce(self, ruled, failing.tape.deviations() as usize / COARSE);
             let met = self.met(&coarse, canonical);
             let reduced = elements::reduce(self, met.unwrap_or(coarse), 1);
+            let reduced = aim::aim(self, reduced);
             let first = canonical::first_of_shape(self, &reduced, canonical, canonical::STEPS_MAX);
             let first = first.unwrap_or_else(|| earlier::earlier(self, reduced));
             return self.least(first);
