@@ -1,6 +1,6 @@
 //! The seed source: the one place where policy lives. It answers from random streams, one per site label.
 
-use super::{Calibration, Strategy, StrategyKind, Stream};
+use super::{Calibration, Chosen, RandomWalk, Strategy, StrategyKind, Stream};
 use crate::choice::fault::{FaultPlan, FaultRule};
 use crate::choice::{Ask, Names, Notice, Ready, Source, Weights};
 
@@ -46,7 +46,7 @@ pub fn describe_swarm(seed: u64, plan: &FaultPlan) -> Option<String> {
 /// Answers a run's choices from a seed, a strategy and a fault plan.
 pub struct SeedSource {
     seed: u64,
-    strategy: Box<dyn Strategy>,
+    schedule: Schedule,
     plan: FaultPlan,
     fired: Vec<u32>,
     /// How strong each rule is, in quarters.
@@ -56,18 +56,52 @@ pub struct SeedSource {
     streams: Vec<(u64, Stream)>,
 }
 
+/// Who picks among ready tasks. Most runs walk, and seeding a stream costs: the walk begins at its first pick.
+enum Schedule {
+    NotYetWalking,
+    Walking(Box<RandomWalk>),
+    Other(Box<dyn Strategy>),
+}
+
+impl Schedule {
+    /// The strategy; of a walk, which hears nothing, there is none to tell.
+    fn other(&mut self) -> Option<&mut dyn Strategy> {
+        match self {
+            Schedule::Other(strategy) => Some(&mut **strategy),
+            Schedule::NotYetWalking | Schedule::Walking(_) => None,
+        }
+    }
+}
+
 impl SeedSource {
     /// The source of `seed`.
     pub fn new(seed: u64, strategy: StrategyKind, calibration: &Calibration, plan: FaultPlan) -> SeedSource {
-        SeedSource::with_strategy(seed, strategy.build(seed, calibration), plan)
+        let schedule = match Chosen::of(strategy, seed) {
+            Chosen::RandomWalk => Schedule::NotYetWalking,
+            chosen => Schedule::Other(chosen.build(seed, calibration)),
+        };
+        SeedSource::with_schedule(seed, schedule, plan)
     }
 
     /// The source of `seed` under a strategy of the caller's.
     pub fn with_strategy(seed: u64, strategy: Box<dyn Strategy>, plan: FaultPlan) -> SeedSource {
+        SeedSource::with_schedule(seed, Schedule::Other(strategy), plan)
+    }
+
+    fn with_schedule(seed: u64, mut schedule: Schedule, plan: FaultPlan) -> SeedSource {
         let fired = vec![0; plan.rules.len()];
         let strengths = swarm(seed, &plan);
-        let yields = strategy.lets_sites_yield();
-        SeedSource { seed, strategy, plan, fired, strengths, yields, streams: Vec::new() }
+        let yields = schedule.other().is_none_or(|strategy| strategy.lets_sites_yield());
+        SeedSource { seed, schedule, plan, fired, strengths, yields, streams: Vec::new() }
+    }
+
+    /// The first pick of a walk.
+    #[cold]
+    fn begin_walk(&mut self, ready: &Ready) -> usize {
+        let mut walk = RandomWalk::of(self.seed);
+        let picked = walk.pick(ready);
+        self.schedule = Schedule::Walking(Box::new(walk));
+        picked
     }
 
     /// Whether a rule of the plan lets the site answer with this fault now, which then counts as one of the rule's; for
@@ -151,28 +185,36 @@ impl Source for SeedSource {
 
     #[inline]
     fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
-        self.strategy.pick(ready)
+        match &mut self.schedule {
+            Schedule::Walking(walk) => walk.pick(ready),
+            Schedule::NotYetWalking => self.begin_walk(ready),
+            Schedule::Other(strategy) => strategy.pick(ready),
+        }
     }
 
     fn yields(&mut self, ask: &Ask<'_>, task: u32, ready: &Ready) -> u64 {
-        match self.strategy.yields(task, ready) {
+        match self.schedule.other().and_then(|strategy| strategy.yields(task, ready)) {
             Some(yields) => u64::from(yields),
             None => self.choose(ask),
         }
     }
 
     fn listens(&self) -> bool {
-        self.strategy.listens()
+        match &self.schedule {
+            Schedule::Other(strategy) => strategy.listens(),
+            Schedule::NotYetWalking | Schedule::Walking(_) => false,
+        }
     }
 
     fn notice(&mut self, notice: Notice) {
+        let Some(strategy) = self.schedule.other() else { return };
         match notice {
-            Notice::Spawned { task, parent } => self.strategy.spawned(task, parent),
-            Notice::Ready { task } => self.strategy.ready(task),
-            Notice::Access { task, object, access } => self.strategy.access(task, object, access),
-            Notice::Idle => self.strategy.idle(),
+            Notice::Spawned { task, parent } => strategy.spawned(task, parent),
+            Notice::Ready { task } => strategy.ready(task),
+            Notice::Access { task, object, access } => strategy.access(task, object, access),
+            Notice::Idle => strategy.idle(),
             Notice::Alone { .. } | Notice::Quiet => {}
-            Notice::Done { task } => self.strategy.done(task),
+            Notice::Done { task } => strategy.done(task),
         }
     }
 
