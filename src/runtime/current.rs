@@ -104,8 +104,8 @@ pub(crate) fn close_epoch(epoch: u32) {
 /// Makes `world` the running one; what its messages left over is for the caller to drop while it runs.
 pub(crate) fn enter(mut world: Box<World>) -> Vec<Leftovers> {
     super::panics::begin_quiet();
-    let messages = take_parked(world.epoch);
-    let leftovers: Vec<Leftovers> = messages.into_iter().map(|message| world.apply(message)).collect();
+    let is_told = THREAD.with_borrow(|thread| !thread.parked.is_empty());
+    let leftovers = if is_told { tell_parked(&mut world) } else { Vec::new() };
     CURRENT.with(|current| {
         let mut current = current.borrow_mut();
         world.parent = current.take();
@@ -114,16 +114,15 @@ pub(crate) fn enter(mut world: Box<World>) -> Vec<Leftovers> {
     leftovers
 }
 
-fn take_parked(epoch: u32) -> Vec<Message> {
-    THREAD.with_borrow_mut(|thread| {
-        if thread.parked.is_empty() {
-            return Vec::new();
-        }
-        let (mine, others) = thread.parked.drain(..).partition(|(parked, _)| *parked == epoch);
+/// Tells a world what was kept for it; what that left over.
+#[cold]
+fn tell_parked(world: &mut World) -> Vec<Leftovers> {
+    let mine: Vec<(u32, Message)> = THREAD.with_borrow_mut(|thread| {
+        let (mine, others) = thread.parked.drain(..).partition(|(parked, _)| *parked == world.epoch);
         thread.parked = others;
-        let mine: Vec<(u32, Message)> = mine;
-        mine.into_iter().map(|(_, message)| message).collect()
-    })
+        mine
+    });
+    mine.into_iter().map(|(_, message)| world.apply(message)).collect()
 }
 
 /// Gives the running world back and makes its parent the running one.

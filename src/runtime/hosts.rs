@@ -59,8 +59,8 @@ pub(crate) struct Machine {
     pub(crate) mains: Vec<Main>,
     /// Required mains that a crash ended and that run again when it returns.
     pub(crate) owed: u32,
-    /// Slots of required mains that are never begun again.
-    pub(crate) once: Vec<u32>,
+    /// How many required mains it has that are never begun again.
+    pub(crate) once: u32,
     /// Tasks that are ready and have to wait until it goes on.
     pub(crate) parked: Vec<(u32, u32)>,
 }
@@ -74,7 +74,7 @@ impl Machine {
             clock: Clock::default(),
             mains: Vec::new(),
             owed: 0,
-            once: Vec::new(),
+            once: 0,
             parked: Vec::new(),
         }
     }

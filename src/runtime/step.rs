@@ -183,7 +183,7 @@ pub(crate) fn close() -> Option<End> {
         (world.tasks.take_boxes(), std::mem::take(&mut world.observers))
     });
     let mut first = None;
-    for (slot, boxed) in boxes {
+    for (_, slot, boxed) in boxes {
         current::with(|world| world.running = Some(slot));
         let dropped = panics::catch(|| drop(boxed));
         current::with(|world| world.running = None);

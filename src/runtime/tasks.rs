@@ -146,7 +146,14 @@ pub(crate) struct Slot {
     pub(crate) daemon: bool,
     /// It is no task's child: what a host begins with.
     pub(crate) main: bool,
+    /// A required main that is never begun again.
+    pub(crate) once: bool,
+    /// The free slot below this one, while it is free itself.
+    next_free: u32,
 }
+
+/// No slot: it is beyond them all.
+const NONE: u32 = u32::MAX;
 
 /// What is known of a task when it begins.
 pub(crate) struct NewTask {
@@ -159,12 +166,18 @@ pub(crate) struct NewTask {
     pub(crate) daemon: bool,
 }
 
-#[derive(Default)]
 pub(crate) struct Tasks {
     slots: Vec<Slot>,
-    free: Vec<u32>,
+    /// The slot that was freed last: the free ones are a stack.
+    free: u32,
     serial_next: u32,
     live: u32,
+}
+
+impl Default for Tasks {
+    fn default() -> Tasks {
+        Tasks { slots: Vec::new(), free: NONE, serial_next: 0, live: 0 }
+    }
 }
 
 impl Tasks {
@@ -174,8 +187,9 @@ impl Tasks {
         let serial = self.serial_next;
         self.serial_next += 1;
         self.live += 1;
-        let Some(index) = self.free.pop() else { return self.grow(serial, new) };
-        let slot = &mut self.slots[index as usize];
+        let index = self.free;
+        let Some(slot) = self.slots.get_mut(index as usize) else { return self.grow(serial, new) };
+        self.free = slot.next_free;
         slot.generation += 1;
         slot.host = new.host;
         slot.serial = serial;
@@ -191,6 +205,7 @@ impl Tasks {
         slot.required = new.required;
         slot.daemon = new.daemon;
         slot.main = new.parent.is_none();
+        slot.once = false;
         TaskId { slot: index, generation: slot.generation }
     }
 
@@ -215,6 +230,8 @@ impl Tasks {
             required: new.required,
             daemon: new.daemon,
             main: new.parent.is_none(),
+            once: false,
+            next_free: NONE,
         });
         TaskId { slot: index, generation: 0 }
     }
@@ -231,8 +248,10 @@ impl Tasks {
 
     /// Gives a slot back; whatever held user values was taken out. A slot whose generations are used up is retired.
     pub(crate) fn release(&mut self, slot: u32) {
-        if self.slots[slot as usize].generation < u16::MAX {
-            self.free.push(slot);
+        let freed = &mut self.slots[slot as usize];
+        if freed.generation < u16::MAX {
+            freed.next_free = self.free;
+            self.free = slot;
         }
     }
 
@@ -290,15 +309,15 @@ impl Tasks {
         slot.boxed.take().map(|boxed| (index as u32, boxed))
     }
 
-    /// Takes every box that is left, in spawn order.
-    pub(crate) fn take_boxes(&mut self) -> Vec<(u32, Boxed)> {
-        let mut boxes: Vec<(u32, u32, Boxed)> = Vec::new();
+    /// Takes every box that is left, in spawn order: serial, slot and box.
+    pub(crate) fn take_boxes(&mut self) -> Vec<(u32, u32, Boxed)> {
+        let mut boxes = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if let Some(boxed) = slot.boxed.take() {
                 boxes.push((slot.serial, index as u32, boxed));
             }
         }
         boxes.sort_by_key(|(serial, _, _)| *serial);
-        boxes.into_iter().map(|(_, index, boxed)| (index, boxed)).collect()
+        boxes
     }
 }

@@ -17,7 +17,6 @@ use std::sync::{Arc, OnceLock};
 pub struct HostBuilder<'a> {
     world: &'a mut World,
     host: u16,
-    name: Arc<str>,
     daemon: bool,
 }
 
@@ -101,8 +100,11 @@ impl<T: 'static, E: fmt::Display + 'static> MainResult for Result<T, E> {
 impl<'a> HostBuilder<'a> {
     pub(super) fn new(world: &'a mut World, name: &str) -> HostBuilder<'a> {
         let host = world.host(name);
-        let name = world.machine(host).name.clone();
-        HostBuilder { world, host, name, daemon: false }
+        HostBuilder { world, host, daemon: false }
+    }
+
+    fn name(&mut self) -> Arc<str> {
+        self.world.machine(self.host).name.clone()
     }
 
     /// It serves for ever: the run does not wait for its mains, and what descends from them is no leak.
@@ -114,14 +116,14 @@ impl<'a> HostBuilder<'a> {
     /// Runs a main on the host, once. The run ends when all mains of hosts that are no daemons have.
     ///
     /// A host of such mains alone is not crashed by faults, since nothing could bring it back: see [`HostBuilder::serve`].
-    pub fn run<F, M>(self, main: M) -> HostBuilder<'a>
+    pub fn run<F, M>(mut self, main: M) -> HostBuilder<'a>
     where
         M: FnOnce(Host) -> F,
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let main = main(Host::new(self.name.clone()));
-        let main = watched(self.name.clone(), main);
+        let main = main(Host::new(self.name()));
+        let main = watched(self.host, main);
         self.begin(boxed(main), false)
     }
 
@@ -129,16 +131,16 @@ impl<'a> HostBuilder<'a> {
     /// must be durable: the host's disk, or another host's store.
     ///
     /// What the closure itself captures is not lost in a crash; what its future holds is.
-    pub fn serve<F, M>(self, main: M) -> HostBuilder<'a>
+    pub fn serve<F, M>(mut self, main: M) -> HostBuilder<'a>
     where
         M: Fn(Host) -> F + 'static,
         F: Future + 'static,
         F::Output: MainResult,
     {
-        let (name, main) = (self.name.clone(), Rc::new(main));
+        let (number, name, main) = (self.host, self.name(), Rc::new(main));
         let again: Again = Rc::new(move || {
             let (main, host) = (main.clone(), Host::new(name.clone()));
-            boxed(watched(name.clone(), async move { main(host).await }))
+            boxed(watched(number, async move { main(host).await }))
         });
         let first = again();
         self.world.machine(self.host).mains.push(Main { again, daemon: self.daemon });
@@ -149,7 +151,7 @@ impl<'a> HostBuilder<'a> {
         assert!(
             !self.world.is_down(self.host),
             "host {} is down: restart it before it is given a main",
-            self.name
+            self.world.machine(self.host).name
         );
         let begun = self.world.begin_main(self.host, main, self.daemon, serves);
         assert!(begun.is_ok(), "a simulation that is being set up takes tasks");
@@ -157,13 +159,16 @@ impl<'a> HostBuilder<'a> {
     }
 }
 
-/// A main whose error ends the run.
-async fn watched<F>(name: Arc<str>, main: F)
+/// A main of the host of that number, whose error ends the run.
+async fn watched<F>(host: u16, main: F)
 where
     F: Future,
     F::Output: MainResult,
 {
     if let Some(message) = main.await.into_error() {
-        current::with(|world| world.end_with(End::Failed { host: name.to_string(), message }));
+        current::with(|world| {
+            let host = world.machine(host).name.to_string();
+            world.end_with(End::Failed { host, message });
+        });
     }
 }

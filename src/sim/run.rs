@@ -73,7 +73,7 @@ fn examined(end: &End) -> (Vec<Blocked>, Vec<Diagnosis>) {
 impl Sim {
     /// What the run was, and the source that it was answered by.
     pub(super) fn into_run(mut self) -> Run {
-        let end = self.end.clone().expect("a run that was driven to its end has one");
+        let end = self.end.take().expect("a run that was driven to its end has one");
         let digests = self.world_ref().digests.clone();
         let wanted = !end.is_passed() && self.world_ref().names.is_some();
         let (blocked, diagnosis) = if wanted { self.entered(|_| examined(&end)) } else { Default::default() };

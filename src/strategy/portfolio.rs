@@ -82,7 +82,7 @@ impl Chosen {
         let stream = |label| Stream::new(seed, label);
         let points = calibration.points.max(calibration.steps);
         match self {
-            Chosen::RandomWalk => Box::new(RandomWalk::new(stream("strategy.random-walk"))),
+            Chosen::RandomWalk => Box::new(RandomWalk::of(seed)),
             Chosen::UniformWalk => Box::new(UniformWalk::new(stream("strategy.uniform-walk"))),
             Chosen::OldestFirst => Box::new(OldestFirst),
             Chosen::Pct { depth } => {

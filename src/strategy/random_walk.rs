@@ -14,6 +14,11 @@ impl RandomWalk {
     pub fn new(stream: Stream) -> RandomWalk {
         RandomWalk { stream }
     }
+
+    /// The walk of a seed.
+    pub(super) fn of(seed: u64) -> RandomWalk {
+        RandomWalk::new(Stream::new(seed, "strategy.random-walk"))
+    }
 }
 
 impl Strategy for RandomWalk {

@@ -1,6 +1,6 @@
 //! The seed source: the one place where policy lives. It answers from random streams, one per site label.
 
-use super::{Bias, Calibration, Hazard, Strategy, StrategyKind, Stream};
+use super::{Bias, Calibration, Chosen, Hazard, RandomWalk, Strategy, StrategyKind, Stream};
 use crate::choice::fault::{FaultPlan, FaultRule};
 use crate::choice::{Ask, Names, Notice, Ready, Source, Weights};
 
@@ -46,7 +46,7 @@ pub fn describe_swarm(seed: u64, plan: &FaultPlan) -> Option<String> {
 /// Answers a run's choices from a seed, a strategy and a fault plan.
 pub struct SeedSource {
     seed: u64,
-    strategy: Box<dyn Strategy>,
+    schedule: Schedule,
     plan: FaultPlan,
     fired: Vec<u32>,
     /// How strong each rule is, in quarters.
@@ -56,18 +56,52 @@ pub struct SeedSource {
     streams: Vec<(u64, Stream)>,
 }
 
+/// Who picks among ready tasks. Most runs walk, and seeding a stream costs: the walk begins at its first pick.
+enum Schedule {
+    NotYetWalking,
+    Walking(Box<RandomWalk>),
+    Other(Box<dyn Strategy>),
+}
+
+impl Schedule {
+    /// The strategy; of a walk, which hears nothing, there is none to tell.
+    fn other(&mut self) -> Option<&mut dyn Strategy> {
+        match self {
+            Schedule::Other(strategy) => Some(&mut **strategy),
+            Schedule::NotYetWalking | Schedule::Walking(_) => None,
+        }
+    }
+}
+
 impl SeedSource {
     /// The source of `seed`.
     pub fn new(seed: u64, strategy: StrategyKind, calibration: &Calibration, plan: FaultPlan) -> SeedSource {
-        SeedSource::with_strategy(seed, strategy.build(seed, calibration), plan)
+        let schedule = match Chosen::of(strategy, seed) {
+            Chosen::RandomWalk => Schedule::NotYetWalking,
+            chosen => Schedule::Other(chosen.build(seed, calibration)),
+        };
+        SeedSource::with_schedule(seed, schedule, plan)
     }
 
     /// The source of `seed` under a strategy of the caller's.
     pub fn with_strategy(seed: u64, strategy: Box<dyn Strategy>, plan: FaultPlan) -> SeedSource {
+        SeedSource::with_schedule(seed, Schedule::Other(strategy), plan)
+    }
+
+    fn with_schedule(seed: u64, mut schedule: Schedule, plan: FaultPlan) -> SeedSource {
         let fired = vec![0; plan.rules.len()];
         let strengths = swarm(seed, &plan);
-        let yields = strategy.lets_sites_yield();
-        SeedSource { seed, strategy, plan, fired, strengths, yields, streams: Vec::new() }
+        let yields = schedule.other().is_none_or(|strategy| strategy.lets_sites_yield());
+        SeedSource { seed, schedule, plan, fired, strengths, yields, streams: Vec::new() }
+    }
+
+    /// The first pick of a walk.
+    #[cold]
+    fn begin_walk(&mut self, ready: &Ready) -> usize {
+        let mut walk = RandomWalk::of(self.seed);
+        let picked = walk.pick(ready);
+        self.schedule = Schedule::Walking(Box::new(walk));
+        picked
     }
 
     /// Whether a rule of the plan lets the site answer with this fault now, which then counts as one of the rule's; for
@@ -96,6 +130,11 @@ impl SeedSource {
         self.streams.len() - 1
     }
 
+    /// What the strategy says to a latency or a fault; a walk says nothing.
+    fn bias(&mut self, hazard: Hazard) -> Bias {
+        self.schedule.other().map_or(Bias::AsDrawn, |strategy| strategy.hazard(hazard))
+    }
+
     /// One word decides whether and which: the others than the baseline share what is left of it.
     fn rare(&mut self, ask: &Ask<'_>, one_in: u32, of: u32) -> u64 {
         let draw = self.stream(ask.label.hash()).word();
@@ -103,7 +142,7 @@ impl SeedSource {
         // A site of two options is no latency: a `buggify!`, which is the program's own.
         let bias = match ask.arity {
             0..=2 => Bias::AsDrawn,
-            _ => self.strategy.hazard(Hazard::Latency { one_in, of }),
+            _ => self.bias(Hazard::Latency { one_in, of }),
         };
         let rare = match bias {
             Bias::AsDrawn => drawn,
@@ -138,31 +177,33 @@ impl SeedSource {
 
     /// The strategy's answer, where any rule may fire at all and the strategy has one.
     fn biased(&mut self, ask: &Ask<'_>, mask: u8, ticket: u32, detail: u32) -> Option<u64> {
-        if !self.strategy.listens() {
+        if !self.schedule.other().is_some_and(|strategy| strategy.listens()) {
             return None;
         }
-        let can_fire = |index: &usize| {
-            let (rule, strength, fired) =
-                (&self.plan.rules[*index], self.strengths[*index], self.fired[*index]);
-            rule.probability > 0.0
-                && strength > 0
-                && rule.covers(ask.label.name(), ask.object, ask.host)
-                && is_open(rule, ask.now, fired)
-        };
-        let able = || (0..self.plan.rules.len()).filter(can_fire);
-        let count = able().count() as u64;
+        let count = self.able(ask).count() as u64;
         if count == 0 {
             return None;
         }
-        match self.strategy.hazard(Hazard::Fault) {
+        match self.bias(Hazard::Fault) {
             Bias::AsDrawn => None,
             Bias::Baseline => Some(0),
             Bias::Harm => {
-                let index = able().nth(((u64::from(ticket) * count) >> 32) as usize)?;
+                let index = self.able(ask).nth(((u64::from(ticket) * count) >> 32) as usize)?;
                 self.fired[index] += 1;
                 Some(nth_option(self.plan.rules[index].kind.options() & mask, detail))
             }
         }
+    }
+
+    /// The rules that may fire here and now, however seldom.
+    fn able(&self, ask: &Ask<'_>) -> impl Iterator<Item = usize> {
+        (0..self.plan.rules.len()).filter(|&index| {
+            let rule = &self.plan.rules[index];
+            rule.probability > 0.0
+                && self.strengths[index] > 0
+                && rule.covers(ask.label.name(), ask.object, ask.host)
+                && is_open(rule, ask.now, self.fired[index])
+        })
     }
 }
 
@@ -196,29 +237,37 @@ impl Source for SeedSource {
 
     #[inline]
     fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
-        self.strategy.pick(ready)
+        match &mut self.schedule {
+            Schedule::Walking(walk) => walk.pick(ready),
+            Schedule::NotYetWalking => self.begin_walk(ready),
+            Schedule::Other(strategy) => strategy.pick(ready),
+        }
     }
 
     fn yields(&mut self, ask: &Ask<'_>, task: u32, ready: &Ready) -> u64 {
-        match self.strategy.yields(task, ready) {
+        match self.schedule.other().and_then(|strategy| strategy.yields(task, ready)) {
             Some(yields) => u64::from(yields),
             None => self.choose(ask),
         }
     }
 
     fn listens(&self) -> bool {
-        self.strategy.listens()
+        match &self.schedule {
+            Schedule::Other(strategy) => strategy.listens(),
+            Schedule::NotYetWalking | Schedule::Walking(_) => false,
+        }
     }
 
     fn notice(&mut self, notice: Notice) {
+        let Some(strategy) = self.schedule.other() else { return };
         match notice {
-            Notice::Spawned { task, parent } => self.strategy.spawned(task, parent),
-            Notice::Ready { task } => self.strategy.ready(task),
-            Notice::Access { task, object, access } => self.strategy.access(task, object, access),
-            Notice::Alone { task } => self.strategy.alone(task),
-            Notice::Idle => self.strategy.idle(),
+            Notice::Spawned { task, parent } => strategy.spawned(task, parent),
+            Notice::Ready { task } => strategy.ready(task),
+            Notice::Access { task, object, access } => strategy.access(task, object, access),
+            Notice::Alone { task } => strategy.alone(task),
+            Notice::Idle => strategy.idle(),
             Notice::Quiet => {}
-            Notice::Done { task } => self.strategy.done(task),
+            Notice::Done { task } => strategy.done(task),
         }
     }
 

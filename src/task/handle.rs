@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Owns the right to a task's output. Dropping it detaches the task.
 pub struct JoinHandle<T> {
@@ -104,8 +104,10 @@ impl<T: 'static> Future for JoinHandle<T> {
 enum Joining {
     /// The task ended like this and left this.
     Ended(Ending, Option<Boxed>),
-    /// It goes on.
-    Waits,
+    /// It goes on, and wakes the task that joins; the waker that was kept before.
+    Waits(Option<Waker>),
+    /// It goes on, and a waker that is not ours is to be kept.
+    WaitsForeign,
     /// The world is frozen: the wait is to be reported.
     Reports,
     /// Another simulation runs, or none.
@@ -116,14 +118,20 @@ enum Joining {
 #[track_caller]
 fn join(task: WakeId, spawned: &Location<'_>, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
     let id = TaskId::of(task);
+    // A waker of ours owns nothing, so it may be made anew while the world is borrowed.
+    let own = WakeId::of(context.waker());
     let joining = current::try_with(|world| match world.epoch == task.epoch() {
         true if world.frozen.is_some() => Joining::Reports,
-        true => try_join(world, id),
+        true => try_join(world, id, own),
         false => Joining::Elsewhere,
     });
     match joining {
         Some(Joining::Ended(ending, boxed)) => Poll::Ready((ending, boxed)),
-        Some(Joining::Waits) => {
+        Some(Joining::Waits(before)) => {
+            drop(before);
+            Poll::Pending
+        }
+        Some(Joining::WaitsForeign) => {
             // Wakers are the user's: cloned and dropped with no world borrowed.
             let waker = context.waker().clone();
             drop(current::with(|world| world.tasks.at(id.slot).joiner.replace(waker)));
@@ -155,12 +163,15 @@ fn elsewhere(spawned: &Location<'_>, world: &str, awaited: &Location<'_>, other:
 }
 
 #[inline]
-fn try_join(world: &mut World, id: TaskId) -> Joining {
+fn try_join(world: &mut World, id: TaskId, own: Option<WakeId>) -> Joining {
     let Some(task) = world.tasks.get_mut(id) else {
         return Joining::Ended(Ending::Cancelled, None);
     };
     let Some(ending) = task.ending.take() else {
-        return Joining::Waits;
+        return match own {
+            Some(own) => Joining::Waits(task.joiner.replace(own.waker())),
+            None => Joining::WaitsForeign,
+        };
     };
     let boxed = task.boxed.take();
     task.handle = false;

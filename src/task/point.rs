@@ -1,6 +1,6 @@
 //! Scheduling points: choices to go on or to let others run first. No-ops outside a simulation.
 
-use crate::choice::{Access, Label, YIELD, fold};
+use crate::choice::{Access, Label, fold};
 use crate::runtime::current;
 use crate::runtime::world::World;
 use std::future::Future;
@@ -72,7 +72,7 @@ pub(crate) fn mark_on(label: Label, object: u64, place: &'static Location<'stati
 pub(crate) fn mark_in(world: &mut World, label: Label, object: u64) {
     let Some(slot) = world.running else { return };
     world.access(object, Access::Write);
-    if world.choose(label, "", 2, YIELD) == 1 {
+    if world.chooses_to_yield(slot, label) {
         world.tasks.at(slot).owes_yield = true;
     }
 }
@@ -132,7 +132,7 @@ impl Future for Point {
             world.access(self.object, self.access);
             let owed = std::mem::take(&mut world.tasks.at(slot).owes_yield);
             world.asking_at = Some(self.place);
-            let chosen = world.choose(self.label, "", 2, YIELD) == 1;
+            let chosen = world.chooses_to_yield(slot, self.label);
             world.asking_at = None;
             world.note_asked(self.label, self.object, Some(self.place));
             Some(if chosen || owed { Yields::Once } else { Yields::Not })

@@ -1,15 +1,17 @@
 //! Shrinking: from the tape of a failing run to the few deviations that matter.
 //!
 //! Rules taken from the failing run come first, single and in pairs, each run from the baseline and recorded as an
-//! ordinary tape; then delta debugging, also of deviations that only carry another to its place, the first run of an
-//! enumeration that has the same shape (or else each deviation as early as it matters), and the lowering of values. All
-//! but the cutting is bounded in polls. What counts as failing is the same kind and property. The result is 1-minimal.
+//! ordinary tape, or else its answers by the clock; then delta debugging, also of deviations that only carry another to
+//! its place, the first run of an enumeration that has the same shape (or else each deviation as early as it matters),
+//! and the lowering of values. All but the cutting is bounded in polls. What counts as failing is the same kind and
+//! property. The result is 1-minimal.
 
 mod aim;
 mod canonical;
 mod earlier;
 mod elements;
 mod rules;
+mod timed;
 
 pub use canonical::Canonical;
 
@@ -71,7 +73,9 @@ pub(super) struct Shrinker<'a> {
 impl Shrinker<'_> {
     fn shrink(&mut self, failing: &Run, canonical: &mut Canonical) -> Tape {
         let Some(baseline) = self.attempt(&Tape::default()) else {
-            let ruled = rules::shrink(self, failing).unwrap_or_else(|| failing.tape.clone());
+            let ruled = rules::shrink(self, failing);
+            let ruled =
+                ruled.or_else(|| timed::shrink(self, failing)).unwrap_or_else(|| failing.tape.clone());
             let coarse = elements::reduce(self, ruled, failing.tape.deviations() as usize / COARSE);
             let met = self.met(&coarse, canonical);
             let reduced = elements::reduce(self, met.unwrap_or(coarse), 1);

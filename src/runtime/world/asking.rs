@@ -3,17 +3,24 @@
 use super::World;
 use crate::choice::fault::option_name;
 use crate::choice::tape::{Deviation, owner};
-use crate::choice::{Access, Ask, Label, Notice, Weights};
+use crate::choice::{Access, Ask, Label, Notice, Weights, YIELD};
 use crate::trace::Kind;
 use std::sync::Arc;
 
 impl World {
+    /// Asks whether the running task lets others run first.
+    #[inline(never)]
+    pub(crate) fn chooses_to_yield(&mut self, running: u32, label: Label) -> bool {
+        self.choose_for(Some(running), label, "", 2, YIELD) == 1
+    }
+
     /// Asks the source at a site, on behalf of the running task.
+    #[inline(never)]
     pub(crate) fn choose(&mut self, label: Label, object: &str, arity: u64, weights: Weights) -> u64 {
         self.choose_for(self.running, label, object, arity, weights)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose_for(
         &mut self,
         who: Option<u32>,
@@ -27,7 +34,7 @@ impl World {
     }
 
     /// Asks on behalf of a host, and of one of its tasks if it is one that asks.
-    #[inline]
+    #[inline(always)]
     pub(super) fn choose_on(
         &mut self,
         host: u16,

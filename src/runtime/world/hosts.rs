@@ -146,18 +146,20 @@ impl World {
         let new = NewTask { host, parent: None, name, boxed, handle: false, required: !daemon, daemon };
         let id = self.spawn(new)?;
         if !daemon && !serves {
-            self.machine(host).once.push(id.slot);
+            self.tasks.at(id.slot).once = true;
+            self.machine(host).once += 1;
         }
         Ok(())
     }
 
     /// A required main ended; whether a crash ended it and it is begun again, so that its work is still owed.
     pub(super) fn owes(&mut self, slot: u32) -> bool {
-        let (host, is_cut) = (self.tasks.peek(slot).host, self.is_cut);
+        let is_cut = self.is_cut;
+        let task = self.tasks.at(slot);
+        let (host, once) = (task.host, std::mem::take(&mut task.once));
         let machine = self.machine(host);
-        let found = machine.once.iter().position(|once| *once == slot);
-        if let Some(index) = found {
-            machine.once.swap_remove(index);
+        if once {
+            machine.once -= 1;
             if is_cut {
                 let message =
                     "its host crashed, and a main of `run` does not come again: use `serve`".to_owned();
@@ -370,7 +372,7 @@ impl World {
 
     fn ask_host(&mut self, host: u16, label: Label, object: &str) -> u64 {
         let Some(machine) = self.hosts.get(usize::from(host)) else { return 0 };
-        let returns = !machine.mains.is_empty() && machine.once.is_empty();
+        let returns = !machine.mains.is_empty() && machine.once == 0;
         let can = machine.state == State::Up && (label == PAUSE || label == CLOCK || returns);
         if !can || self.quiet || self.is_deaf() {
             return 0;

@@ -118,7 +118,7 @@ pub(crate) struct World {
     /// Whether someone has a say in what becomes ready, or wants to hear of it.
     follows_ready: bool,
     pub(crate) digests: Digests,
-    pub(crate) names: Option<Names>,
+    pub(crate) names: Option<Box<Names>>,
     /// What a report may want to say, in a run that keeps its events.
     pub(crate) notes: Option<Box<Notes>>,
     pub(crate) tape: Tape,
@@ -195,7 +195,7 @@ pub(crate) enum Next {
 
 impl World {
     pub(crate) fn new(config: Config) -> Box<World> {
-        let names = (config.keep >= Keep::Tape || config.source.needs_names()).then(Names::default);
+        let names = (config.keep >= Keep::Tape || config.source.needs_names()).then(Box::default);
         Box::new(World {
             epoch: current::open_epoch(),
             parent: None,

@@ -81,7 +81,7 @@ impl World {
         let mut index = oldest;
         if count > 1 {
             if !self.quiet {
-                index = self.source.pick(&self.ready, self.names.as_ref());
+                index = self.source.pick(&self.ready, self.names.as_deref());
             }
             self.digests.pick(count, index);
             self.counts.picks += 1;

@@ -1,0 +1,122 @@
+//! Deviations by the clock: each answer of the failing run is given at the first question of its kind from its virtual
+//! time on, however many came before.
+//!
+//! A tape counts questions, which an edit of the program leaves alone; but a latency or a retry that is cut out moves all
+//! that is counted after it. By the clock what does not matter can go, as what matters stays where it was.
+
+use super::Shrinker;
+use crate::choice::tape::{Tape, owner};
+use crate::choice::{Ask, Names, Ready, Source};
+use crate::sim::Run;
+use crate::trace::Kind;
+
+/// Runs that this may take.
+const RUNS_MAX: u64 = 2_000;
+/// Polls that it may take.
+const STEPS_MAX: u64 = 2_000_000;
+
+/// An answer that is no pick.
+#[derive(Clone, Debug)]
+struct Answer {
+    at: u64,
+    site: &'static str,
+    owner: String,
+    option: u64,
+    sort: Sort,
+}
+
+/// What an answer is, the weightier first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Fault,
+    Draw,
+    Yield,
+}
+
+/// A lesser tape, if answers of the failing run by the clock, without its picks, fail in the same way.
+pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Option<Tape> {
+    let answers = read(failing);
+    let limit = shrinker.runs + shrinker.part(RUNS_MAX);
+    shrinker.steps = 0;
+    let (answers, tape) = [Sort::Fault, Sort::Draw, Sort::Yield].into_iter().find_map(|least| {
+        let kept: Vec<Answer> = answers.iter().filter(|answer| answer.sort <= least).cloned().collect();
+        let tape = attempt(shrinker, &kept)?;
+        Some((kept, tape))
+    })?;
+    Some(reduce(shrinker, answers, tape, limit)).filter(|tape| tape.deviations() < failing.tape.deviations())
+}
+
+fn read(failing: &Run) -> Vec<Answer> {
+    let events = failing.trace.events.iter();
+    let answers = events.filter_map(|event| match &event.kind {
+        Kind::Choice { site, owner, option, yields, meaning, .. } => {
+            let sort = match (meaning, yields) {
+                (Some(_), _) => Sort::Fault,
+                (None, false) => Sort::Draw,
+                (None, true) => Sort::Yield,
+            };
+            Some(Answer { at: event.at, site, owner: owner.clone(), option: *option, sort })
+        }
+        _ => None,
+    });
+    answers.collect()
+}
+
+/// Delta debugging: ever smaller chunks go, for as long as the rest fails.
+fn reduce(shrinker: &mut Shrinker<'_>, mut answers: Vec<Answer>, mut tape: Tape, limit: u64) -> Tape {
+    let mut chunk = answers.len().div_ceil(2);
+    while chunk > 0 {
+        let before = answers.len();
+        let mut end = before;
+        while end > 0 {
+            if shrinker.runs >= limit || shrinker.steps >= shrinker.part(STEPS_MAX) {
+                return tape;
+            }
+            let start = end.saturating_sub(chunk);
+            let rest = [&answers[..start], &answers[end..]].concat();
+            if let Some(smaller) = attempt(shrinker, &rest) {
+                (answers, tape) = (rest, smaller);
+            }
+            end = start;
+        }
+        if answers.len() == before {
+            chunk /= 2;
+        }
+        chunk = chunk.min(answers.len().div_ceil(2));
+    }
+    tape
+}
+
+fn attempt(shrinker: &mut Shrinker<'_>, answers: &[Answer]) -> Option<Tape> {
+    shrinker.attempt_source(Box::new(Clocked { answers: answers.to_vec() }))
+}
+
+/// The baseline, but for answers that are due, each once.
+struct Clocked {
+    answers: Vec<Answer>,
+}
+
+impl Source for Clocked {
+    fn choose(&mut self, ask: &Ask<'_>) -> u64 {
+        let due = |answer: &Answer| {
+            answer.at <= ask.now
+                && answer.site == ask.label.name()
+                && answer.owner == owner(ask.object, ask.host, ask.task)
+        };
+        let Some(index) = self.answers.iter().position(due) else { return 0 };
+        let option = self.answers.remove(index).option;
+        if ask.exists(option) { option } else { 0 }
+    }
+
+    fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
+        ready.oldest()
+    }
+
+    fn needs_names(&self) -> bool {
+        true
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}
