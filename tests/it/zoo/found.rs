@@ -24,7 +24,8 @@ const SILENT: u64 = 200;
 fn good_at(program: &Program) -> StrategyKind {
     match program.name {
         "uneven_25_1" | "bluetooth" | "wronglock" | "CVE-2016-1973" => POS,
-        "twostage" | "WSQ" | "qsort_mt" | "CVE-2016-9806" | "CVE-2017-15265" => PCT,
+        "twostage" | "WSQ" | "qsort_mt" | "CVE-2016-9806" => PCT,
+        "CVE-2017-15265" => SURW,
         name if name.starts_with("reorder") || name.starts_with("twostage") => SURW,
         name if name.starts_with("din_phil") => SURW,
         _ => WALK,
@@ -71,7 +72,7 @@ fn every_bug_is_found_shrunk_and_replayed() {
             let check = Check { effort: Effort::Brief, ..subject.check.clone() };
             let shrunk = shrink(&check, &subject.set_up(), &failing, &mut Canonical::default());
             least = Run { tape: shrunk.tape, ..shrunk.run };
-            assert!((1..=3).contains(&least.tape.deviations()), "{name}: {:?}", least.tape);
+            assert!((1..=4).contains(&least.tape.deviations()), "{name}: {:?}", least.tape);
         }
         let again = subject.check.replay(&least.tape, Keep::Trace, subject.set_up());
         assert_eq!(again.end, least.end, "{name}");
