@@ -6,10 +6,10 @@
 //! queue whose message stands there; one that is damaged is sent once more, and one that is damaged again is lost.
 //!
 //! The order: the creator stands still before one of its late writes, while the port is found, taken out and freed, and
-//! the queue is made and keeps its message in the same memory; a late write; the message is read and sent again; another
-//! late write; the message is read. That is four preemptions, none of which a lock gives for nothing, all between the
-//! accesses to one object, and each from a stretch of calls that copy their arguments word by word. So two changes of
-//! priorities are too few, and a walk would have to leave the creator alone for most of a hundred steps.
+//! the queue keeps its message in the same memory; a late write; the message is read and sent again; a late write; the
+//! message is read. These are four preemptions, of which no lock gives one for nothing, all between the accesses to one
+//! object, and between each and the next are calls that copy their arguments word by word. Two changes of priorities are
+//! too few, and a walk would have to leave the creator, which is eight steps from its end, alone for most of sixty.
 
 use super::super::rt::{self, Lock, Shared, Twin};
 use super::heap::{Heap, Pointer, ROWS};
