@@ -164,7 +164,7 @@ pub fn owner(object: &str, host: &str, task: &str) -> String {
 }
 
 /// Answers from a tape; 0 where the tape is silent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TapeSource {
     schedule: BTreeMap<String, BTreeMap<u32, Vec<String>>>,
     choices: BTreeMap<(String, String), BTreeMap<u32, u64>>,

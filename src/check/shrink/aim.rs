@@ -18,7 +18,7 @@ const AIMED_MAX: usize = 3;
 /// Runs that aiming may take.
 const RUNS_MAX: u64 = 6_000;
 /// Polls that it may take.
-const STEPS_MAX: u64 = 2_000_000;
+const STEPS_MAX: u64 = 800_000;
 
 /// The tape with fewer deviations, as far as aiming makes it so.
 pub(super) fn aim(shrinker: &mut Shrinker<'_>, mut best: Tape) -> Tape {

@@ -5,7 +5,7 @@
 //! that is counted after it. By the clock what does not matter can go, as what matters stays where it was.
 
 use super::Shrinker;
-use crate::choice::tape::{Tape, owner};
+use crate::choice::tape::{Tape, TapeSource, owner};
 use crate::choice::{Ask, Names, Ready, Source};
 use crate::sim::Run;
 use crate::trace::Kind;
@@ -13,7 +13,7 @@ use crate::trace::Kind;
 /// Runs that this may take.
 const RUNS_MAX: u64 = 2_000;
 /// Polls that it may take.
-const STEPS_MAX: u64 = 2_000_000;
+const STEPS_MAX: u64 = 1_000_000;
 
 /// An answer that is no pick.
 #[derive(Clone, Debug)]
@@ -33,17 +33,23 @@ enum Sort {
     Yield,
 }
 
-/// A lesser tape, if answers of the failing run by the clock, without its picks, fail in the same way.
+/// A lesser tape, if answers of the failing run by the clock fail in the same way: as few sorts of them as do, and its
+/// picks only if nothing else does.
 pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Option<Tape> {
     let answers = read(failing);
     let limit = shrinker.runs + shrinker.part(RUNS_MAX);
     shrinker.steps = 0;
-    let (answers, tape) = [Sort::Fault, Sort::Draw, Sort::Yield].into_iter().find_map(|least| {
-        let kept: Vec<Answer> = answers.iter().filter(|answer| answer.sort <= least).cloned().collect();
-        let tape = attempt(shrinker, &kept)?;
-        Some((kept, tape))
+    let picks = Tape { schedule: failing.tape.schedule.clone(), choice: Vec::new() };
+    let none = Tape::default();
+    let tries = [(Sort::Fault, &none), (Sort::Draw, &none), (Sort::Yield, &none), (Sort::Yield, &picks)];
+    let (mut clocked, tape) = tries.into_iter().find_map(|(least, picks)| {
+        let answers = answers.iter().filter(|answer| answer.sort <= least).cloned().collect();
+        let clocked = Clocked { answers, picks: TapeSource::new(picks) };
+        let tape = attempt(shrinker, &clocked)?;
+        Some((clocked, tape))
     })?;
-    Some(reduce(shrinker, answers, tape, limit)).filter(|tape| tape.deviations() < failing.tape.deviations())
+    let tape = reduce(shrinker, &mut clocked, tape, limit);
+    Some(tape).filter(|tape| tape.deviations() < failing.tape.deviations())
 }
 
 fn read(failing: &Run) -> Vec<Answer> {
@@ -62,38 +68,41 @@ fn read(failing: &Run) -> Vec<Answer> {
     answers.collect()
 }
 
-/// Delta debugging: ever smaller chunks go, for as long as the rest fails.
-fn reduce(shrinker: &mut Shrinker<'_>, mut answers: Vec<Answer>, mut tape: Tape, limit: u64) -> Tape {
-    let mut chunk = answers.len().div_ceil(2);
+/// Delta debugging: ever smaller chunks of the answers go, for as long as the rest fails.
+fn reduce(shrinker: &mut Shrinker<'_>, clocked: &mut Clocked, mut tape: Tape, limit: u64) -> Tape {
+    let mut chunk = clocked.answers.len().div_ceil(2);
     while chunk > 0 {
-        let before = answers.len();
+        let before = clocked.answers.len();
         let mut end = before;
         while end > 0 {
             if shrinker.runs >= limit || shrinker.steps >= shrinker.part(STEPS_MAX) {
                 return tape;
             }
             let start = end.saturating_sub(chunk);
-            let rest = [&answers[..start], &answers[end..]].concat();
+            let answers = [&clocked.answers[..start], &clocked.answers[end..]].concat();
+            let rest = Clocked { answers, picks: clocked.picks.clone() };
             if let Some(smaller) = attempt(shrinker, &rest) {
-                (answers, tape) = (rest, smaller);
+                (*clocked, tape) = (rest, smaller);
             }
             end = start;
         }
-        if answers.len() == before {
+        if clocked.answers.len() == before {
             chunk /= 2;
         }
-        chunk = chunk.min(answers.len().div_ceil(2));
+        chunk = chunk.min(clocked.answers.len().div_ceil(2));
     }
     tape
 }
 
-fn attempt(shrinker: &mut Shrinker<'_>, answers: &[Answer]) -> Option<Tape> {
-    shrinker.attempt_source(Box::new(Clocked { answers: answers.to_vec() }))
+fn attempt(shrinker: &mut Shrinker<'_>, clocked: &Clocked) -> Option<Tape> {
+    shrinker.attempt_source(Box::new(clocked.clone()))
 }
 
-/// The baseline, but for answers that are due, each once.
+/// Answers that are due, each once, and picks of a tape; else the baseline.
+#[derive(Clone)]
 struct Clocked {
     answers: Vec<Answer>,
+    picks: TapeSource,
 }
 
 impl Source for Clocked {
@@ -108,8 +117,8 @@ impl Source for Clocked {
         if ask.exists(option) { option } else { 0 }
     }
 
-    fn pick(&mut self, ready: &Ready, _names: Option<&Names>) -> usize {
-        ready.oldest()
+    fn pick(&mut self, ready: &Ready, names: Option<&Names>) -> usize {
+        self.picks.pick(ready, names)
     }
 
     fn needs_names(&self) -> bool {

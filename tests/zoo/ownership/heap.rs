@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows of a heap: more than any program has objects at once.
-const ROWS: usize = 4;
+pub const ROWS: usize = 4;
 
 /// Objects that come and go. A generation is odd while its object lives.
 #[derive(Clone)]
@@ -19,6 +19,13 @@ pub struct Heap {
 pub struct Pointer {
     row: usize,
     generation: u32,
+}
+
+impl Pointer {
+    /// The row: another object may have it by now.
+    pub fn row(self) -> usize {
+        self.row
+    }
 }
 
 impl Heap {
