@@ -34,10 +34,10 @@ impl Ready {
         self.seq_next += 1;
     }
 
-    /// Who had the last turn, if that task made itself ready in it.
+    /// The task that has its turn made itself ready in it.
     #[inline]
-    pub fn set_yielded(&mut self, serial: Option<u32>) {
-        self.yielded = serial;
+    pub fn yields(&mut self, serial: u32) {
+        self.yielded = Some(serial);
     }
 
     /// The entries that came since the last [`Ready::settle`].
@@ -84,6 +84,7 @@ impl Ready {
     pub fn take(&mut self, index: usize) -> Entry {
         let entry = self.entries.swap_remove(index);
         self.settled = self.entries.len();
+        self.yielded = None;
         entry
     }
 

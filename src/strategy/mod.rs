@@ -1,7 +1,8 @@
 //! How a seed explores schedules: the trait, and the strategies behind it.
 //!
 //! A strategy picks among ready tasks and hears of spawns, readiness, declared accesses and ends. It draws from a
-//! stream of its own, so that seed 7 meets the same faults under each. It does not know the runtime.
+//! stream of its own, so that what seed 7 draws at a site is the same under each; a strategy with priorities may answer a
+//! latency or a fault in place of the draw. It does not know the runtime.
 
 mod delay_bounded;
 mod oldest_first;
@@ -26,7 +27,8 @@ pub use stream::Stream;
 pub use surw::Surw;
 pub use uniform_walk::UniformWalk;
 
-use crate::choice::{Access, Ready};
+use crate::choice::fault::SITE_CANCEL;
+use crate::choice::{Access, Ask, Ready, Weights};
 use serde::{Deserialize, Serialize};
 
 /// The contract of a schedule strategy. Tasks are spawn serials.
@@ -67,7 +69,7 @@ pub trait Strategy {
     /// A task takes its turn unasked, since no other is ready.
     fn alone(&mut self, _task: u32) {}
 
-    /// No task was ready, and time moved.
+    /// No task was ready, and time moved; or nobody is asked any more who goes on.
     fn idle(&mut self) {}
 
     /// A task ended.
@@ -86,6 +88,18 @@ pub enum Hazard {
     },
     /// Whether one of the faults happens that the plan allows here and now.
     Fault,
+}
+
+impl Hazard {
+    /// What a question is, if it is one. A rare site of two options is none, but a `buggify!`, which is the program's own;
+    /// nor is the site of cancellations, of which no plan speaks.
+    pub fn of(ask: &Ask<'_>) -> Option<Hazard> {
+        match ask.weights {
+            Weights::Rare { one_in, of } if ask.arity > 2 => Some(Hazard::Latency { one_in, of }),
+            Weights::Fault(mask) if mask != 1 && ask.label.name() != SITE_CANCEL => Some(Hazard::Fault),
+            Weights::Uniform | Weights::Rare { .. } | Weights::Fault(_) => None,
+        }
+    }
 }
 
 /// How a strategy wants a [`Hazard`] answered. Which latency, or which of the faults, is drawn in any case.

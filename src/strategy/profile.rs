@@ -3,8 +3,8 @@
 //! A task is known by its parent and by which of its parent's children it is, so that a profile fits runs whose tasks
 //! come in another order. It does not know the runtime.
 
-use super::StrategyKind;
-use crate::choice::{Access, Ask, Names, Notice, Ready, Source, Weights};
+use super::{Hazard, StrategyKind};
+use crate::choice::{Access, Ask, Names, Notice, Ready, Source};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Calibration {
     /// Its scheduling points: turns of tasks, and declared accesses.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub points: u64,
-    /// Its latencies and faults: how often one could have been chosen.
+    /// Its latencies and faults: how often one was asked for, where windows, budgets and swarms do not count.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hazards: u64,
     /// The events of its tasks, for strategies that use them.
@@ -110,12 +110,7 @@ impl Profiler {
 
 impl Source for Profiler {
     fn choose(&mut self, ask: &Ask<'_>) -> u64 {
-        let is_hazard = match ask.weights {
-            Weights::Uniform => false,
-            Weights::Rare { .. } => ask.arity > 2,
-            Weights::Fault(mask) => mask != 1,
-        };
-        self.hazards += u64::from(is_hazard);
+        self.hazards += u64::from(Hazard::of(ask).is_some());
         0
     }
 

@@ -130,20 +130,22 @@ impl SeedSource {
         self.streams.len() - 1
     }
 
-    /// What the strategy says to a latency or a fault; a walk says nothing.
-    fn bias(&mut self, hazard: Hazard) -> Bias {
-        self.schedule.other().map_or(Bias::AsDrawn, |strategy| strategy.hazard(hazard))
+    /// The strategy, if it wants to hear more than whom to pick among.
+    fn listener(&mut self) -> Option<&mut dyn Strategy> {
+        self.schedule.other().filter(|strategy| strategy.listens())
+    }
+
+    /// What the strategy says to a latency or a fault.
+    fn bias(&mut self, ask: &Ask<'_>) -> Bias {
+        let bias = Hazard::of(ask).and_then(|hazard| Some(self.listener()?.hazard(hazard)));
+        bias.unwrap_or(Bias::AsDrawn)
     }
 
     /// One word decides whether and which: the others than the baseline share what is left of it.
     fn rare(&mut self, ask: &Ask<'_>, one_in: u32, of: u32) -> u64 {
         let draw = self.stream(ask.label.hash()).word();
         let drawn = (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in);
-        // A site of two options is no latency: a `buggify!`, which is the program's own.
-        let bias = match ask.arity {
-            0..=2 => Bias::AsDrawn,
-            _ => self.bias(Hazard::Latency { one_in, of }),
-        };
+        let bias = self.bias(ask);
         let rare = match bias {
             Bias::AsDrawn => drawn,
             Bias::Baseline => false,
@@ -177,14 +179,12 @@ impl SeedSource {
 
     /// The strategy's answer, where any rule may fire at all and the strategy has one.
     fn biased(&mut self, ask: &Ask<'_>, mask: u8, ticket: u32, detail: u32) -> Option<u64> {
-        if !self.schedule.other().is_some_and(|strategy| strategy.listens()) {
-            return None;
-        }
+        self.listener()?;
         let count = self.able(ask).count() as u64;
         if count == 0 {
             return None;
         }
-        match self.bias(Hazard::Fault) {
+        match self.bias(ask) {
             Bias::AsDrawn => None,
             Bias::Baseline => Some(0),
             Bias::Harm => {
@@ -265,8 +265,7 @@ impl Source for SeedSource {
             Notice::Ready { task } => strategy.ready(task),
             Notice::Access { task, object, access } => strategy.access(task, object, access),
             Notice::Alone { task } => strategy.alone(task),
-            Notice::Idle => strategy.idle(),
-            Notice::Quiet => {}
+            Notice::Idle | Notice::Quiet => strategy.idle(),
             Notice::Done { task } => strategy.done(task),
         }
     }

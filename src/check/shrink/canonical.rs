@@ -82,7 +82,7 @@ fn shape(tape: &Tape, yields: Option<&BTreeSet<String>>) -> Shape {
 }
 
 /// The sites of a tape's run that are scheduling points.
-fn yields(shrinker: &mut Shrinker<'_>, tape: &Tape) -> BTreeSet<String> {
+pub(super) fn yields(shrinker: &mut Shrinker<'_>, tape: &Tape) -> BTreeSet<String> {
     shrinker.runs += 1;
     let source = YieldSites { tape: TapeSource::new(tape), sites: BTreeSet::new() };
     shrinker.check.run_with(source, shrinker.program).1.sites

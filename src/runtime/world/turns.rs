@@ -119,7 +119,9 @@ impl World {
         self.running = None;
         let task = self.tasks.at(slot);
         task.boxed = Some(boxed);
-        self.ready.set_yielded(task.queued.then_some(task.serial));
+        if task.queued {
+            self.ready.yields(task.serial);
+        }
         if self.cancels != Cancels::Nothing {
             self.ask_cancel(slot);
         }

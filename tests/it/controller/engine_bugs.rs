@@ -168,7 +168,7 @@ fn a_bug_of_the_engine_is_found_often() {
     for (variant, property, _) in planted() {
         let found =
             (1..=SEEDS).filter(|seed| lived(variant, *seed).broken().as_deref() == Some(property)).count();
-        assert!(found >= 10, "{variant} is found in {found} of {SEEDS} runs");
+        assert!(found >= 5, "{variant} is found in {found} of {SEEDS} runs");
     }
 }
 

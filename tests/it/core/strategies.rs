@@ -303,7 +303,7 @@ fn priorities_reach_faults_within_the_plan() {
     }
 }
 
-/// PCT adds to them where a change strikes a fault, and the portfolio does where it is PCT.
+/// With no budget, PCT adds to them where a change strikes a fault, and the portfolio does where it is PCT.
 #[test]
 fn a_seed_meets_the_same_faults_under_each_strategy() {
     use fatum::fault::failpoint;
