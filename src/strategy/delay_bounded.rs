@@ -4,6 +4,7 @@
 //! schedule. A delay strikes a turn that is about to begin, or the running task at a scheduling point. Tapes are as short
 //! as the number of delays.
 
+use super::points::Points;
 use super::{Strategy, Stream};
 use crate::choice::Ready;
 use std::collections::BTreeMap;
@@ -11,9 +12,8 @@ use std::collections::BTreeMap;
 /// The strategy of `delays` delays.
 #[derive(Debug)]
 pub struct DelayBounded {
-    /// The points at which a turn is put off, the next one last.
-    delays: Vec<u64>,
-    point: u64,
+    /// The points at which a turn is put off.
+    delays: Points,
     /// The tasks that were put off, and the age they have since.
     put_off: BTreeMap<u32, u64>,
 }
@@ -21,18 +21,8 @@ pub struct DelayBounded {
 impl DelayBounded {
     /// So many delays somewhere in `points` scheduling points.
     pub fn new(mut stream: Stream, delays: u32, points: u64) -> DelayBounded {
-        let mut delays: Vec<u64> = (0..delays).map(|_| 1 + stream.below(points.max(1))).collect();
-        delays.sort_unstable_by(|a, b| b.cmp(a));
-        DelayBounded { delays, point: 0, put_off: BTreeMap::new() }
-    }
-
-    fn delays_here(&mut self) -> bool {
-        self.point += 1;
-        let here = self.delays.last().is_some_and(|delay| *delay <= self.point);
-        if here {
-            self.delays.pop();
-        }
-        here
+        let delays = (0..delays).map(|_| 1 + stream.below(points.max(1))).collect();
+        DelayBounded { delays: Points::new(delays), put_off: BTreeMap::new() }
     }
 
     /// The oldest, where a task that was put off is as young as the youngest of then.
@@ -49,7 +39,7 @@ impl DelayBounded {
 impl Strategy for DelayBounded {
     fn pick(&mut self, ready: &Ready) -> usize {
         let mut index = self.oldest(ready);
-        if self.delays_here() {
+        if self.delays.is_struck() {
             let youngest = ready.entries().iter().map(|entry| entry.seq).max().unwrap_or(0);
             self.put_off.insert(ready.entries()[index].serial, youngest + 1);
             index = self.oldest(ready);
@@ -59,7 +49,7 @@ impl Strategy for DelayBounded {
     }
 
     fn yields(&mut self, _task: u32, _ready: &Ready) -> Option<bool> {
-        Some(self.delays_here())
+        Some(self.delays.is_struck())
     }
 
     fn listens(&self) -> bool {

@@ -7,6 +7,7 @@
 mod delay_bounded;
 mod oldest_first;
 mod pct;
+mod points;
 mod portfolio;
 mod pos;
 pub mod profile;

@@ -10,6 +10,7 @@
 //! which then is a harm. Where a program has any, a bug of the schedule alone is met 2^(d-1) times as seldom for that.
 //! What is asked between turns (a stall, a late timer) counts for the task of the last one.
 
+use super::points::Points;
 use super::{Bias, Hazard, Strategy, Stream};
 use crate::choice::Ready;
 
@@ -25,44 +26,23 @@ pub struct Pct {
     /// The next lowest priority.
     floor: u64,
     /// Where a priority changes in the schedule.
-    turns: Changes,
+    turns: Points,
     /// Where one changes among latencies and faults.
-    hazards: Changes,
+    hazards: Points,
     running: Option<u32>,
     /// Whether the running task is about to let others run because this strategy said so.
     told: bool,
 }
 
-/// The points of one kind, counted, at which a priority changes.
-#[derive(Debug, Default)]
-struct Changes {
-    /// The next one last.
-    at: Vec<u64>,
-    point: u64,
-}
-
-impl Changes {
-    /// Counts a point; whether a priority changes at it.
-    fn here(&mut self) -> bool {
-        self.point += 1;
-        let here = self.at.last().is_some_and(|change| *change <= self.point);
-        if here {
-            self.at.pop();
-        }
-        here
-    }
-}
-
 impl Pct {
     /// Priorities that change `depth - 1` times in `points` scheduling points and `hazards` latencies and faults.
     pub fn new(mut stream: Stream, depth: u32, points: u64, hazards: u64) -> Pct {
-        let mut changes = [Changes::default(), Changes::default()];
+        let mut changes = [Vec::new(), Vec::new()];
         for _ in 1..depth {
             let kind = if hazards == 0 { 0 } else { stream.below(2) as usize };
-            changes[kind].at.push(1 + stream.below([points, hazards][kind].max(1)));
+            changes[kind].push(1 + stream.below([points, hazards][kind].max(1)));
         }
-        changes.iter_mut().for_each(|kind| kind.at.sort_unstable_by(|a, b| b.cmp(a)));
-        let [turns, hazards] = changes;
+        let [turns, hazards] = changes.map(Points::new);
         Pct { stream, priorities: Vec::new(), floor: HIGH - 1, turns, hazards, running: None, told: false }
     }
 
@@ -93,7 +73,7 @@ impl Pct {
 impl Strategy for Pct {
     fn pick(&mut self, ready: &Ready) -> usize {
         let mut index = self.highest(ready);
-        if self.turns.here() {
+        if self.turns.is_struck() {
             self.lower(ready.entries()[index].serial);
             index = self.highest(ready);
         }
@@ -102,7 +82,7 @@ impl Strategy for Pct {
     }
 
     fn yields(&mut self, task: u32, ready: &Ready) -> Option<bool> {
-        if self.turns.here() {
+        if self.turns.is_struck() {
             self.lower(task);
         }
         let own = self.priority(task);
@@ -113,7 +93,7 @@ impl Strategy for Pct {
     }
 
     fn hazard(&mut self, hazard: Hazard) -> Bias {
-        let changes = self.hazards.here();
+        let changes = self.hazards.is_struck();
         let Some(task) = self.running else { return if changes { Bias::Harm } else { Bias::AsDrawn } };
         if changes {
             self.lower(task);
