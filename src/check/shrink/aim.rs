@@ -2,7 +2,7 @@
 //! latency that makes a timer more moves it, so that no latency can go while the fault stays where it counts from the
 //! start. So some of the deviations go together, and one of the rare ones is tried at each other place of its site.
 
-use super::earlier::{Replaying, Sort, play};
+use super::replaying::{Replaying, Sort, play};
 use super::{Shrinker, canonical};
 use crate::choice::enumerate::Step;
 use crate::choice::hash_bytes;

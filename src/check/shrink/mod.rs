@@ -10,6 +10,7 @@ mod aim;
 mod canonical;
 mod earlier;
 mod elements;
+mod replaying;
 mod rules;
 mod timed;
 
