@@ -3,7 +3,10 @@
 use super::programs::{self, Edit, Planted};
 use fatum::check::{Bound, Canonical, Check, Program, shrink};
 use fatum::choice::tape::Tape;
+use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
 use fatum::sim::Keep;
+use fatum::strategy::StrategyKind;
+use fatum::time::Duration;
 use fatum::{Run, Sim};
 use std::collections::BTreeMap;
 
@@ -162,4 +165,35 @@ fn a_program_that_always_fails_shrinks_to_the_baseline() {
     let run = check.run_seed(7, program);
     let shrunk = shrink(&check, &program, &run, &mut Canonical::default());
     assert!(shrunk.tape.is_empty());
+}
+
+/// A thousand ticks of a millisecond. Each draws whether the disk is asked once more, so that which of its questions is
+/// the one of tick 900, whose failure is the bug, depends on the draws before.
+fn counted_by_draws(sim: &mut Sim) {
+    sim.run(async {
+        for tick in 0..1_000 {
+            if fatum::rand::rng().below(2) == 1 {
+                _ = failpoint("disk").await;
+            }
+            let failed = failpoint("disk").await.is_err();
+            assert!(!failed || tick != 900, "tick 900 failed");
+            fatum::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+#[test]
+fn draws_that_only_move_the_count_of_a_fault_go() {
+    let at = Duration::from_millis(900)..Duration::from_millis(901);
+    let rule =
+        FaultRule { from: at.start, until: Some(at.end), ..FaultRule::new("disk", FaultKind::Error, 1.0) };
+    let plan = FaultPlan::none().with(rule).without_swarm();
+    let check = super::sweeps::quiet("counted").strategy(StrategyKind::RandomWalk).faults(plan);
+    for seed in 0..3 {
+        let failing = check.run_seed(seed, counted_by_draws);
+        assert!(failing.tape.deviations() > 400, "{}", failing.tape.deviations());
+        let shrunk = shrink(&check, &counted_by_draws, &failing, &mut Canonical::default());
+        let [fault] = shrunk.tape.choice.as_slice() else { panic!("{:?}", shrunk.tape) };
+        assert_eq!((fault.site.as_str(), fault.occurrence), ("disk", 901));
+    }
 }
