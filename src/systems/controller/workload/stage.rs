@@ -55,13 +55,18 @@ impl Stage {
         &self.observed
     }
 
-    /// Waits until the actual state is the desired one, looking once a second, for so long at most; whether it is.
+    /// Waits until the actual state is the desired one, looking once a second, for so long at most; whether it is. Nobody
+    /// restores the store meanwhile: by its index it is seen to be as it was.
     pub async fn settled<W: ControllerWorkload>(&self, patience: Duration) -> bool {
         let mut left = patience;
+        let mut differed_at = None;
         loop {
-            if self.store.differences(&W::desired(&self.store), W::ACTUAL).is_empty() {
+            let index = Some(self.store.index());
+            if differed_at != index && self.store.differences(&W::desired(&self.store), W::ACTUAL).is_empty()
+            {
                 return true;
             }
+            differed_at = index;
             let Some(rest) = left.checked_sub(Duration::from_secs(1)) else { return false };
             left = rest;
             sleep(Duration::from_secs(1)).await;
