@@ -62,7 +62,7 @@ pub async fn crash_point(effect: &str) {
 pub(crate) fn ask(site: &'static str, object: &str) -> u64 {
     let choice = current::try_with(|world| {
         let label = Label::new(site);
-        let mask = world.fault_options(site, object);
+        let mask = world.fault_options(label, object);
         if mask == 1 {
             world.counts.count(label, true, false);
             return 0;

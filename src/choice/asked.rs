@@ -2,7 +2,7 @@
 //!
 //! Separate from the tape, which needs none of this to be played.
 
-use super::tape::{TapeSource, owner};
+use super::tape::TapeSource;
 use super::{Ask, Matched, Names, Ready, Source};
 
 /// Places that one run notes, at most.
@@ -75,7 +75,7 @@ impl Source for AskedSource {
         if self.has_room() && ask.occurrence > 0 {
             let options: Vec<u64> = ask.landmarks().into_iter().filter(|option| *option > 0).collect();
             if !options.is_empty() {
-                let (site, owner) = (ask.label.name().to_owned(), owner(ask.object, ask.host, ask.task));
+                let (site, owner) = (ask.label.name().to_owned(), ask.owner());
                 self.places.push(Place::Choice { site, owner, occurrence: ask.occurrence, options });
             }
         }

@@ -229,12 +229,16 @@ impl FaultRule {
 
     /// Whether the rule speaks of this site. Tasks and timers can be held and nothing else, and nothing else held.
     pub fn covers(&self, site: &str, object: &str, host: &str) -> bool {
-        self.fits(site)
-            && self.object.as_deref().is_none_or(|pattern| matches(pattern, object))
+        self.fits(site) && self.covers_there(object, host)
+    }
+
+    /// Whether the rule speaks of this object and host, at whatever site.
+    pub(super) fn covers_there(&self, object: &str, host: &str) -> bool {
+        self.object.as_deref().is_none_or(|pattern| matches(pattern, object))
             && self.host.as_deref().is_none_or(|pattern| matches(pattern, host))
     }
 
-    fn fits(&self, site: &str) -> bool {
+    pub(super) fn fits(&self, site: &str) -> bool {
         match self.kind.own_site() {
             Some(SITE_CRASH) => is_same(site, SITE_CRASH) || is_same(site, SITE_CRASH_AFTER),
             Some(own) => is_same(site, own),

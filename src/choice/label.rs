@@ -32,7 +32,11 @@ impl PartialEq for Label {
 
 /// FNV-1a, 64 bits: stable, `const`, and good enough for labels.
 pub const fn hash_bytes(bytes: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    hash_on(0xcbf2_9ce4_8422_2325, bytes)
+}
+
+/// The hash of a text that begins with one whose hash is known and goes on with `bytes`.
+pub(crate) const fn hash_on(mut hash: u64, bytes: &[u8]) -> u64 {
     let mut at = 0;
     while at < bytes.len() {
         hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
@@ -57,6 +61,11 @@ mod tests {
         assert_eq!(hash_bytes(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(hash_bytes(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(hash_bytes(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_text_may_be_hashed_in_pieces() {
+        assert_eq!(hash_on(hash_bytes(b"foo"), b"bar"), hash_bytes(b"foobar"));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! This module does not know the runtime: it sees ready tasks as numbers and, when names are kept, as paths.
 
+mod covering;
 mod label;
 mod names;
 mod ready;
@@ -18,6 +19,8 @@ pub mod fault;
 pub mod mutate;
 pub mod tape;
 
+pub(crate) use covering::Covering;
+pub(crate) use label::hash_on;
 pub use label::{Label, fold, hash_bytes};
 pub use names::{Names, segment};
 pub use ready::{Entry, Ready};
@@ -73,6 +76,20 @@ impl Ask<'_> {
             Weights::Fault(mask) => in_range && option < 8 && (mask >> option) & 1 == 1,
             Weights::Uniform | Weights::Rare { .. } => in_range,
         }
+    }
+
+    /// Who owns the question, in a run that keeps names: the object at its host where the site names one, else the task.
+    pub fn owner(&self) -> String {
+        if self.object.is_empty() { self.task.to_owned() } else { format!("{}@{}", self.object, self.host) }
+    }
+
+    /// Whether `owner` is [`Ask::owner`]: every question is compared with what a tape says, and few are in it.
+    pub fn is_owner(&self, owner: &str) -> bool {
+        if self.object.is_empty() {
+            return owner == self.task;
+        }
+        let host = owner.strip_prefix(self.object).and_then(|rest| rest.strip_prefix('@'));
+        host == Some(self.host)
     }
 
     /// Whether this is a scheduling point: to go on, or to let others run.

@@ -2,6 +2,7 @@
 //!
 //! A path is `parent/name#ordinal`, the ordinal (from 2) among siblings of that name; a root's parent is its host.
 
+use super::{fold, hash_bytes, hash_on};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,12 +11,15 @@ use std::sync::Arc;
 pub struct Names {
     tasks: Vec<Named>,
     ordinals: BTreeMap<(Arc<str>, String), u32>,
-    occurrences: BTreeMap<(u64, Arc<str>), u32>,
+    /// By site and owner: a fold of their hashes, as every question looks here.
+    occurrences: BTreeMap<u64, u32>,
 }
 
 #[derive(Clone, Debug)]
 struct Named {
     path: Arc<str>,
+    /// Hash of the path.
+    hash: u64,
     turn: u32,
 }
 
@@ -29,9 +33,9 @@ impl Names {
         let path = join(&parent, &name, *ordinal);
         let slot = slot as usize;
         if self.tasks.len() <= slot {
-            self.tasks.resize(slot + 1, Named { path: Arc::from(""), turn: 0 });
+            self.tasks.resize(slot + 1, Named { path: Arc::from(""), hash: 0, turn: 0 });
         }
-        self.tasks[slot] = Named { path: path.clone(), turn: 0 };
+        self.tasks[slot] = Named { path: path.clone(), hash: hash_bytes(path.as_bytes()), turn: 0 };
         path
     }
 
@@ -50,9 +54,15 @@ impl Names {
         self.tasks[slot as usize].turn += 1;
     }
 
-    /// Counts one more question of `owner` at a site; the first is 1.
-    pub fn occurrence(&mut self, site: u64, owner: &str) -> u32 {
-        let count = self.occurrences.entry((site, Arc::from(owner))).or_insert(0);
+    /// Counts one more question at a site of the object at its host, or of the task in `slot` where the site names no
+    /// object, or else of the host; the first is 1.
+    pub fn occurrence(&mut self, site: u64, object: &str, host: &str, slot: Option<u32>) -> u32 {
+        let owner = match slot {
+            _ if !object.is_empty() => hash_on(hash_on(hash_bytes(object.as_bytes()), b"@"), host.as_bytes()),
+            Some(slot) => self.tasks[slot as usize].hash,
+            None => hash_bytes(host.as_bytes()),
+        };
+        let count = self.occurrences.entry(fold(site, owner)).or_insert(0);
         *count += 1;
         *count
     }

@@ -3,7 +3,7 @@
 //! A tape survives edits of the program because it says who deviated and not when. Playing one realigns by key and
 //! counts what it met.
 
-use super::{Ask, Entry, Matched, Names, Ready, Source};
+use super::{Ask, Entry, Matched, Names, Ready, Source, hash_bytes};
 use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,16 +158,12 @@ fn check(holds: bool, message: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(message()) }
 }
 
-/// Who owns a question: the object at its host where the site names one, else the task.
-pub fn owner(object: &str, host: &str, task: &str) -> String {
-    if object.is_empty() { task.to_owned() } else { format!("{object}@{host}") }
-}
-
 /// Answers from a tape; 0 where the tape is silent.
 #[derive(Clone, Debug)]
 pub struct TapeSource {
     schedule: BTreeMap<String, BTreeMap<u32, Vec<String>>>,
-    choices: BTreeMap<(String, String), BTreeMap<u32, u64>>,
+    /// By the hash of the site's label and the number of the question.
+    choices: BTreeMap<(u64, u32), Vec<Deviation>>,
     total: u64,
     met: u64,
 }
@@ -186,8 +182,8 @@ impl TapeSource {
             source.schedule.entry(entry.task.clone()).or_default().insert(entry.turn, by);
         }
         for entry in &tape.choice {
-            let key = (entry.site.clone(), entry.owner.clone());
-            source.choices.entry(key).or_default().insert(entry.occurrence, entry.option);
+            let key = (hash_bytes(entry.site.as_bytes()), entry.occurrence);
+            source.choices.entry(key).or_default().push(entry.clone());
         }
         source
     }
@@ -210,18 +206,15 @@ impl TapeSource {
 
 impl Source for TapeSource {
     fn choose(&mut self, ask: &Ask<'_>) -> u64 {
-        if self.choices.is_empty() {
-            return 0;
-        }
-        let key = (ask.label.name().to_owned(), owner(ask.object, ask.host, ask.task));
-        let answer = self.choices.get_mut(&key).and_then(|answers| answers.remove(&ask.occurrence));
-        match answer {
-            Some(option) if ask.exists(option) => {
-                self.met += 1;
-                option
-            }
-            Some(_) | None => 0,
-        }
+        let Some(deviations) = self.choices.get(&(ask.label.hash(), ask.occurrence)) else { return 0 };
+        let asked = |deviation: &&Deviation| {
+            deviation.site == ask.label.name()
+                && ask.is_owner(&deviation.owner)
+                && ask.exists(deviation.option)
+        };
+        let Some(deviation) = deviations.iter().find(asked) else { return 0 };
+        self.met += 1;
+        deviation.option
     }
 
     fn pick(&mut self, ready: &Ready, names: Option<&Names>) -> usize {

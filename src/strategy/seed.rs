@@ -2,7 +2,7 @@
 
 use super::{Bias, Calibration, Chosen, Hazard, RandomWalk, Strategy, StrategyKind, Stream};
 use crate::choice::fault::{FaultPlan, FaultRule};
-use crate::choice::{Ask, Names, Notice, Ready, Source, Weights};
+use crate::choice::{Ask, Covering, Names, Notice, Ready, Source, Weights};
 
 /// How much likelier a rule is than it says where a swarm has it on: these many quarters, each as often.
 const STRENGTHS: [u8; 4] = [1, 2, 4, 8];
@@ -48,6 +48,7 @@ pub struct SeedSource {
     seed: u64,
     schedule: Schedule,
     plan: FaultPlan,
+    covering: Covering,
     fired: Vec<u32>,
     /// How strong each rule is, in quarters.
     strengths: Vec<u8>,
@@ -92,7 +93,16 @@ impl SeedSource {
         let fired = vec![0; plan.rules.len()];
         let strengths = swarm(seed, &plan);
         let yields = schedule.other().is_none_or(|strategy| strategy.lets_sites_yield());
-        SeedSource { seed, schedule, plan, fired, strengths, yields, streams: Vec::new() }
+        SeedSource {
+            seed,
+            schedule,
+            plan,
+            covering: Covering::default(),
+            fired,
+            strengths,
+            yields,
+            streams: Vec::new(),
+        }
     }
 
     /// The first pick of a walk.
@@ -107,14 +117,13 @@ impl SeedSource {
     /// Whether a rule of the plan lets the site answer with this fault now, which then counts as one of the rule's; for
     /// answers that others make in place of this source. How likely the rule is, and its swarm, play no part.
     pub fn claim(&mut self, ask: &Ask<'_>, option: u64) -> bool {
-        let fits = |(rule, fired): &(&FaultRule, &mut u32)| {
-            rule.covers(ask.label.name(), ask.object, ask.host)
-                && option < 8
+        let mut rules = self.covering.rules(&self.plan, ask.label, ask.object, ask.host);
+        let found = rules.find(|&(index, rule)| {
+            option < 8
                 && (rule.kind.options() >> option) & 1 == 1
-                && is_open(rule, ask.now, **fired)
-        };
-        let found = self.plan.rules.iter().zip(&mut self.fired).find(fits);
-        found.map(|(_, fired)| *fired += 1).is_some()
+                && is_open(rule, ask.now, self.fired[index])
+        });
+        found.map(|(index, _)| self.fired[index] += 1).is_some()
     }
 
     #[inline]
@@ -162,10 +171,7 @@ impl SeedSource {
             return answer;
         }
         let mut floor = 0u64;
-        for (index, rule) in self.plan.rules.iter().enumerate() {
-            if !rule.covers(ask.label.name(), ask.object, ask.host) {
-                continue;
-            }
+        for (index, rule) in self.covering.rules(&self.plan, ask.label, ask.object, ask.host) {
             let ceiling = floor + share(rule.probability * f64::from(self.strengths[index]) / 4.0);
             let hit = (floor..ceiling).contains(&u64::from(ticket));
             floor = ceiling;
@@ -196,14 +202,12 @@ impl SeedSource {
     }
 
     /// The rules that may fire here and now, however seldom.
-    fn able(&self, ask: &Ask<'_>) -> impl Iterator<Item = usize> {
-        (0..self.plan.rules.len()).filter(|&index| {
-            let rule = &self.plan.rules[index];
-            rule.probability > 0.0
-                && self.strengths[index] > 0
-                && rule.covers(ask.label.name(), ask.object, ask.host)
-                && is_open(rule, ask.now, self.fired[index])
-        })
+    fn able<'a>(&'a mut self, ask: &'a Ask<'a>) -> impl Iterator<Item = usize> {
+        let rules = self.covering.rules(&self.plan, ask.label, ask.object, ask.host);
+        let able = rules.filter(|&(index, rule)| {
+            rule.probability > 0.0 && self.strengths[index] > 0 && is_open(rule, ask.now, self.fired[index])
+        });
+        able.map(|(index, _)| index)
     }
 }
 

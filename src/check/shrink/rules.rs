@@ -4,7 +4,7 @@
 //! turn that came early or late, and one fault.
 
 use super::Shrinker;
-use crate::choice::tape::{Deviation, Tape, owner};
+use crate::choice::tape::{Deviation, Tape};
 use crate::choice::{Ask, Names, Ready, Source};
 use crate::sim::Run;
 use crate::trace::Kind;
@@ -110,7 +110,7 @@ impl Source for RuleSource {
         let asked = |deviation: &Deviation| {
             deviation.occurrence == ask.occurrence
                 && deviation.site == ask.label.name()
-                && deviation.owner == owner(ask.object, ask.host, ask.task)
+                && ask.is_owner(&deviation.owner)
         };
         let answer = self.rules.iter().find_map(|rule| match rule {
             Rule::Answer(deviation) if asked(deviation) => Some(deviation.option),

@@ -5,7 +5,7 @@
 //! that is counted after it. By the clock what does not matter can go, as what matters stays where it was.
 
 use super::Shrinker;
-use crate::choice::tape::{Tape, TapeSource, owner};
+use crate::choice::tape::{Tape, TapeSource};
 use crate::choice::{Ask, Names, Ready, Source};
 use crate::sim::Run;
 use crate::trace::Kind;
@@ -108,9 +108,7 @@ struct Clocked {
 impl Source for Clocked {
     fn choose(&mut self, ask: &Ask<'_>) -> u64 {
         let due = |answer: &Answer| {
-            answer.at <= ask.now
-                && answer.site == ask.label.name()
-                && answer.owner == owner(ask.object, ask.host, ask.task)
+            answer.at <= ask.now && answer.site == ask.label.name() && ask.is_owner(&answer.owner)
         };
         let Some(index) = self.answers.iter().position(due) else { return 0 };
         let option = self.answers.remove(index).option;

@@ -2,10 +2,9 @@
 
 use super::World;
 use crate::choice::fault::option_name;
-use crate::choice::tape::{Deviation, owner};
+use crate::choice::tape::Deviation;
 use crate::choice::{Access, Ask, Label, Notice, Weights, YIELD};
 use crate::trace::Kind;
-use std::sync::Arc;
 
 impl World {
     /// Asks whether the running task lets others run first.
@@ -48,42 +47,15 @@ impl World {
         if self.is_deaf() || (fault && self.quiet) {
             return 0;
         }
-        if self.names.is_some() {
-            return self.choose_named(host, who, label, object, arity, weights);
-        }
         let host = self.hosts.get(usize::from(host)).map_or("", |host| &*host.name);
-        let ask = Ask { label, object, arity, weights, host, task: "", occurrence: 0, now: self.now };
-        let answer =
-            match who.filter(|_| self.listens && ask.is_yield()).map(|slot| self.tasks.peek(slot).serial) {
-                // A scheduling point says where it stands; an operation that cannot wait does not.
-                Some(task) if self.asking_at.is_some() => self.source.yields(&ask, task, &self.ready),
-                Some(task) => self.source.owes(&ask, task, &self.ready),
-                None => self.source.choose(&ask),
-            };
-        let value = if ask.exists(answer) { answer } else { 0 };
-        self.digests.choice(label.hash(), arity, value);
-        self.counts.count(label, fault, value != 0);
-        value
-    }
-
-    /// As [`World::choose_for`], for a run that keeps names: the deviation is noted.
-    #[cold]
-    fn choose_named(
-        &mut self,
-        host: u16,
-        who: Option<u32>,
-        label: Label,
-        object: &str,
-        arity: u64,
-        weights: Weights,
-    ) -> u64 {
-        let Some(names) = &mut self.names else { return 0 };
-        let fault = matches!(weights, Weights::Fault(_));
-        let host = self.hosts.get(usize::from(host)).map_or("", |host| &*host.name);
-        let task = who.map_or_else(|| Arc::from(host), |slot| names.path(slot).clone());
-        let owner = owner(object, host, &task);
-        let occurrence = names.occurrence(label.hash(), &owner);
-        let ask = Ask { label, object, arity, weights, host, task: &task, occurrence, now: self.now };
+        let (task, occurrence) = match &mut self.names {
+            None => ("", 0),
+            Some(names) => {
+                let occurrence = names.occurrence(label.hash(), object, host, who);
+                (who.map_or(host, |slot| names.path(slot)), occurrence)
+            }
+        };
+        let ask = Ask { label, object, arity, weights, host, task, occurrence, now: self.now };
         let answer =
             match who.filter(|_| self.listens && ask.is_yield()).map(|slot| self.tasks.peek(slot).serial) {
                 // A scheduling point says where it stands; an operation that cannot wait does not.
@@ -95,24 +67,42 @@ impl World {
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);
         if value != 0 && occurrence != 0 {
-            let yields = ask.is_yield();
-            let site = label.name();
-            let deviation =
-                Deviation { site: site.to_owned(), owner: owner.clone(), occurrence, option: value };
-            self.tape.choice.push(deviation);
-            let meaning = fault.then(|| option_name(site, value));
-            let place = self.asking_at.map(|place| format!("{}:{}", place.file(), place.line()));
-            self.record_by(
-                who,
-                Kind::Choice { site, owner, occurrence, option: value, yields, meaning, place },
-            );
+            let (owner, yields) = (ask.owner(), ask.is_yield());
+            self.note_deviation(who, label, (owner, occurrence, value), yields, fault);
         }
         value
     }
 
+    /// Notes an answer that was not the baseline's, in a run that keeps names.
+    #[cold]
+    fn note_deviation(
+        &mut self,
+        who: Option<u32>,
+        label: Label,
+        (owner, occurrence, option): (String, u32, u64),
+        yields: bool,
+        fault: bool,
+    ) {
+        let site = label.name();
+        self.tape.choice.push(Deviation { site: site.to_owned(), owner: owner.clone(), occurrence, option });
+        let meaning = fault.then(|| option_name(site, option));
+        let place = self.asking_at.map(|place| format!("{}:{}", place.file(), place.line()));
+        self.record_by(who, Kind::Choice { site, owner, occurrence, option, yields, meaning, place });
+    }
+
     /// The options of a fault site for the running task, as a mask.
-    pub(crate) fn fault_options(&self, site: &str, object: &str) -> u8 {
-        if self.quiet || self.is_deaf() { 1 } else { self.plan.options(site, object, self.host_name()) }
+    pub(crate) fn fault_options(&mut self, label: Label, object: &str) -> u8 {
+        if self.quiet || self.is_deaf() {
+            return 1;
+        }
+        let host = self.running_host();
+        self.options_on(host, label, object)
+    }
+
+    /// The options of a fault site on a host, as a mask.
+    pub(super) fn options_on(&mut self, host: u16, label: Label, object: &str) -> u8 {
+        let host = self.hosts.get(usize::from(host)).map_or("", |host| &*host.name);
+        self.covering.options(&self.plan, label, object, host)
     }
 
     /// The host of the running task.

@@ -111,9 +111,8 @@ impl World {
 
     /// How many deadlines a task or its timer is held for; not asked where the plan leaves the host alone.
     pub(super) fn ask_hold(&mut self, slot: u32, label: Label) -> u8 {
-        let host = usize::from(self.tasks.peek(slot).host);
-        let host = self.hosts.get(host).map_or("", |host| &*host.name);
-        match self.plan.options(label.name(), "", host) & HOLD {
+        let host = self.tasks.peek(slot).host;
+        match self.options_on(host, label, "") & HOLD {
             1 => 0,
             mask => self.choose_for(Some(slot), label, "", 8, Weights::Fault(mask)) as u8,
         }

@@ -377,7 +377,7 @@ impl World {
         if !can || self.quiet || self.is_deaf() {
             return 0;
         }
-        match self.plan.options(label.name(), object, &machine.name) {
+        match self.options_on(host, label, object) {
             1 => 0,
             mask => self.choose_on(host, None, label, object, 8, Weights::Fault(mask)),
         }

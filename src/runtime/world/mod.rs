@@ -27,7 +27,7 @@ use super::wait::Frozen;
 use super::waker::WakeId;
 use crate::choice::fault::{FaultPlan, SITE_CLOCK, SITE_CRASH, SITE_LATE, SITE_PAUSE, SITE_STALL};
 use crate::choice::tape::Tape;
-use crate::choice::{Label, Names, Ready, Source};
+use crate::choice::{Covering, Label, Names, Ready, Source};
 use crate::trace::{Digests, Event, Labels};
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -125,6 +125,7 @@ pub(crate) struct World {
     pub(crate) events: Option<Vec<Event>>,
     pub(crate) labels: Labels,
     pub(crate) plan: FaultPlan,
+    covering: Covering,
     holds_tasks: bool,
     holds_timers: bool,
     pub(crate) quiet: bool,
@@ -219,6 +220,7 @@ impl World {
             names,
             tape: Tape::default(),
             labels: Labels::default(),
+            covering: Covering::default(),
             events: (config.keep == Keep::Trace).then(Vec::new),
             holds_tasks: config.plan.speaks_of(SITE_STALL),
             holds_timers: config.plan.speaks_of(SITE_LATE),
