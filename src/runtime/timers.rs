@@ -74,6 +74,7 @@ impl Cell {
 
 impl Timers {
     /// Registers a timer at `now`.
+    #[inline]
     pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: Owner, waker: Waker) -> TimerKey {
         let seq = self.seq_next;
         self.seq_next += 1;
@@ -99,6 +100,7 @@ impl Timers {
     }
 
     /// Takes a timer out; its waker, to be dropped by the caller.
+    #[inline]
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Waker> {
         let due = self.cells.get_mut(key.cell as usize)?.due.take_if(|due| due.is(key))?;
         self.free.push(key.cell);
@@ -136,6 +138,11 @@ impl Timers {
         self.cells[cell as usize].due.take()
     }
 
+    /// Whether no timer waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
     /// The timers that wait: owner, registration and deadline of each.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (Owner, u64, u64)> {
         let waiting = self.cells.iter().filter_map(|cell| cell.due.as_ref().map(|due| (due, cell)));
@@ -146,6 +153,7 @@ impl Timers {
         self.cells[cell as usize].due.as_ref().is_some_and(|due| due.seq == seq)
     }
 
+    #[cold]
     fn compact(&mut self) {
         let heap = std::mem::take(&mut self.heap);
         self.heap = heap.into_iter().filter(|&Reverse((_, seq, cell))| self.is_live(cell, seq)).collect();

@@ -4,11 +4,13 @@ use super::Instant;
 use crate::runtime::current::{self, Message};
 use crate::runtime::timers::TimerKey;
 use crate::runtime::wait::{self, Report};
+use crate::runtime::waker::WakeId;
+use crate::runtime::world::World;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Waits until a point in time. Small and `Unpin`.
@@ -27,6 +29,18 @@ enum Timer {
     Over { epoch: u32 },
     #[cfg(feature = "tokio")]
     Tokio(Pin<Box<tokio::time::Sleep>>),
+}
+
+/// What a poll in a simulation comes to. The wakers are those that the timer had before.
+enum Slept {
+    Over(Option<Waker>),
+    Waits(Option<Waker>),
+    /// A waker that is not ours is to be kept.
+    WaitsForeign,
+    /// The world is frozen: the wait is to be reported.
+    Reports,
+    /// Another simulation runs, or none.
+    Elsewhere,
 }
 
 /// Waits for a duration.
@@ -69,8 +83,8 @@ impl Sleep {
     /// Whether a fault makes the timer late.
     fn is_held(&self) -> bool {
         match self.timer {
-            Timer::Registered { epoch, key, .. } => {
-                current::try_with(|world| world.epoch == epoch && world.is_late(key)).unwrap_or(false)
+            Timer::Registered { epoch, .. } => {
+                current::try_with(|world| world.epoch == epoch && self.is_late(world)).unwrap_or(false)
             }
             _ => false,
         }
@@ -111,58 +125,91 @@ impl Sleep {
         context: &Context<'_>,
         polled: &'static Location<'static>,
     ) -> Poll<()> {
-        let place = self.place;
-        let deadline = self.deadline.nanos();
-        let over = current::try_with(|world| {
-            let late = || matches!(self.timer, Timer::Registered { key, .. } if world.is_late(key));
-            (world.epoch == epoch).then(|| world.local_now() >= deadline && !late())
+        // A waker of ours owns nothing, so it may be made anew while the world is borrowed.
+        let own = WakeId::of(context.waker());
+        let slept = current::try_with(|world| match world.epoch == epoch {
+            true => self.poll_in(world, own),
+            false => Slept::Elsewhere,
         });
-        let Some(over) = over.flatten() else {
-            panic!("a fatum Sleep created at {place} in a simulation was polled at {polled} outside it")
-        };
-        if over {
-            self.cancel();
-            return Poll::Ready(());
+        match slept.unwrap_or(Slept::Elsewhere) {
+            Slept::Over(before) => {
+                drop(before);
+                return Poll::Ready(());
+            }
+            Slept::Waits(before) => drop(before),
+            Slept::WaitsForeign => self.wait_foreign(context.waker()),
+            Slept::Reports => self.report(),
+            Slept::Elsewhere => {
+                let place = self.place;
+                panic!("a fatum Sleep created at {place} in a simulation was polled at {polled} outside it")
+            }
         }
-        let since = match self.timer {
-            Timer::Registered { since, .. } => Some(since),
-            _ => None,
-        };
-        let resource = || format!("virtual time {:?}", self.deadline.since_start());
-        if wait::report(|| Report {
-            operation: "time.sleep",
-            resource: resource(),
-            place,
-            object: 0,
-            joins: None,
-            since,
-        }) {
-            return Poll::Pending;
-        }
-        self.register(epoch, deadline, context);
         Poll::Pending
     }
 
-    fn register(&mut self, epoch: u32, deadline: u64, context: &Context<'_>) {
-        let waker = context.waker().clone();
-        if current::with(|world| world.drifts()) {
-            // The clock may have changed its rate: the deadline is somewhere else now.
-            self.cancel();
+    #[inline]
+    fn poll_in(&mut self, world: &mut World, own: Option<WakeId>) -> Slept {
+        if world.local_now() >= self.deadline.nanos() && !self.is_late(world) {
+            return Slept::Over(self.cancel_in(world));
         }
+        match own {
+            _ if world.frozen.is_some() => Slept::Reports,
+            Some(own) => Slept::Waits(self.wait(world, own.waker())),
+            None => Slept::WaitsForeign,
+        }
+    }
+
+    fn is_late(&self, world: &World) -> bool {
+        matches!(self.timer, Timer::Registered { key, .. } if world.is_late(key))
+    }
+
+    /// Lets the timer wake by a waker that is not ours: it is cloned and dropped with no world borrowed.
+    #[cold]
+    fn wait_foreign(&mut self, waker: &Waker) {
+        let waker = waker.clone();
+        drop(current::with(|world| self.wait(world, waker)));
+    }
+
+    /// Lets the timer wake; the waker that it had before, to be dropped with no world borrowed.
+    #[inline(always)]
+    fn wait(&mut self, world: &mut World, waker: Waker) -> Option<Waker> {
+        // The clock may have changed its rate: the deadline is somewhere else now.
+        let before = if world.drifts() { self.cancel_in(world) } else { None };
         let waker = match self.timer {
-            Timer::Registered { key, .. } => match current::with(|world| world.renew_timer(key, waker)) {
-                Ok(before) => return drop(before),
+            Timer::Registered { key, .. } => match world.renew_timer(key, waker) {
+                Ok(before) => return Some(before),
                 // It fired, but the clock of the host has changed its rate since and is not there yet.
                 Err(waker) => waker,
             },
             _ => waker,
         };
-        let (key, since) = current::with(|world| {
-            let key = world.timer(world.global(deadline), waker);
-            world.note_timer(key, self.place);
-            (key, world.now)
+        let key = world.timer(world.global(self.deadline.nanos()), waker);
+        world.note_timer(key, self.place);
+        self.timer = Timer::Registered { epoch: world.epoch, key, since: world.now };
+        before
+    }
+
+    #[cold]
+    fn report(&self) {
+        let since = match self.timer {
+            Timer::Registered { since, .. } => Some(since),
+            _ => None,
+        };
+        wait::report(|| Report {
+            operation: "time.sleep",
+            resource: format!("virtual time {:?}", self.deadline.since_start()),
+            place: self.place,
+            object: 0,
+            joins: None,
+            since,
         });
-        self.timer = Timer::Registered { epoch, key, since };
+    }
+
+    /// As [`Sleep::cancel`], in the world at hand; the waker, to be dropped with no world borrowed.
+    fn cancel_in(&mut self, world: &mut World) -> Option<Waker> {
+        let Timer::Registered { epoch, key, .. } = self.timer else { return None };
+        self.timer = Timer::Over { epoch };
+        world.cancel_timer(key)
     }
 
     fn cancel(&mut self) {

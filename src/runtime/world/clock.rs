@@ -155,7 +155,13 @@ impl World {
     }
 
     /// Takes a timer out, also a late one; its waker, to be dropped by the caller.
-    pub(super) fn cancel_timer(&mut self, key: TimerKey) -> Option<Waker> {
+    #[inline]
+    pub(crate) fn cancel_timer(&mut self, key: TimerKey) -> Option<Waker> {
+        if self.held.is_empty() { self.timers.cancel(key) } else { self.cancel_late(key) }
+    }
+
+    #[cold]
+    fn cancel_late(&mut self, key: TimerKey) -> Option<Waker> {
         let late = self.held.iter().position(|(_, held)| matches!(held, Held::Timer(due) if due.is(key)));
         match late.map(|index| self.held.remove(index)) {
             Some((_, Held::Timer(due))) => Some(due.waker),

@@ -185,6 +185,7 @@ impl World {
         self.unjoined_panics.retain(|(task, _, _)| *task != id);
     }
 
+    #[inline]
     pub(crate) fn timer(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         let owner = self.owner();
         self.timers.insert(self.now, deadline, owner, waker)
