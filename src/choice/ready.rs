@@ -27,6 +27,16 @@ pub struct Ready {
 }
 
 impl Ready {
+    /// An empty set in the memory of another.
+    pub(crate) fn in_memory(entries: Vec<Entry>) -> Ready {
+        Ready { entries, ..Ready::default() }
+    }
+
+    /// Its memory.
+    pub(crate) fn into_memory(self) -> Vec<Entry> {
+        self.entries
+    }
+
     /// Adds a task as the youngest.
     #[inline]
     pub fn push(&mut self, slot: u32, serial: u32) {
@@ -86,6 +96,16 @@ impl Ready {
         self.settled = self.entries.len();
         self.yielded = None;
         entry
+    }
+
+    /// Takes the only task out; its slot and serial. They were stored one by one a moment ago: to load the entry as one
+    /// word would wait for the stores.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> (u32, u32) {
+        let (slot, serial) = (self.entries[0].slot, self.entries[0].serial);
+        self.clear();
+        self.yielded = None;
+        (slot, serial)
     }
 
     /// Takes out the entries that `wanted` names: the oldest first, and then the fresh ones in their order.

@@ -3,6 +3,7 @@
 //! A guard moves the boxed world in and out, with an outer world linked as parent, so a broken borrow rule is a
 //! panic and not undefined behaviour. Messages for a world of this thread that is not entered wait until it is.
 
+use super::spare::Spare;
 use super::tasks::{Boxed, TaskId};
 use super::timers::TimerKey;
 use super::waker::WakeId;
@@ -39,11 +40,12 @@ struct Thread {
     epoch_next: u32,
     live: Vec<u32>,
     parked: Vec<(u32, Message)>,
+    spare: Spare,
 }
 
 impl Thread {
     const fn new() -> Thread {
-        Thread { epoch_next: 0, live: Vec::new(), parked: Vec::new() }
+        Thread { epoch_next: 0, live: Vec::new(), parked: Vec::new(), spare: Spare::new() }
     }
 
     fn epoch(&mut self) -> u32 {
@@ -77,35 +79,37 @@ fn tag() -> u32 {
     })
 }
 
-/// An epoch for a new world of this thread. The counter wraps, so a world that is still alive keeps its own, and
-/// what is told of an earlier bearer is forgotten.
-pub(crate) fn open_epoch() -> u32 {
-    let epoch = THREAD.with_borrow_mut(|thread| {
+/// An epoch for a new world of this thread, and memory. The counter wraps, so a world that is still alive keeps its own,
+/// and what is told of an earlier bearer is forgotten.
+pub(crate) fn open_epoch() -> (u32, Spare) {
+    let (epoch, spare) = THREAD.with_borrow_mut(|thread| {
         let mut epoch = thread.epoch();
         while thread.live.contains(&epoch) {
             epoch = thread.epoch();
         }
         thread.live.push(epoch);
-        epoch
+        (epoch, std::mem::replace(&mut thread.spare, Spare::new()))
     });
     take_escape(epoch);
-    epoch
+    (epoch, spare)
 }
 
-/// Ends an epoch: whatever still points to it does nothing from now on.
-pub(crate) fn close_epoch(epoch: u32) {
+/// Ends an epoch: whatever still points to it does nothing from now on. Its memory is kept for the next.
+pub(crate) fn close_epoch(epoch: u32, spare: Spare) {
+    // A thread that is ending makes no worlds any more.
     let _ = THREAD.try_with(|thread| {
         let mut thread = thread.borrow_mut();
         thread.live.retain(|live| *live != epoch);
         thread.parked.retain(|(parked, _)| *parked != epoch);
+        thread.spare = spare;
     });
 }
 
 /// Makes `world` the running one; what its messages left over is for the caller to drop while it runs.
-pub(crate) fn enter(mut world: Box<World>) -> Vec<Leftovers> {
+pub(crate) fn enter(mut world: Box<World>) -> Option<Vec<Leftovers>> {
     super::panics::begin_quiet();
     let is_told = THREAD.with_borrow(|thread| !thread.parked.is_empty());
-    let leftovers = if is_told { tell_parked(&mut world) } else { Vec::new() };
+    let leftovers = is_told.then(|| tell_parked(&mut world));
     CURRENT.with(|current| {
         let mut current = current.borrow_mut();
         world.parent = current.take();

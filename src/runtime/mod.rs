@@ -15,6 +15,7 @@ mod notes;
 mod objects;
 pub(crate) mod panics;
 mod parts;
+mod spare;
 mod stats;
 pub(crate) mod step;
 pub(crate) mod tasks;

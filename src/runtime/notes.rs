@@ -4,6 +4,7 @@
 //! It decides nothing and no digest knows of it. A run of a sweep keeps none of this.
 
 use super::timers::TimerKey;
+use crate::trace::Labels;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 use std::sync::Arc;
@@ -119,6 +120,8 @@ pub(crate) struct Notes {
     pub(crate) still: Window,
     /// Since the work last went on.
     pub(crate) idle: Window,
+    /// What the keys of records stand for.
+    pub(crate) labels: Labels,
 }
 
 /// Whether an operation may wake those who wait for its object.

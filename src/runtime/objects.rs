@@ -62,6 +62,11 @@ impl Objects {
         holders.map(|((object, task), (_, daemon))| (*object, *task, *daemon))
     }
 
+    /// Whether nobody holds any, as far as is seen at a glance.
+    pub(crate) fn are_free(&self) -> bool {
+        self.tables.as_ref().is_none_or(|tables| tables.holders.is_empty())
+    }
+
     /// How many holders there are that are no daemons, of all objects.
     pub(crate) fn held(&self) -> usize {
         self.all().filter(|(_, _, daemon)| !daemon).count()

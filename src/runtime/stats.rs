@@ -55,7 +55,8 @@ impl Counts {
 #[derive(Debug, Default)]
 pub(crate) struct States {
     last: Option<u64>,
-    all: BTreeSet<u64>,
+    /// Made at the first: most programs declare none.
+    all: Option<Box<BTreeSet<u64>>>,
 }
 
 impl States {
@@ -64,15 +65,16 @@ impl States {
     pub(crate) fn note(&mut self, state: u64) {
         if self.last != Some(state) {
             self.last = Some(state);
-            if self.all.len() < STATES_MAX || self.all.contains(&state) {
-                self.all.insert(state);
+            let all = self.all.get_or_insert_default();
+            if all.len() < STATES_MAX || all.contains(&state) {
+                all.insert(state);
             }
         }
     }
 
     /// All of them, ascending.
     pub(crate) fn into_all(self) -> Vec<u64> {
-        self.all.into_iter().collect()
+        self.all.map_or_else(Vec::new, |all| all.into_iter().collect())
     }
 }
 

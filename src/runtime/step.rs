@@ -24,35 +24,59 @@ pub(crate) enum Stepped {
     Attention,
 }
 
-/// A task that goes on, taken out of its slot to be polled.
-type Pending = Option<(u32, Boxed)>;
+/// A task that was taken out of its slot to be polled.
+enum Polled {
+    /// None, or one that ended in one of the rarer ways.
+    Nothing,
+    /// It goes on.
+    Pending(WakeId, Boxed),
+    /// Its box holds the output.
+    Finished(WakeId, Boxed),
+}
+
+impl Polled {
+    /// Puts the task back into its world; what an ended one left over.
+    #[inline(always)]
+    fn put_back(self, world: &mut World) -> Option<Leftovers> {
+        match self {
+            Polled::Nothing => None,
+            Polled::Pending(id, boxed) => {
+                world.pending(id.slot(), boxed);
+                None
+            }
+            Polled::Finished(id, boxed) => {
+                let left = world.ended(id.slot(), Some(boxed), Ending::Finished);
+                (left.boxed.is_some() || left.waker.is_some()).then_some(left)
+            }
+        }
+    }
+}
 
 /// One step of the running world; time may move up to `limit`.
 pub(crate) fn step(limit: u64) -> Stepped {
     let next = current::with(|world| world.next(limit));
     let stepped = stepped(&next);
-    if let Some((slot, boxed)) = carry_out(next) {
-        current::with(|world| world.pending(slot, boxed));
-    }
+    let polled = carry_out(next);
+    current::with(|world| polled.put_back(world)).into_iter().for_each(finish);
     stepped
 }
 
 /// Steps until there is something for the driver, who looks at nothing in between: one borrow of the world ends a
 /// turn and begins the next.
 pub(crate) fn run(limit: u64) -> Stepped {
-    let mut pending: Pending = None;
+    let mut polled = Polled::Nothing;
     loop {
-        let next = current::with(|world| {
-            if let Some((slot, boxed)) = pending.take() {
-                world.pending(slot, boxed);
-            }
-            world.next(limit)
+        let before = std::mem::replace(&mut polled, Polled::Nothing);
+        let next = current::with(|world| match before.put_back(world) {
+            Some(leftovers) => Err(leftovers),
+            None => Ok(world.next(limit)),
         });
-        let stepped = stepped(&next);
-        if matches!(stepped, Stepped::Idle | Stepped::Attention) {
-            return stepped;
+        match next {
+            Err(leftovers) => finish(leftovers),
+            Ok(Next::Idle) => return Stepped::Idle,
+            Ok(Next::Attention) => return Stepped::Attention,
+            Ok(next) => polled = carry_out(next),
         }
-        pending = carry_out(next);
     }
 }
 
@@ -68,14 +92,14 @@ fn stepped(next: &Next) -> Stepped {
 
 /// User code runs here, with no world borrowed.
 #[inline(always)]
-fn carry_out(next: Next) -> Pending {
+fn carry_out(next: Next) -> Polled {
     match next {
-        Next::Poll { slot, boxed, id } => return poll(slot, boxed, id),
-        Next::Cancel { slot, boxed } => cancel(slot, boxed),
+        Next::Poll { boxed, id } => return poll(boxed, id),
+        Next::Cancel { slot, boxed } => cancel(slot as u32, boxed),
         Next::Foreign(wakers) => wake(wakers),
         Next::Time | Next::Idle | Next::Attention => {}
     }
-    None
+    Polled::Nothing
 }
 
 #[cold]
@@ -84,20 +108,18 @@ fn wake(wakers: Vec<Waker>) {
 }
 
 #[inline(always)]
-fn poll(slot: u32, mut boxed: Boxed, id: WakeId) -> Pending {
+fn poll(mut boxed: Boxed, id: WakeId) -> Polled {
     // Our wakers own nothing, so there is nothing to drop.
     let waker = ManuallyDrop::new(id.waker());
     let mut context = Context::from_waker(&waker);
     match panics::catch(|| boxed.as_mut().poll(&mut context)) {
-        Ok(Poll::Pending) => return Some((slot, boxed)),
-        Ok(Poll::Ready(())) => finished(slot, boxed),
-        Err(payload) => panicked(slot, boxed, payload),
+        Ok(Poll::Pending) => Polled::Pending(id, boxed),
+        Ok(Poll::Ready(())) => Polled::Finished(id, boxed),
+        Err(payload) => {
+            panicked(id.slot(), boxed, payload);
+            Polled::Nothing
+        }
     }
-    None
-}
-
-fn finished(slot: u32, boxed: Boxed) {
-    finish(current::with(|world| world.ended(slot, Some(boxed), Ending::Finished)));
 }
 
 #[cold]
@@ -195,7 +217,7 @@ pub(crate) fn close() -> Option<End> {
             });
         }
     }
-    first.or(dropped(observers))
+    if observers.is_empty() { first } else { first.or(dropped(observers)) }
 }
 
 /// Drops user values; the end that a panic there makes.

@@ -174,13 +174,17 @@ pub(crate) struct Tasks {
     live: u32,
 }
 
-impl Default for Tasks {
-    fn default() -> Tasks {
-        Tasks { slots: Vec::new(), free: NONE, serial_next: 0, live: 0 }
-    }
-}
-
 impl Tasks {
+    /// No tasks, in the memory of others.
+    pub(crate) fn in_memory(slots: Vec<Slot>) -> Tasks {
+        Tasks { slots, free: NONE, serial_next: 0, live: 0 }
+    }
+
+    /// Its memory.
+    pub(crate) fn into_memory(self) -> Vec<Slot> {
+        self.slots
+    }
+
     /// A task in a slot that is free; its fields are set one by one, so that nothing is moved.
     #[inline(always)]
     pub(crate) fn insert(&mut self, new: NewTask) -> TaskId {

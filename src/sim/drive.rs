@@ -28,7 +28,8 @@ impl Sim {
         driven
     }
 
-    fn drive_entered(&mut self, mut limit: Limit<'_>) -> bool {
+    /// As [`Sim::drive`], with the world entered.
+    pub(super) fn drive_entered(&mut self, mut limit: Limit<'_>) -> bool {
         let over = || current::with(|world| world.required_left == 0);
         if matches!(limit, Limit::End) && self.over_since.is_none() && over() {
             self.workload_over();
@@ -100,8 +101,10 @@ impl Sim {
 
     /// A verdict stands, the workload is over, nothing happened for long, or a budget of steps is spent.
     fn attend(&mut self, limit: &Limit<'_>) {
-        crate::host::tell_news();
-        settle_hosts();
+        if current::with(|world| world.has_host_moves()) {
+            crate::host::tell_news();
+            settle_hosts();
+        }
         if let Some(end) = current::with(|world| world.verdict.clone()) {
             self.conclude(end);
         } else if let Some(end) = current::with(|world| world.spent()) {
@@ -123,6 +126,9 @@ impl Sim {
     fn begin_quiet(&mut self) {
         let foreign = current::with(|world| world.begin_quiet());
         foreign.into_iter().for_each(std::task::Waker::wake);
+        if self.predicates.is_empty() {
+            return;
+        }
         let broken = self.predicates.iter_mut().find_map(|predicate| predicate.evaluate(true));
         self.tell_met();
         if let Some(violation) = broken {

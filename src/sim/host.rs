@@ -123,8 +123,17 @@ impl<'a> HostBuilder<'a> {
         F::Output: MainResult,
     {
         let main = main(Host::new(self.name()));
-        let main = watched(self.host, main);
-        self.begin(boxed(main), false)
+        self.run_future(main)
+    }
+
+    /// As [`HostBuilder::run`], for a main that need not know its host.
+    pub(super) fn run_future<F>(self, main: F) -> HostBuilder<'a>
+    where
+        F: Future + 'static,
+        F::Output: MainResult,
+    {
+        let main = boxed(watched(self.host, main));
+        self.begin(main, false)
     }
 
     /// Runs a main on the host, and again each time that the host starts after a crash. What the main needs to live on

@@ -92,7 +92,7 @@ impl Sim {
         F: Future + 'static,
         F::Output: MainResult,
     {
-        self.host("main").run(|_host| main);
+        self.host("main").run_future(main);
     }
 
     /// What must hold after every step.
@@ -245,9 +245,8 @@ impl Sim {
     }
 
     /// Runs to the end; what the run was.
-    pub fn finish(mut self) -> Run {
-        self.drive(drive::Limit::End);
-        self.into_run()
+    pub fn finish(self) -> Run {
+        self.ended(|_| ())
     }
 
     // Looking.
@@ -288,7 +287,9 @@ impl Sim {
     /// Runs `f` with the world entered.
     fn entered<R>(&mut self, f: impl FnOnce(&mut Sim) -> R) -> R {
         let world = self.world.take().expect("a simulation does not run inside itself");
-        current::enter(world).into_iter().for_each(step::discard);
+        if let Some(leftovers) = current::enter(world) {
+            leftovers.into_iter().for_each(step::discard);
+        }
         let result = crate::runtime::panics::catch(|| unbudgeted(|| f(self)));
         self.world = Some(current::leave());
         match result {
@@ -341,9 +342,8 @@ impl Drop for Sim {
             self.entered(|_| step::close());
         }
         if let Some(world) = self.world.take() {
-            current::close_epoch(world.epoch);
             // Closures and wakers of the user go with it; no world is borrowed.
-            let _ = crate::runtime::panics::catch(|| drop(world));
+            let _ = crate::runtime::panics::catch(|| world.end());
         }
     }
 }

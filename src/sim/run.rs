@@ -1,9 +1,11 @@
 //! What a run was: data only.
 
 use super::Sim;
+use super::drive::Limit;
 use crate::choice::Matched;
 use crate::choice::tape::Tape;
 use crate::runtime::diagnosis::{add_senders, diagnose};
+use crate::runtime::world::World;
 use crate::runtime::{Blocked, Cancels, Diagnosis, End, Leftovers, SiteStats, current, step, wait};
 use crate::trace::{Digests, Trace};
 use std::collections::BTreeMap;
@@ -71,19 +73,47 @@ fn examined(end: &End) -> (Vec<Blocked>, Vec<Diagnosis>) {
 }
 
 impl Sim {
-    /// What the run was, and the source that it was answered by.
-    pub(super) fn into_run(mut self) -> Run {
+    /// Drives the run to its end and ends its tasks; what it was. In between `look` may take things out of the world.
+    pub(super) fn ended(mut self, look: impl FnOnce(&mut World)) -> Run {
+        let drives = self.end.is_none();
+        let (mut observed, mut panicked) = (None, None);
+        self.entered(|sim| {
+            sim.drive_entered(Limit::End);
+            current::with(look);
+            observed = Some(sim.observed());
+            panicked = step::close().or_else(|| sim.forget_properties());
+        });
+        let mut run = observed.expect("it was observed above, or that panicked");
+        if drives {
+            super::refuse_a_spent_budget();
+        }
+        if let Some(notes) = self.world().notes.as_deref() {
+            add_senders(notes, &mut run.blocked, &mut run.diagnosis);
+        }
+        if let Some(panicked) = panicked.filter(|_| !run.end.is_failure()) {
+            run.end = panicked;
+        }
+        run
+    }
+
+    /// Drops what the program gave; the first panic.
+    fn forget_properties(&mut self) -> Option<End> {
+        if self.predicates.is_empty() && self.leftovers.is_empty() {
+            return None;
+        }
+        let (predicates, counts) =
+            (std::mem::take(&mut self.predicates), std::mem::take(&mut self.leftovers));
+        step::dropped(predicates).or(step::dropped(counts))
+    }
+
+    /// What the run was that has just ended, with its world entered.
+    fn observed(&mut self) -> Run {
         let end = self.end.take().expect("a run that was driven to its end has one");
-        let digests = self.world_ref().digests.clone();
-        let wanted = !end.is_passed() && self.world_ref().names.is_some();
-        let (blocked, diagnosis) = if wanted { self.entered(|_| examined(&end)) } else { Default::default() };
-        let coverage = self.coverage();
-        let leftovers = self.leftovers();
-        let seed = self.seed;
-        let unexamined =
-            if wanted { self.world().tasks.live_count().saturating_sub(blocked.len() as u32) } else { 0 };
-        let world = self.world();
-        let mut run = Run {
+        let (digests, named) = current::with(|world| (world.digests.clone(), world.names.is_some()));
+        let examines = named && !end.is_passed();
+        let (blocked, diagnosis) = if examines { examined(&end) } else { Default::default() };
+        let (coverage, leftovers, seed) = (self.coverage(), self.left(), self.seed);
+        current::with(|world| Run {
             seed,
             end,
             steps: world.steps,
@@ -98,42 +128,30 @@ impl Sim {
             matched: world.matched(),
             tape: std::mem::take(&mut world.tape),
             trace: Trace { events: world.events.take().unwrap_or_default() },
+            unexamined: match examines {
+                true => world.tasks.live_count().saturating_sub(blocked.len() as u32),
+                false => 0,
+            },
             blocked,
             diagnosis,
             leftovers,
-            unexamined,
-        };
-        let (predicates, counts) =
-            (std::mem::take(&mut self.predicates), std::mem::take(&mut self.leftovers));
-        let panicked =
-            self.entered(|_| step::close().or(step::dropped(predicates)).or(step::dropped(counts)));
-        if let Some(notes) = self.world().notes.as_deref() {
-            add_senders(notes, &mut run.blocked, &mut run.diagnosis);
-        }
-        if let Some(panicked) = panicked.filter(|_| !run.end.is_failure()) {
-            run.end = panicked;
-        }
-        run
+        })
     }
 
     /// What is left behind, with what the program counts itself.
-    fn leftovers(&mut self) -> Leftovers {
-        if self.world_ref().cancels == Cancels::Nothing {
+    fn left(&mut self) -> Leftovers {
+        if current::with(|world| world.cancels == Cancels::Nothing) {
             return Leftovers::default();
         }
-        let mut left = self.world_ref().leftovers();
-        let mut counts = std::mem::take(&mut self.leftovers);
-        self.entered(|_| {
-            for (what, count) in &mut counts {
-                left.add((*what).to_owned(), i64::try_from(count()).unwrap_or(i64::MAX));
-            }
-        });
-        self.leftovers = counts;
+        let mut left = current::with(|world| world.leftovers());
+        for (what, count) in &mut self.leftovers {
+            left.add((*what).to_owned(), i64::try_from(count()).unwrap_or(i64::MAX));
+        }
         left
     }
 
     fn coverage(&mut self) -> BTreeMap<&'static str, u64> {
-        let mut coverage = std::mem::take(&mut self.world().coverage);
+        let mut coverage = current::with(|world| std::mem::take(&mut world.coverage));
         for predicate in &self.predicates {
             if let Some(reached) = predicate.reached() {
                 *coverage.entry(predicate.name).or_insert(0) += u64::from(reached);
@@ -142,11 +160,11 @@ impl Sim {
         coverage
     }
 
-    /// The source back, after [`Sim::finish_with_source`] drove the run.
-    pub(crate) fn finish_with_source<S: 'static>(mut self) -> (Run, S) {
-        self.drive(super::drive::Limit::End);
-        let source = self.world().take_source().into_any();
-        let source = source.downcast().expect("the source is the one that the caller gave");
-        (self.into_run(), *source)
+    /// Runs to the end; what the run was, and the source that it was answered by.
+    pub(crate) fn finish_with_source<S: 'static>(self) -> (Run, S) {
+        let mut source = None;
+        let run = self.ended(|world| source = Some(world.take_source().into_any()));
+        let source = source.and_then(|source| source.downcast().ok());
+        (run, *source.expect("the source is the one that the caller gave"))
     }
 }

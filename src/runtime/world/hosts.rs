@@ -102,6 +102,11 @@ impl World {
         std::mem::take(&mut self.host_news)
     }
 
+    /// Whether something befell hosts that is to be told or done.
+    pub(crate) fn has_host_moves(&self) -> bool {
+        self.is_cut || !self.host_moves.is_empty() || !self.host_news.is_empty()
+    }
+
     /// What is to be done for a host, with no world borrowed.
     pub(crate) fn next_host_move(&mut self) -> Option<HostStep> {
         self.is_cut = false;
@@ -265,6 +270,9 @@ impl World {
 
     /// The quiet phase begins: what is down returns, what stands still goes on, clocks run right.
     pub(super) fn heal_hosts(&mut self) {
+        if self.hosts_out == 0 && !self.drifts {
+            return;
+        }
         for host in 0..self.hosts.len() as u16 {
             self.restart(host);
             self.resume(host);

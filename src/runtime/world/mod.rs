@@ -20,6 +20,7 @@ use super::notes::Notes;
 use super::objects::Objects;
 use super::panics;
 use super::parts::Parts;
+use super::spare::Spare;
 use super::stats::{Counts, States};
 use super::tasks::{Boxed, TaskId, Tasks};
 use super::timers::{Due, Timers};
@@ -28,7 +29,7 @@ use super::waker::WakeId;
 use crate::choice::fault::{FaultPlan, SITE_CLOCK, SITE_CRASH, SITE_LATE, SITE_PAUSE, SITE_STALL};
 use crate::choice::tape::Tape;
 use crate::choice::{Covering, Label, Names, Ready, Source};
-use crate::trace::{Digests, Event, Labels};
+use crate::trace::{Digests, Event};
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::Location;
@@ -123,7 +124,6 @@ pub(crate) struct World {
     pub(crate) notes: Option<Box<Notes>>,
     pub(crate) tape: Tape,
     pub(crate) events: Option<Vec<Event>>,
-    pub(crate) labels: Labels,
     pub(crate) plan: FaultPlan,
     covering: Covering,
     holds_tasks: bool,
@@ -181,9 +181,10 @@ enum HostMove {
 /// What the step loop does next.
 pub(crate) enum Next {
     /// Poll this task.
-    Poll { slot: u32, boxed: Boxed, id: WakeId },
-    /// Drop this task, which was aborted.
-    Cancel { slot: u32, boxed: Boxed },
+    Poll { boxed: Boxed, id: WakeId },
+    /// Drop the task of this slot, which was aborted. No field is smaller than a word: a load of one word does not wait
+    /// for two stores.
+    Cancel { slot: u64, boxed: Boxed },
     /// Time moved.
     Time,
     /// Time moved; wake these wakers, which are not ours.
@@ -197,16 +198,17 @@ pub(crate) enum Next {
 impl World {
     pub(crate) fn new(config: Config) -> Box<World> {
         let names = (config.keep >= Keep::Tape || config.source.needs_names()).then(Box::default);
+        let (epoch, spare) = current::open_epoch();
         Box::new(World {
-            epoch: current::open_epoch(),
+            epoch,
             parent: None,
             now: 0,
             steps: 0,
             steps_at_jump: 0,
             steps_limit: config.budget.steps_max.min(config.budget.zero_time_steps_max),
             attention: false,
-            tasks: Tasks::default(),
-            ready: Ready::default(),
+            tasks: Tasks::in_memory(spare.slots),
+            ready: Ready::in_memory(spare.ready),
             running: None,
             last_polled: None,
             timers: Timers::default(),
@@ -219,7 +221,6 @@ impl World {
             notes: (config.keep == Keep::Trace || config.cancels != Cancels::Nothing).then(Box::default),
             names,
             tape: Tape::default(),
-            labels: Labels::default(),
             covering: Covering::default(),
             events: (config.keep == Keep::Trace).then(Vec::new),
             holds_tasks: config.plan.speaks_of(SITE_STALL),
@@ -237,7 +238,7 @@ impl World {
             observers: Vec::new(),
             watches: false,
             touched: Vec::new(),
-            hosts: Vec::new(),
+            hosts: spare.hosts,
             host_moves: VecDeque::new(),
             host_news: Vec::new(),
             harms_hosts: [SITE_CRASH, SITE_PAUSE, SITE_CLOCK].iter().any(|site| config.plan.speaks_of(site)),
@@ -254,5 +255,11 @@ impl World {
             watch: None,
             plan: config.plan,
         })
+    }
+
+    /// Ends the world, whose tasks have ended, and leaves its memory to the next of this thread.
+    pub(crate) fn end(self: Box<World>) {
+        let spare = Spare::of(self.tasks.into_memory(), self.ready.into_memory(), self.hosts);
+        current::close_epoch(self.epoch, spare);
     }
 }

@@ -26,7 +26,7 @@ impl World {
         if self.ready.is_empty() {
             return self.advance(limit);
         }
-        let Entry { slot, serial, .. } = self.pick();
+        let (slot, serial) = self.pick();
         self.steps += 1;
         self.running = Some(slot);
         self.last_polled = self.running;
@@ -37,21 +37,24 @@ impl World {
         task.polled_at = self.now;
         let boxed = task.boxed.take().expect("a ready task has its future");
         if task.aborted {
-            return Next::Cancel { slot, boxed };
+            return Next::Cancel { slot: slot.into(), boxed };
         }
         let id = WakeId::new(self.epoch, task.generation, slot);
-        Next::Poll { slot, boxed, id }
+        Next::Poll { boxed, id }
     }
 
-    #[inline]
-    pub(super) fn pick(&mut self) -> Entry {
-        let count = self.ready.len();
-        if self.names.is_some() {
-            return self.pick_named();
-        }
-        if count == 1 {
+    /// The slot and the serial of the task that is next.
+    #[inline(always)]
+    pub(super) fn pick(&mut self) -> (u32, u32) {
+        if self.ready.len() == 1 && self.names.is_none() {
             return self.only();
         }
+        let entry = if self.names.is_some() { self.pick_named() } else { self.pick_among() };
+        (entry.slot, entry.serial)
+    }
+
+    fn pick_among(&mut self) -> Entry {
+        let count = self.ready.len();
         let index = if self.quiet { self.oldest() } else { self.source.pick(&self.ready, None) };
         self.digests.pick(count, index);
         self.counts.picks += 1;
@@ -59,12 +62,12 @@ impl World {
     }
 
     #[inline]
-    fn only(&mut self) -> Entry {
-        let entry = self.ready.take(0);
+    fn only(&mut self) -> (u32, u32) {
+        let (slot, serial) = self.ready.take_only();
         if self.listens && !self.quiet {
-            self.notice(Notice::Alone { task: entry.serial });
+            self.notice(Notice::Alone { task: serial });
         }
-        entry
+        (slot, serial)
     }
 
     /// Out of the way of the other picks.
@@ -114,7 +117,7 @@ impl World {
     }
 
     /// The poll of `slot` is over and the task goes on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pending(&mut self, slot: u32, boxed: Boxed) {
         self.running = None;
         let task = self.tasks.at(slot);

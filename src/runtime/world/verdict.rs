@@ -72,8 +72,8 @@ impl World {
             self.touched.push(name);
         }
         if let Some(mut kind) = kind {
-            if let Kind::Record { fields, .. } = &mut kind {
-                self.labels.fill(fields);
+            if let (Kind::Record { fields, .. }, Some(notes)) = (&mut kind, &mut self.notes) {
+                notes.labels.fill(fields);
             }
             self.record(kind);
         }
@@ -140,6 +140,13 @@ impl World {
     /// What is alive at the end and descends from no daemon.
     pub(crate) fn leak(&mut self) -> Option<End> {
         if self.leaks == LeakPolicy::Allow {
+            return None;
+        }
+        if self.tasks.live_count() == 0
+            && self.timers.is_empty()
+            && self.held.is_empty()
+            && self.objects.are_free()
+        {
             return None;
         }
         let mut left: Vec<(u32, u32)> = self
