@@ -33,3 +33,16 @@ fn emptied<T>(mut all: Vec<T>) -> Vec<T> {
     all.clear();
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_memory_is_kept_and_much_is_given_back() {
+        let entry = |slot| Entry { slot, serial: slot, seq: 0 };
+        let kept = emptied((0..60).map(entry).collect());
+        assert!(kept.is_empty() && kept.capacity() >= 60);
+        assert_eq!(emptied((0..65).map(entry).collect()).capacity(), 0);
+    }
+}

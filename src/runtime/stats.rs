@@ -56,7 +56,7 @@ impl Counts {
 pub(crate) struct States {
     last: Option<u64>,
     /// Made at the first: most programs declare none.
-    all: Option<Box<BTreeSet<u64>>>,
+    all: Option<BTreeSet<u64>>,
 }
 
 impl States {
