@@ -4,6 +4,7 @@ use super::programs::{self, Edit, Planted};
 use fatum::check::{Bound, Canonical, Check, Program, shrink};
 use fatum::choice::tape::Tape;
 use fatum::fault::{FaultKind, FaultPlan, FaultRule, failpoint};
+use fatum::rand::rng_at;
 use fatum::sim::Keep;
 use fatum::strategy::StrategyKind;
 use fatum::time::Duration;
@@ -195,5 +196,33 @@ fn draws_that_only_move_the_count_of_a_fault_go() {
         let shrunk = shrink(&check, &counted_by_draws, &failing, &mut Canonical::default());
         let [fault] = shrunk.tape.choice.as_slice() else { panic!("{:?}", shrunk.tape) };
         assert_eq!((fault.site.as_str(), fault.occurrence), ("disk", 901));
+    }
+}
+
+/// Sixty steps at one moment, behind three draws that all have to be 1. Each step draws whether the disk is asked once
+/// more; the bug is a failure of the disk at step 40. No clock tells which of its questions that is.
+fn counted_at_one_moment(sim: &mut Sim) {
+    sim.run(async {
+        let mut doors = rng_at("door");
+        let open = (0..3).filter(|_| doors.below(2) == 1).count() == 3;
+        for step in 0..60 {
+            if fatum::rand::rng().below(2) == 1 {
+                _ = failpoint("disk").await;
+            }
+            let failed = failpoint("disk").await.is_err();
+            assert!(!(failed && open && step == 40), "step 40 failed");
+        }
+    });
+}
+
+#[test]
+fn draws_that_only_carry_a_fault_to_its_place_go_with_it() {
+    let plan = FaultPlan::none().with(FaultRule::new("disk", FaultKind::Error, 0.3)).without_swarm();
+    let check = super::sweeps::quiet("carried").strategy(StrategyKind::RandomWalk).faults(plan);
+    for run in failing(&check, &counted_at_one_moment, ("panicked", None), 3) {
+        assert!(run.tape.deviations() > 30, "{}", run.tape.deviations());
+        let shrunk = shrink(&check, &counted_at_one_moment, &run, &mut Canonical::default());
+        let left: Vec<_> = shrunk.tape.choice.iter().map(|left| (&*left.site, left.occurrence)).collect();
+        assert_eq!(left, [("door", 1), ("door", 2), ("door", 3), ("disk", 41)]);
     }
 }
