@@ -47,6 +47,8 @@
 //! * The seed source lives in [`strategy`], because it asks a strategy; [`choice`] knows none.
 //! * A deviation of the schedule is counted per overtaking, also where one turn was overtaken several times: that is
 //!   what the enumerator counts, so "nothing smaller" means the same for both.
+//! * Shrinking tries the answers of the failing run by the clock before single rules: they cost less, and lead to as
+//!   few deviations.
 //! * Shrinking ends with the first failing run of the same shape (sites and counts) in enumeration order, so that
 //!   different seeds that meet one bug end in one tape.
 //! * A synchronous operation (`notify_one`, `spawn`, `try_send`) cannot yield: the yield that it was chosen to make is

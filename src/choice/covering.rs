@@ -6,7 +6,7 @@ use super::fault::{FaultPlan, FaultRule};
 /// The rules of one plan by site, as far as they were asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Covering {
-    sites: Vec<(u64, Vec<usize>)>,
+    sites: Vec<(Label, Vec<usize>)>,
 }
 
 impl Covering {
@@ -18,7 +18,7 @@ impl Covering {
         object: &'a str,
         host: &'a str,
     ) -> impl Iterator<Item = (usize, &'a FaultRule)> + use<'a> {
-        let found = self.sites.iter().position(|(site, _)| *site == label.hash());
+        let found = self.sites.iter().position(|(site, _)| *site == label);
         let at = found.unwrap_or_else(|| self.open(plan, label));
         let rules = self.sites[at].1.iter().map(|&index| (index, &plan.rules[index]));
         rules.filter(move |(_, rule)| rule.covers_there(object, host))
@@ -27,12 +27,15 @@ impl Covering {
     #[cold]
     fn open(&mut self, plan: &FaultPlan, label: Label) -> usize {
         let rules = plan.rules.iter().enumerate().filter(|(_, rule)| rule.fits(label.name()));
-        self.sites.push((label.hash(), rules.map(|(index, _)| index).collect()));
+        self.sites.push((label, rules.map(|(index, _)| index).collect()));
         self.sites.len() - 1
     }
 
-    /// The options that exist at a site, as a mask: see [`FaultPlan::options`].
+    /// The options that exist at a site, as a mask; bit 0, no fault, is always set.
     pub(crate) fn options(&mut self, plan: &FaultPlan, label: Label, object: &str, host: &str) -> u8 {
+        if plan.rules.is_empty() {
+            return 1;
+        }
         self.rules(plan, label, object, host).fold(1, |mask, (_, rule)| mask | rule.kind.options())
     }
 }

@@ -150,6 +150,17 @@ mod tests {
     }
 
     #[test]
+    fn questions_are_counted_by_the_owner_that_a_tape_names() {
+        let mut names = Names::default();
+        names.spawn(0, None, "disk@a");
+        assert_eq!(names.occurrence(7, "disk", "a", None), 1);
+        assert_eq!(names.occurrence(7, "", "a", Some(0)), 2, "the task's path is the same text");
+        assert_eq!(names.occurrence(7, "", "disk@a", None), 3, "and so is the host's name");
+        assert_eq!(names.occurrence(7, "disk", "b", Some(0)), 1);
+        assert_eq!(names.occurrence(8, "disk", "a", None), 1);
+    }
+
+    #[test]
     fn separators_in_names_are_replaced() {
         let mut names = Names::default();
         assert_eq!(&*names.spawn(0, Some("h"), "a/b c#2"), "h/a_b_c_2");

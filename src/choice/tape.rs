@@ -212,7 +212,7 @@ impl Source for TapeSource {
                 && ask.is_owner(&deviation.owner)
                 && ask.exists(deviation.option)
         };
-        let Some(deviation) = deviations.iter().find(asked) else { return 0 };
+        let Some(deviation) = deviations.iter().rev().find(asked) else { return 0 };
         self.met += 1;
         deviation.option
     }

@@ -94,15 +94,25 @@ pub(crate) fn open_epoch() -> (u32, Spare) {
     (epoch, spare)
 }
 
-/// Ends an epoch: whatever still points to it does nothing from now on. Its memory is kept for the next.
-pub(crate) fn close_epoch(epoch: u32, spare: Spare) {
-    // A thread that is ending makes no worlds any more.
+/// Ends an epoch: whatever still points to it does nothing from now on.
+pub(crate) fn close_epoch(epoch: u32) {
     let _ = THREAD.try_with(|thread| {
         let mut thread = thread.borrow_mut();
         thread.live.retain(|live| *live != epoch);
         thread.parked.retain(|(parked, _)| *parked != epoch);
-        thread.spare = spare;
     });
+}
+
+/// Keeps the memory of a world that has ended for the next one.
+pub(crate) fn keep_spare(spare: Spare) {
+    // A thread that is ending makes no worlds any more.
+    let _ = THREAD.try_with(|thread| thread.borrow_mut().spare = spare);
+}
+
+/// How many worlds of this thread have not ended.
+#[cfg(test)]
+pub(crate) fn live_worlds() -> usize {
+    THREAD.with_borrow(|thread| thread.live.len())
 }
 
 /// Makes `world` the running one; what its messages left over is for the caller to drop while it runs.

@@ -62,7 +62,7 @@ impl Objects {
         holders.map(|((object, task), (_, daemon))| (*object, *task, *daemon))
     }
 
-    /// Whether nobody holds any, as far as is seen at a glance.
+    /// Whether nobody holds any.
     pub(crate) fn are_free(&self) -> bool {
         self.tables.as_ref().is_none_or(|tables| tables.holders.is_empty())
     }

@@ -69,6 +69,11 @@ pub(crate) fn begin_quiet() {
     });
 }
 
+/// What was heard of so far is told of no panic from now on.
+pub(crate) fn forget() {
+    QUIET.with_borrow_mut(|quiet| quiet.last = None);
+}
+
 /// Ends what [`begin_quiet`] began.
 pub(crate) fn end_quiet() {
     QUIET.with_borrow_mut(|quiet| quiet.depth = quiet.depth.saturating_sub(1));

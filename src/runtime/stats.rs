@@ -55,7 +55,7 @@ impl Counts {
 #[derive(Debug, Default)]
 pub(crate) struct States {
     last: Option<u64>,
-    /// Made at the first: most programs declare none.
+    /// Most programs declare none, and `None` is dropped for nothing.
     all: Option<BTreeSet<u64>>,
 }
 

@@ -200,6 +200,7 @@ pub(crate) fn discard<T>(value: T) {
 
 /// Ends all tasks of the running world, in spawn order, and drops the folds; the first panic of a destructor.
 pub(crate) fn close() -> Option<End> {
+    panics::forget();
     let (boxes, observers) = current::with(|world| {
         world.closing = true;
         (world.tasks.take_boxes(), std::mem::take(&mut world.observers))

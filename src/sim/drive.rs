@@ -28,7 +28,7 @@ impl Sim {
         driven
     }
 
-    /// As [`Sim::drive`], with the world entered.
+    /// As [`Sim::drive`], with the world entered and the end still to come.
     pub(super) fn drive_entered(&mut self, mut limit: Limit<'_>) -> bool {
         let over = || current::with(|world| world.required_left == 0);
         if matches!(limit, Limit::End) && self.over_since.is_none() && over() {
@@ -101,7 +101,7 @@ impl Sim {
 
     /// A verdict stands, the workload is over, nothing happened for long, or a budget of steps is spent.
     fn attend(&mut self, limit: &Limit<'_>) {
-        if current::with(|world| world.has_host_moves()) {
+        if current::with(|world| world.has_host_work()) {
             crate::host::tell_news();
             settle_hosts();
         }

@@ -246,7 +246,7 @@ impl Sim {
 
     /// Runs to the end; what the run was.
     pub fn finish(self) -> Run {
-        self.ended(|_| ())
+        self.into_run(|_| ())
     }
 
     // Looking.
@@ -343,7 +343,33 @@ impl Drop for Sim {
         }
         if let Some(world) = self.world.take() {
             // Closures and wakers of the user go with it; no world is borrowed.
-            let _ = crate::runtime::panics::catch(|| world.end());
+            let _ = crate::runtime::panics::catch(|| world.retire());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Panics;
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("dropped"));
+        }
+    }
+
+    #[test]
+    fn a_world_is_no_more_though_what_it_held_panics_as_it_is_dropped() {
+        let mut sim = Sim::new(1);
+        let held = Panics;
+        sim.host("h").daemon().serve(move |_host| {
+            let _ = &held;
+            async {}
+        });
+        sim.run(async {});
+        drop(sim.finish());
+        assert_eq!(current::live_worlds(), 0);
     }
 }

@@ -74,14 +74,17 @@ fn examined(end: &End) -> (Vec<Blocked>, Vec<Diagnosis>) {
 
 impl Sim {
     /// Drives the run to its end and ends its tasks; what it was. In between `look` may take things out of the world.
-    pub(super) fn ended(mut self, look: impl FnOnce(&mut World)) -> Run {
+    pub(super) fn into_run(mut self, look: impl FnOnce(&mut World)) -> Run {
         let drives = self.end.is_none();
         let (mut observed, mut panicked) = (None, None);
         self.entered(|sim| {
-            sim.drive_entered(Limit::End);
+            if drives {
+                sim.drive_entered(Limit::End);
+            }
             current::with(look);
             observed = Some(sim.observed());
-            panicked = step::close().or_else(|| sim.forget_properties());
+            let (closed, forgot) = (step::close(), sim.forget_properties());
+            panicked = closed.or(forgot);
         });
         let mut run = observed.expect("it was observed above, or that panicked");
         if drives {
@@ -163,7 +166,7 @@ impl Sim {
     /// Runs to the end; what the run was, and the source that it was answered by.
     pub(crate) fn finish_with_source<S: 'static>(self) -> (Run, S) {
         let mut source = None;
-        let run = self.ended(|world| source = Some(world.take_source().into_any()));
+        let run = self.into_run(|world| source = Some(world.take_source().into_any()));
         let source = source.and_then(|source| source.downcast().ok());
         (run, *source.expect("the source is the one that the caller gave"))
     }

@@ -39,7 +39,7 @@ impl DelayBounded {
 impl Strategy for DelayBounded {
     fn pick(&mut self, ready: &Ready) -> usize {
         let mut index = self.oldest(ready);
-        if self.delays.is_struck() {
+        if self.delays.strikes() {
             let youngest = ready.entries().iter().map(|entry| entry.seq).max().unwrap_or(0);
             self.put_off.insert(ready.entries()[index].serial, youngest + 1);
             index = self.oldest(ready);
@@ -49,7 +49,7 @@ impl Strategy for DelayBounded {
     }
 
     fn yields(&mut self, _task: u32, _ready: &Ready) -> Option<bool> {
-        Some(self.delays.is_struck())
+        Some(self.delays.strikes())
     }
 
     fn listens(&self) -> bool {

@@ -73,7 +73,7 @@ impl Pct {
 impl Strategy for Pct {
     fn pick(&mut self, ready: &Ready) -> usize {
         let mut index = self.highest(ready);
-        if self.turns.is_struck() {
+        if self.turns.strikes() {
             self.lower(ready.entries()[index].serial);
             index = self.highest(ready);
         }
@@ -82,7 +82,7 @@ impl Strategy for Pct {
     }
 
     fn yields(&mut self, task: u32, ready: &Ready) -> Option<bool> {
-        if self.turns.is_struck() {
+        if self.turns.strikes() {
             self.lower(task);
         }
         let own = self.priority(task);
@@ -93,7 +93,7 @@ impl Strategy for Pct {
     }
 
     fn hazard(&mut self, hazard: Hazard) -> Bias {
-        let changes = self.hazards.is_struck();
+        let changes = self.hazards.strikes();
         let Some(task) = self.running else { return if changes { Bias::Harm } else { Bias::AsDrawn } };
         if changes {
             self.lower(task);

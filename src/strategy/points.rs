@@ -1,7 +1,7 @@
 //! Points of a run, counted as they pass, of which a few are struck. It knows no strategy.
 
 /// The points that are struck.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Points {
     /// The next one last.
     struck: Vec<u64>,
@@ -16,7 +16,7 @@ impl Points {
     }
 
     /// Counts a point; whether it is struck. Of two that are struck at once, the second is at the next.
-    pub(super) fn is_struck(&mut self) -> bool {
+    pub(super) fn strikes(&mut self) -> bool {
         self.passed += 1;
         let struck = self.struck.last().is_some_and(|point| *point <= self.passed);
         if struck {

@@ -11,12 +11,12 @@ const STRENGTHS: [u8; 4] = [1, 2, 4, 8];
 ///
 /// Each rule of a swarm is on in half of the seeds.
 pub fn swarm(seed: u64, plan: &FaultPlan) -> Vec<u8> {
+    if plan.rules.is_empty() {
+        // Many a run has none; to fill a vector of length 0 costs as much as to seed a stream (glibc's `memset`).
+        return Vec::new();
+    }
     if !plan.swarm {
         return vec![4; plan.rules.len()];
-    }
-    if plan.rules.is_empty() {
-        // Many a run has none, and to fill a vector of none costs as much as to seed a stream.
-        return Vec::new();
     }
     let mut stream = Stream::new(seed, "swarm");
     let strength = |word: u64| if word >> 63 == 0 { 0 } else { STRENGTHS[(word & 3) as usize] };
@@ -94,8 +94,9 @@ impl SeedSource {
     }
 
     fn with_schedule(seed: u64, mut schedule: Schedule, plan: FaultPlan) -> SeedSource {
-        let fired = plan.rules.iter().map(|_| 0).collect();
         let strengths = swarm(seed, &plan);
+        // Not `vec![0; …]`: see `swarm`.
+        let fired = strengths.iter().map(|_| 0).collect();
         let yields = schedule.other().is_none_or(|strategy| strategy.lets_sites_yield());
         SeedSource {
             seed,

@@ -1,7 +1,7 @@
 //! Shrinking: from the tape of a failing run to the few deviations that matter.
 //!
-//! The answers of the failing run by the clock come first, or else rules taken from it, single and in pairs; all run from
-//! the baseline and are recorded as an ordinary tape. Then delta debugging, also of deviations that only carry another to
+//! The answers of the failing run by the clock come first, or else rules taken from it, single and in pairs, or else both
+//! its answers by the clock and its picks; all run from the baseline and are recorded as an ordinary tape. Then delta debugging, also of deviations that only carry another to
 //! its place, the first run of an enumeration that has the same shape (or else each deviation as early as it matters),
 //! and the lowering of values. All but the cutting is bounded in polls. What counts as failing is the same kind and
 //! property. The result is 1-minimal.
@@ -74,8 +74,10 @@ pub(super) struct Shrinker<'a> {
 impl Shrinker<'_> {
     fn shrink(&mut self, failing: &Run, canonical: &mut Canonical) -> Tape {
         let Some(baseline) = self.attempt(&Tape::default()) else {
-            let lesser = timed::shrink(self, failing).or_else(|| rules::shrink(self, failing));
-            let lesser = lesser.unwrap_or_else(|| failing.tape.clone());
+            let lesser = timed::shrink(self, failing)
+                .or_else(|| rules::shrink(self, failing))
+                .or_else(|| timed::shrink_with_picks(self, failing))
+                .unwrap_or_else(|| failing.tape.clone());
             let coarse = elements::reduce(self, lesser, failing.tape.deviations() as usize / COARSE);
             let met = self.met(&coarse, canonical);
             let reduced = elements::reduce(self, met.unwrap_or(coarse), 1);

@@ -33,21 +33,34 @@ enum Sort {
     Yield,
 }
 
-/// A lesser tape, if answers of the failing run by the clock fail in the same way: as few sorts of them as do, and its
-/// picks only if nothing else does.
+/// A lesser tape, if answers of the failing run by the clock fail in the same way without any of its picks: of as few
+/// sorts as do.
 pub(super) fn shrink(shrinker: &mut Shrinker<'_>, failing: &Run) -> Option<Tape> {
+    let all = read(failing);
+    let of_sorts = |least| all.iter().filter(|answer| answer.sort <= least).cloned().collect();
+    let mut tries: Vec<Vec<Answer>> = [Sort::Fault, Sort::Draw, Sort::Yield].map(of_sorts).into();
+    // Without answers it is the baseline, which does not fail.
+    tries.dedup_by_key(|answers| answers.len());
+    tries.retain(|answers| !answers.is_empty());
+    tries.into_iter().find_map(|answers| lesser(shrinker, failing, answers, &Tape::default()))
+}
+
+/// As [`shrink`], with all picks of the failing run.
+pub(super) fn shrink_with_picks(shrinker: &mut Shrinker<'_>, failing: &Run) -> Option<Tape> {
     let answers = read(failing);
+    if answers.is_empty() || failing.tape.schedule.is_empty() {
+        return None;
+    }
+    let picks = Tape { schedule: failing.tape.schedule.clone(), choice: Vec::new() };
+    lesser(shrinker, failing, answers, &picks)
+}
+
+/// The tape of as few of the answers as fail, with these picks, if all do and it is less than the failing run's.
+fn lesser(shrinker: &mut Shrinker<'_>, failing: &Run, answers: Vec<Answer>, picks: &Tape) -> Option<Tape> {
     let limit = shrinker.runs + shrinker.part(RUNS_MAX);
     shrinker.steps = 0;
-    let picks = Tape { schedule: failing.tape.schedule.clone(), choice: Vec::new() };
-    let none = Tape::default();
-    let tries = [(Sort::Fault, &none), (Sort::Draw, &none), (Sort::Yield, &none), (Sort::Yield, &picks)];
-    let (mut clocked, tape) = tries.into_iter().find_map(|(least, picks)| {
-        let answers = answers.iter().filter(|answer| answer.sort <= least).cloned().collect();
-        let clocked = Clocked { answers, picks: TapeSource::new(picks) };
-        let tape = attempt(shrinker, &clocked)?;
-        Some((clocked, tape))
-    })?;
+    let mut clocked = Clocked { answers, picks: TapeSource::new(picks) };
+    let tape = attempt(shrinker, &clocked)?;
     let tape = reduce(shrinker, &mut clocked, tape, limit);
     Some(tape).filter(|tape| tape.deviations() < failing.tape.deviations())
 }

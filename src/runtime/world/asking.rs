@@ -67,8 +67,11 @@ impl World {
         self.digests.choice(label.hash(), arity, value);
         self.counts.count(label, fault, value != 0);
         if value != 0 && occurrence != 0 {
-            let (owner, yields) = (ask.owner(), ask.is_yield());
-            self.note_deviation(who, label, (owner, occurrence, value), yields, fault);
+            let (site, yields) = (label.name(), ask.is_yield());
+            let deviation =
+                Deviation { site: site.to_owned(), owner: ask.owner(), occurrence, option: value };
+            let meaning = fault.then(|| option_name(site, value));
+            self.note_deviation(who, site, deviation, yields, meaning);
         }
         value
     }
@@ -78,14 +81,13 @@ impl World {
     fn note_deviation(
         &mut self,
         who: Option<u32>,
-        label: Label,
-        (owner, occurrence, option): (String, u32, u64),
+        site: &'static str,
+        deviation: Deviation,
         yields: bool,
-        fault: bool,
+        meaning: Option<&'static str>,
     ) {
-        let site = label.name();
-        self.tape.choice.push(Deviation { site: site.to_owned(), owner: owner.clone(), occurrence, option });
-        let meaning = fault.then(|| option_name(site, option));
+        self.tape.choice.push(deviation.clone());
+        let Deviation { owner, occurrence, option, .. } = deviation;
         let place = self.asking_at.map(|place| format!("{}:{}", place.file(), place.line()));
         self.record_by(who, Kind::Choice { site, owner, occurrence, option, yields, meaning, place });
     }

@@ -103,7 +103,7 @@ impl World {
     }
 
     /// Whether something befell hosts that is to be told or done.
-    pub(crate) fn has_host_moves(&self) -> bool {
+    pub(crate) fn has_host_work(&self) -> bool {
         self.is_cut || !self.host_moves.is_empty() || !self.host_news.is_empty()
     }
 

@@ -258,8 +258,10 @@ impl World {
     }
 
     /// Ends the world, whose tasks have ended, and leaves its memory to the next of this thread.
-    pub(crate) fn end(self: Box<World>) {
+    pub(crate) fn retire(self: Box<World>) {
+        // First of all: what is dropped next may be a user's, and panic.
+        current::close_epoch(self.epoch);
         let spare = Spare::of(self.tasks.into_memory(), self.ready.into_memory(), self.hosts);
-        current::close_epoch(self.epoch, spare);
+        current::keep_spare(spare);
     }
 }

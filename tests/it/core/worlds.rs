@@ -5,7 +5,7 @@ use fatum::runtime::{End, LeakPolicy};
 use fatum::sim::Keep;
 use fatum::time::{Duration, sleep};
 use fatum::{Sim, event, rand, task};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
@@ -56,6 +56,83 @@ fn a_run_in_pieces_is_the_run_in_one() {
         by_condition.run_until(|| fatum::time::Instant::now().since_start() >= Duration::from_millis(3));
         assert_eq!(facts(&by_condition.finish()), whole, "seed {seed}");
     }
+}
+
+#[test]
+fn a_run_that_failed_by_hand_is_the_run_that_fails_in_one() {
+    let programs: [(&str, fn(&mut Sim)); 3] = [
+        ("panicked", |sim| sim.run(async { panic!("at the end") })),
+        ("failed", |sim| sim.run(async { Err::<(), _>("at the end") })),
+        ("violated", |sim| {
+            let done = Rc::new(Cell::new(false));
+            let seen = done.clone();
+            sim.always("never done", move || !seen.get());
+            sim.run(async move { done.set(true) });
+        }),
+    ];
+    for (kind, program) in programs {
+        let setup = || {
+            let mut sim = Sim::builder().keep(Keep::Trace).build();
+            let mut looks = 0;
+            sim.sometimes("looked at five times", move || {
+                looks += 1;
+                looks == 5
+            });
+            program(&mut sim);
+            sim
+        };
+        let whole = setup().finish();
+        assert_eq!(whole.end.kind(), kind);
+        let mut by_hand = setup();
+        by_hand.run_for(Duration::from_secs(1));
+        assert!(by_hand.end().is_some(), "{kind}");
+        let by_hand = by_hand.finish();
+        assert!(by_hand.is_same(&whole), "{kind}");
+        assert_eq!((by_hand.trace, by_hand.coverage), (whole.trace, whole.coverage), "{kind}");
+    }
+}
+
+/// Says something as it is dropped, as a panic.
+struct Says(&'static str);
+
+impl Drop for Says {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            std::panic::resume_unwind(Box::new(self.0));
+        }
+    }
+}
+
+#[test]
+fn of_what_panics_at_the_end_the_first_is_told_and_nothing_escapes() {
+    let mut sim = Sim::new(1);
+    let kept = Says("the property");
+    sim.always("holds", move || {
+        let _ = &kept;
+        true
+    });
+    sim.host("d").daemon().run(|_| async {
+        let _guard = Says("the guard");
+        pending::<()>().await;
+    });
+    sim.run(async {});
+    let End::Panicked { message, .. } = sim.finish().end else { panic!("it did not end in a panic") };
+    assert_eq!(message, "the guard");
+}
+
+#[test]
+fn a_panic_at_the_end_is_not_taken_for_one_that_was_caught_in_the_last_turn() {
+    let mut sim = Sim::new(1);
+    sim.host("d").daemon().run(|_| async {
+        let _guard = Says("boo");
+        pending::<()>().await;
+    });
+    sim.run(async {
+        let caught = std::panic::catch_unwind(|| panic!("boo"));
+        assert!(caught.is_err());
+    });
+    let End::Panicked { message, .. } = sim.finish().end else { panic!("it did not end in a panic") };
+    assert_eq!(message, "boo", "it began elsewhere than the one that was caught");
 }
 
 #[test]

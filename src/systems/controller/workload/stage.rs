@@ -55,8 +55,8 @@ impl Stage {
         &self.observed
     }
 
-    /// Waits until the actual state is the desired one, looking once a second, for so long at most; whether it is. Nobody
-    /// restores the store meanwhile: by its index it is seen to be as it was.
+    /// Waits until the actual state is the desired one, looking once a second, for so long at most; whether it is. The
+    /// store must not be restored meanwhile, as by its index it is seen to be as it was.
     pub async fn settled<W: ControllerWorkload>(&self, patience: Duration) -> bool {
         let mut left = patience;
         let mut differed_at = None;
