@@ -128,6 +128,8 @@ fn a_panic_at_the_end_is_not_taken_for_one_that_was_caught_in_the_last_turn() {
         pending::<()>().await;
     });
     sim.run(async {
+        // The daemon has had its turn then.
+        sleep(Duration::from_millis(1)).await;
         let caught = std::panic::catch_unwind(|| panic!("boo"));
         assert!(caught.is_err());
     });
