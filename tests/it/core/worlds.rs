@@ -60,17 +60,19 @@ fn a_run_in_pieces_is_the_run_in_one() {
 
 #[test]
 fn a_run_that_failed_by_hand_is_the_run_that_fails_in_one() {
-    let programs: [(&str, fn(&mut Sim)); 3] = [
-        ("panicked", |sim| sim.run(async { panic!("at the end") })),
-        ("failed", |sim| sim.run(async { Err::<(), _>("at the end") })),
-        ("violated", |sim| {
-            let done = Rc::new(Cell::new(false));
-            let seen = done.clone();
-            sim.always("never done", move || !seen.get());
-            sim.run(async move { done.set(true) });
-        }),
-    ];
-    for (kind, program) in programs {
+    fn program(sim: &mut Sim, kind: &str) {
+        let done = Rc::new(Cell::new(false));
+        let seen = done.clone();
+        match kind {
+            "panicked" => sim.run(async { panic!("at the end") }),
+            "failed" => sim.run(async { Err::<(), _>("at the end") }),
+            _ => {
+                sim.always("never done", move || !seen.get());
+                sim.run(async move { done.set(true) });
+            }
+        }
+    }
+    for kind in ["panicked", "failed", "violated"] {
         let setup = || {
             let mut sim = Sim::builder().keep(Keep::Trace).build();
             let mut looks = 0;
@@ -78,7 +80,7 @@ fn a_run_that_failed_by_hand_is_the_run_that_fails_in_one() {
                 looks += 1;
                 looks == 5
             });
-            program(&mut sim);
+            program(&mut sim, kind);
             sim
         };
         let whole = setup().finish();
