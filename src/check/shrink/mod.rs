@@ -1,10 +1,10 @@
 //! Shrinking: from the tape of a failing run to the few deviations that matter.
 //!
-//! The answers of the failing run by the clock come first, or else rules taken from it, single and in pairs, or else both
-//! its answers by the clock and its picks; all run from the baseline and are recorded as an ordinary tape. Then delta debugging, also of deviations that only carry another to
-//! its place, the first run of an enumeration that has the same shape (or else each deviation as early as it matters),
-//! and the lowering of values. All but the cutting is bounded in polls. What counts as failing is the same kind and
-//! property. The result is 1-minimal.
+//! The answers of the failing run by the clock come first, or else rules taken from it, single and in pairs, or else its
+//! answers by the clock and its picks; each runs from the baseline and is recorded as an ordinary tape. Then delta
+//! debugging, also of deviations that only carry another to its place, the first run of an enumeration that has the same
+//! shape (or else each deviation as early as it matters), and the lowering of values. All but the cutting is bounded in
+//! polls. What counts as failing is the same kind and property. The result is 1-minimal.
 
 mod aim;
 mod canonical;
@@ -73,20 +73,20 @@ pub(super) struct Shrinker<'a> {
 
 impl Shrinker<'_> {
     fn shrink(&mut self, failing: &Run, canonical: &mut Canonical) -> Tape {
-        let Some(baseline) = self.attempt(&Tape::default()) else {
-            let lesser = timed::shrink(self, failing)
-                .or_else(|| rules::shrink(self, failing))
-                .or_else(|| timed::shrink_with_picks(self, failing))
-                .unwrap_or_else(|| failing.tape.clone());
-            let coarse = elements::reduce(self, lesser, failing.tape.deviations() as usize / COARSE);
-            let met = self.met(&coarse, canonical);
-            let reduced = elements::reduce(self, met.unwrap_or(coarse), 1);
-            let reduced = aim::aim(self, reduced);
-            let first = canonical::first_of_shape(self, &reduced, canonical, canonical::STEPS_MAX);
-            let first = first.unwrap_or_else(|| earlier::earlier(self, reduced));
-            return self.least(first);
-        };
-        baseline
+        if let Some(baseline) = self.attempt(&Tape::default()) {
+            return baseline;
+        }
+        let lesser = timed::shrink(self, failing)
+            .or_else(|| rules::shrink(self, failing))
+            .or_else(|| timed::shrink_with_picks(self, failing))
+            .unwrap_or_else(|| failing.tape.clone());
+        let coarse = elements::reduce(self, lesser, failing.tape.deviations() as usize / COARSE);
+        let met = self.met(&coarse, canonical);
+        let reduced = elements::reduce(self, met.unwrap_or(coarse), 1);
+        let reduced = aim::aim(self, reduced);
+        let first = canonical::first_of_shape(self, &reduced, canonical, canonical::STEPS_MAX);
+        let first = first.unwrap_or_else(|| earlier::earlier(self, reduced));
+        self.least(first)
     }
 
     /// A tape of few deviations of the same sorts: of many, it is met sooner than they are cut out.
