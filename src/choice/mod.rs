@@ -201,6 +201,12 @@ pub trait Source {
         self.yields(ask, task, ready)
     }
 
+    /// As [`Source::choose`] at a scheduling point, from a source that does not listen, in a run that keeps no names: whether
+    /// to yield. `None` from a source to which the site is not enough; it is asked in full then.
+    fn yields_at(&mut self, _site: &Label) -> Option<bool> {
+        None
+    }
+
     /// Whether the source wants [`Source::yields`] and [`Source::notice`] to be called.
     fn listens(&self) -> bool {
         false

@@ -3,8 +3,9 @@
 //! A guard moves the boxed world in and out, with an outer world linked as parent, so a broken borrow rule is a
 //! panic and not undefined behaviour. Messages for a world of this thread that is not entered wait until it is.
 
+use super::boxes::Boxed;
 use super::spare::Spare;
-use super::tasks::{Boxed, TaskId};
+use super::tasks::TaskId;
 use super::timers::TimerKey;
 use super::waker::WakeId;
 use super::world::World;
@@ -65,11 +66,7 @@ pub(crate) enum Message {
 }
 
 /// What a message left over: user values, dropped when no world is borrowed.
-#[derive(Default)]
-pub(crate) struct Leftovers {
-    pub(crate) boxed: Option<Boxed>,
-    pub(crate) waker: Option<Waker>,
-}
+pub(crate) type Leftovers = (Option<Boxed>, Option<Waker>);
 
 fn tag() -> u32 {
     TAG.get().unwrap_or_else(|| {

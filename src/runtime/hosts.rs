@@ -1,7 +1,7 @@
 //! The machines of a world: whether they are up, what runs on them, and what their clocks show. Pure state: it moves no
 //! task and asks nobody.
 
-use super::tasks::Boxed;
+use super::boxes::Boxed;
 use std::rc::Rc;
 use std::sync::Arc;
 

@@ -6,6 +6,7 @@
 //!
 //! It does not know the facade, properties or systems; they reach it through `current`.
 
+pub(crate) mod boxes;
 pub(crate) mod current;
 pub(crate) mod diagnosis;
 mod end;

@@ -1,10 +1,11 @@
 //! The step loop: takes the next task out of the world, polls it with no borrow held, and puts it back.
 
-use super::current::{self, Leftovers};
+use super::boxes::{Boxed, payload_box};
+use super::current;
 use super::end::End;
 use super::hosts::Main;
 use super::panics;
-use super::tasks::{Boxed, Ending, payload_box};
+use super::tasks::Ending;
 use super::waker::WakeId;
 use super::world::{HostStep, Next, World};
 use std::any::Any;
@@ -24,7 +25,7 @@ pub(crate) enum Stepped {
     Attention,
 }
 
-/// A task that was taken out of its slot to be polled.
+/// A task that had its turn.
 enum Polled {
     /// None, or one that ended in one of the rarer ways.
     Nothing,
@@ -35,9 +36,9 @@ enum Polled {
 }
 
 impl Polled {
-    /// Puts the task back into its world; what an ended one left over.
+    /// Puts the task back into its world; what is left of one that ended, if there is anything to be done for it.
     #[inline(always)]
-    fn put_back(self, world: &mut World) -> Option<Leftovers> {
+    fn put_back(self, world: &mut World) -> Option<Next> {
         match self {
             Polled::Nothing => None,
             Polled::Pending(id, boxed) => {
@@ -45,8 +46,9 @@ impl Polled {
                 None
             }
             Polled::Finished(id, boxed) => {
-                let left = world.ended(id.slot(), Some(boxed), Ending::Finished);
-                (left.boxed.is_some() || left.waker.is_some()).then_some(left)
+                world.tasks.at(id.slot()).boxed = Some(boxed);
+                let boxed = world.ended(id.slot(), Ending::Finished);
+                (boxed.is_some() || world.keeps_foreign()).then_some(Next::Ended { boxed })
             }
         }
     }
@@ -54,59 +56,65 @@ impl Polled {
 
 /// One step of the running world; time may move up to `limit`.
 pub(crate) fn step(limit: u64) -> Stepped {
-    let next = current::with(|world| world.next(limit));
-    let stepped = stepped(&next);
-    let polled = carry_out(next);
-    current::with(|world| polled.put_back(world)).into_iter().for_each(finish);
-    stepped
-}
-
-/// Steps until there is something for the driver, who looks at nothing in between: one borrow of the world ends a
-/// turn and begins the next.
-pub(crate) fn run(limit: u64) -> Stepped {
-    let mut polled = Polled::Nothing;
-    loop {
-        let before = std::mem::replace(&mut polled, Polled::Nothing);
-        let next = current::with(|world| match before.put_back(world) {
-            Some(leftovers) => Err(leftovers),
-            None => Ok(world.next(limit)),
-        });
-        match next {
-            Err(leftovers) => finish(leftovers),
-            Ok(Next::Idle) => return Stepped::Idle,
-            Ok(Next::Attention) => return Stepped::Attention,
-            Ok(next) => polled = carry_out(next),
+    match current::with(|world| world.next(limit)) {
+        Next::Poll { boxed, id } => {
+            let polled = poll(boxed, id);
+            current::with(|world| polled.put_back(world)).into_iter().for_each(do_rarer);
+            Stepped::Turn
         }
-    }
-}
-
-#[inline]
-fn stepped(next: &Next) -> Stepped {
-    match next {
-        Next::Poll { .. } | Next::Cancel { .. } => Stepped::Turn,
-        Next::Time | Next::Foreign(_) => Stepped::Time,
+        next @ (Next::Cancel { .. } | Next::Ended { .. }) => {
+            do_rarer(next);
+            Stepped::Turn
+        }
+        next @ (Next::Time | Next::Foreign) => {
+            do_rarer(next);
+            Stepped::Time
+        }
         Next::Idle => Stepped::Idle,
         Next::Attention => Stepped::Attention,
     }
 }
 
-/// User code runs here, with no world borrowed.
-#[inline(always)]
-fn carry_out(next: Next) -> Polled {
-    match next {
-        Next::Poll { boxed, id } => return poll(boxed, id),
-        Next::Cancel { slot, boxed } => cancel(slot as u32, boxed),
-        Next::Foreign(wakers) => wake(wakers),
-        Next::Time | Next::Idle | Next::Attention => {}
+/// Steps until there is something for the driver, who looks at nothing in between: one borrow of the world ends a
+/// turn and begins the next.
+pub(crate) fn run(limit: u64) -> Stepped {
+    let mut next = current::with(|world| world.next(limit));
+    loop {
+        match next {
+            Next::Poll { boxed, id } => {
+                let polled = poll(boxed, id);
+                next = current::with(|world| match polled.put_back(world) {
+                    Some(ended) => ended,
+                    None => world.next(limit),
+                });
+                continue;
+            }
+            Next::Idle => return Stepped::Idle,
+            Next::Attention => return Stepped::Attention,
+            Next::Time => {}
+            rarer => do_rarer(rarer),
+        }
+        next = current::with(|world| world.next(limit));
     }
-    Polled::Nothing
+}
+
+/// What stands between two polls, out of their way.
+#[inline(never)]
+fn do_rarer(next: Next) {
+    match next {
+        Next::Cancel { boxed, id } => cancel(id.slot(), boxed),
+        Next::Ended { boxed } => finish(boxed),
+        Next::Foreign => wake_foreign(),
+        Next::Time | Next::Poll { .. } | Next::Idle | Next::Attention => {}
+    }
 }
 
 #[cold]
-fn wake(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(Waker::wake);
+fn wake_foreign() {
+    current::with(World::due_foreign).into_iter().for_each(Waker::wake);
 }
 
+/// User code runs here, with no world borrowed.
 #[inline(always)]
 fn poll(mut boxed: Boxed, id: WakeId) -> Polled {
     // Our wakers own nothing, so there is nothing to drop.
@@ -138,7 +146,10 @@ fn end_in_panic(slot: u32, message: String, payload: Box<dyn Any + Send>) {
 /// Ends a task in one of the rarer ways.
 #[cold]
 fn end(slot: u32, boxed: Option<Boxed>, ending: Ending) {
-    finish(current::with(|world| world.ended(slot, boxed, ending)));
+    finish(current::with(|world| {
+        world.tasks.at(slot).boxed = boxed;
+        world.ended(slot, ending)
+    }));
 }
 
 /// Drops an aborted task as the running one, so that its destructors act on its behalf.
@@ -153,14 +164,11 @@ fn cancel(slot: u32, boxed: Boxed) {
     }
 }
 
-/// Drops and wakes what an ended task left over.
-#[inline]
-fn finish(leftovers: Leftovers) {
-    if let Some(boxed) = leftovers.boxed {
-        discard(boxed);
-    }
-    if let Some(waker) = leftovers.waker {
-        waker.wake();
+/// Drops what an ended task left for nobody, and wakes who waited for it.
+fn finish(boxed: Option<Boxed>) {
+    boxed.into_iter().for_each(discard);
+    if current::with(|world| world.keeps_foreign()) {
+        wake_foreign();
     }
 }
 
@@ -171,7 +179,7 @@ pub(crate) fn settle_hosts() {
         match step {
             HostStep::Drop { slot, boxed } => {
                 let _ = panics::catch(|| drop(boxed));
-                finish(current::with(|world| world.ended(slot, None, Ending::Cancelled)));
+                finish(current::with(|world| world.ended(slot, Ending::Cancelled)));
             }
             HostStep::Start { host, mains } => mains.iter().for_each(|main| start(host, main)),
         }
@@ -202,7 +210,7 @@ pub(crate) fn discard<T>(value: T) {
 pub(crate) fn close() -> Option<End> {
     panics::forget();
     let (boxes, observers) = current::with(|world| {
-        world.closing = true;
+        world.close();
         (world.tasks.take_boxes(), std::mem::take(&mut world.observers))
     });
     let mut first = None;

@@ -1,58 +1,12 @@
-//! The task table: a slab of slots, each with one box that holds the future and then, in its place, the output.
+//! The task table: a slab of slots, each with the box of its task.
 //!
 //! It polls nothing and drops nothing: whatever holds user values is handed out, to be polled or dropped while no
 //! world is borrowed.
 
+use super::boxes::{Body, Boxed};
 use super::waker::{SLOT_MAX, WakeId};
 use std::any::Any;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-
-pin_project_lite::pin_project! {
-    /// A future, and then its output.
-    #[project = StageProjection]
-    pub(crate) enum Stage<F: Future> {
-        Running { #[pin] future: F },
-        Finished { output: Option<F::Output> },
-    }
-}
-
-/// A task's box, without its type.
-pub(crate) trait TaskBox {
-    /// Polls the future; when it is ready, its output takes its place.
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
-
-    /// The output, as `Option<T>`; empty when the future did not finish or the output was taken.
-    fn output(self: Pin<&mut Self>) -> Option<&mut dyn Any>;
-}
-
-impl<F> TaskBox for Stage<F>
-where
-    F: Future,
-    F::Output: 'static,
-{
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let StageProjection::Running { future } = self.as_mut().project() else {
-            return Poll::Ready(());
-        };
-        let Poll::Ready(output) = future.poll(context) else {
-            return Poll::Pending;
-        };
-        self.set(Stage::Finished { output: Some(output) });
-        Poll::Ready(())
-    }
-
-    fn output(self: Pin<&mut Self>) -> Option<&mut dyn Any> {
-        match self.project() {
-            StageProjection::Running { .. } => None,
-            StageProjection::Finished { output } => Some(output),
-        }
-    }
-}
-
-pub(crate) type Boxed = Pin<Box<dyn TaskBox>>;
 
 /// A task of one world, while it lives or its output waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,24 +43,6 @@ impl Ending {
     }
 }
 
-/// What is left of a task that panicked.
-struct Payload(Option<Box<dyn Any + Send>>);
-
-/// A box whose output is the payload of a panic.
-pub(crate) fn payload_box(payload: Box<dyn Any + Send>) -> Boxed {
-    Box::pin(Payload(Some(payload)))
-}
-
-impl TaskBox for Payload {
-    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
-
-    fn output(self: Pin<&mut Self>) -> Option<&mut dyn Any> {
-        Some(&mut self.get_mut().0)
-    }
-}
-
 /// The name of a task: the user's, or its future's type. Two words, so that a spawn hands it on in registers.
 #[derive(Clone, Debug)]
 pub(crate) enum TaskName {
@@ -123,15 +59,26 @@ impl TaskName {
     }
 }
 
+/// Who is woken when a task ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joiner {
+    Nobody,
+    Task(WakeId),
+    /// Whom a waker wakes that is not ours: the world keeps it.
+    Foreign,
+}
+
 /// What a world keeps of a task.
 pub(crate) struct Slot {
-    pub(crate) generation: u16,
+    /// The task; a free slot has that of its last one.
+    pub(crate) id: WakeId,
     pub(crate) host: u16,
     pub(crate) serial: u32,
     pub(crate) name: TaskName,
+    /// The future or what it left. A free slot may keep an empty box for the next task of the same type.
     pub(crate) boxed: Option<Boxed>,
     pub(crate) ending: Option<Ending>,
-    pub(crate) joiner: Option<Waker>,
+    pub(crate) joiner: Joiner,
     /// Virtual time of the last turn.
     pub(crate) polled_at: u64,
     pub(crate) live: bool,
@@ -152,6 +99,40 @@ pub(crate) struct Slot {
     next_free: u32,
 }
 
+/// Bytes of a box that a free slot keeps, at most.
+const KEPT_MAX: usize = 256;
+
+impl Slot {
+    /// Moves what the task left into `place`, an `Option` of its type. A small box stays for the next task.
+    ///
+    /// # Panics
+    /// When it left nothing, or something of another type.
+    #[inline]
+    fn give(&mut self, place: &mut dyn Any) {
+        let boxed = self.boxed.as_mut().expect("an ended task keeps what it left for its handle");
+        assert!(boxed.as_mut().give(place), "what a task left has its handle's type and was not taken");
+        if size_of_val(&**boxed) > KEPT_MAX {
+            self.boxed = None;
+        }
+    }
+
+    /// The handle has what the task left.
+    #[inline]
+    fn let_go(&mut self, index: u32, free: &mut u32) {
+        self.handle = false;
+        self.free(index, free);
+    }
+
+    /// Puts this slot, whose index is told, on the stack of free ones. One whose generations are used up is retired.
+    #[inline]
+    fn free(&mut self, index: u32, free: &mut u32) {
+        if self.id.generation() < u16::MAX {
+            self.next_free = *free;
+            *free = index;
+        }
+    }
+}
+
 /// No slot: it is beyond them all.
 const NONE: u32 = u32::MAX;
 
@@ -160,24 +141,54 @@ pub(crate) struct NewTask {
     pub(crate) host: u16,
     pub(crate) parent: Option<u32>,
     pub(crate) name: TaskName,
-    pub(crate) boxed: Boxed,
     pub(crate) handle: bool,
     pub(crate) required: bool,
     pub(crate) daemon: bool,
 }
 
+/// How a join stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// The task finished and gave its output.
+    Finished,
+    Cancelled,
+    Panicked,
+    /// It goes on, and wakes the task that joins.
+    Waits,
+    /// It goes on, and a waker is to be kept for which it is not enough to know the task.
+    Keeps,
+    /// The world is frozen: the wait is to be reported.
+    Reports,
+    /// Another simulation runs, or none.
+    Elsewhere,
+}
+
+/// What there is to do for a task that ended.
+pub(crate) struct Ended {
+    pub(crate) serial: u32,
+    pub(crate) required: bool,
+    /// It is in the ready set, or kept from it.
+    pub(crate) queued: bool,
+    /// Somebody may take what it left; nobody else frees its slot.
+    pub(crate) handle: bool,
+    pub(crate) joiner: Joiner,
+}
+
 pub(crate) struct Tasks {
+    epoch: u32,
     slots: Vec<Slot>,
     /// The slot that was freed last: the free ones are a stack.
     free: u32,
-    serial_next: u32,
-    live: u32,
+    /// How many were ever spawned.
+    spawned: u32,
+    /// How many of them ended.
+    ended: u32,
 }
 
 impl Tasks {
-    /// No tasks, in the memory of others.
-    pub(crate) fn in_memory(slots: Vec<Slot>) -> Tasks {
-        Tasks { slots, free: NONE, serial_next: 0, live: 0 }
+    /// No tasks of a world, in the memory of others.
+    pub(crate) fn in_memory(epoch: u32, slots: Vec<Slot>) -> Tasks {
+        Tasks { epoch, slots, free: NONE, spawned: 0, ended: 0 }
     }
 
     /// Its memory.
@@ -185,24 +196,23 @@ impl Tasks {
         self.slots
     }
 
-    /// A task in a slot that is free; its fields are set one by one, so that nothing is moved.
+    /// A task in a slot that is free, about to be queued; its fields are set one by one, so that nothing is moved.
     #[inline(always)]
-    pub(crate) fn insert(&mut self, new: NewTask) -> TaskId {
-        let serial = self.serial_next;
-        self.serial_next += 1;
-        self.live += 1;
+    pub(crate) fn insert(&mut self, new: NewTask, body: Body<'_>) -> WakeId {
+        let serial = self.spawned;
+        self.spawned += 1;
         let index = self.free;
-        let Some(slot) = self.slots.get_mut(index as usize) else { return self.grow(serial, new) };
+        let Some(slot) = self.slots.get_mut(index as usize) else { return self.grow(serial, new, body) };
         self.free = slot.next_free;
-        slot.generation += 1;
+        slot.id = slot.id.next();
         slot.host = new.host;
         slot.serial = serial;
         slot.name = new.name;
-        slot.boxed = Some(new.boxed);
+        body.fill(&mut slot.boxed);
         slot.ending = None;
         slot.polled_at = 0;
         slot.live = true;
-        slot.queued = false;
+        slot.queued = true;
         slot.aborted = false;
         slot.owes_yield = false;
         slot.handle = new.handle;
@@ -210,24 +220,27 @@ impl Tasks {
         slot.daemon = new.daemon;
         slot.main = new.parent.is_none();
         slot.once = false;
-        TaskId { slot: index, generation: slot.generation }
+        slot.id
     }
 
     #[cold]
-    fn grow(&mut self, serial: u32, new: NewTask) -> TaskId {
+    fn grow(&mut self, serial: u32, new: NewTask, body: Body<'_>) -> WakeId {
         let index = self.slots.len() as u32;
         assert!(index < SLOT_MAX, "a simulation can hold {SLOT_MAX} tasks");
+        let id = WakeId::new(self.epoch, 0, index);
+        let mut boxed = None;
+        body.fill(&mut boxed);
         self.slots.push(Slot {
-            generation: 0,
+            id,
             host: new.host,
             serial,
             name: new.name,
-            boxed: Some(new.boxed),
+            boxed,
             ending: None,
-            joiner: None,
+            joiner: Joiner::Nobody,
             polled_at: 0,
             live: true,
-            queued: false,
+            queued: true,
             aborted: false,
             owes_yield: false,
             handle: new.handle,
@@ -237,36 +250,80 @@ impl Tasks {
             once: false,
             next_free: NONE,
         });
-        TaskId { slot: index, generation: 0 }
+        id
     }
 
-    /// Marks a task as ended; its output waits if a handle may take it.
-    #[inline]
-    pub(crate) fn end(&mut self, slot: u32, ending: Ending) -> &mut Slot {
-        self.live -= 1;
+    /// Ends a task; what it left stands in its slot.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, slot: u32, ending: Ending) -> Ended {
+        self.ended += 1;
         let task = &mut self.slots[slot as usize];
         task.live = false;
         task.ending = Some(ending);
-        task
+        Ended {
+            serial: task.serial,
+            required: task.required,
+            queued: task.queued,
+            handle: task.handle,
+            joiner: std::mem::replace(&mut task.joiner, Joiner::Nobody),
+        }
     }
 
-    /// Gives a slot back; whatever held user values was taken out. A slot whose generations are used up is retired.
-    pub(crate) fn release(&mut self, slot: u32) {
-        let freed = &mut self.slots[slot as usize];
-        if freed.generation < u16::MAX {
-            freed.next_free = self.free;
-            self.free = slot;
+    /// How a join stands of the task that `own` is the waker of, if it is one of ours; the output is moved into `place`, an
+    /// `Option` of its type, and the slot is free. A task that panicked keeps its payload until [`Tasks::take_payload`].
+    #[inline(always)]
+    pub(crate) fn join(&mut self, id: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
+        let Some(task) = self.slots.get_mut(id.slot() as usize).filter(|task| task.id == id) else {
+            return if id.epoch() == self.epoch { Joining::Cancelled } else { Joining::Elsewhere };
+        };
+        let Some(ending) = task.ending else {
+            // A waker of ours owns nothing, so it may be made anew.
+            let Some(own) = own.filter(|_| task.joiner != Joiner::Foreign) else { return Joining::Keeps };
+            task.joiner = Joiner::Task(own);
+            return Joining::Waits;
+        };
+        if ending == Ending::Finished {
+            task.give(place);
+            task.let_go(id.slot(), &mut self.free);
+            return Joining::Finished;
         }
+        if ending == Ending::Panicked {
+            return Joining::Panicked;
+        }
+        task.let_go(id.slot(), &mut self.free);
+        Joining::Cancelled
+    }
+
+    /// Takes the payload of a task that panicked, and frees its slot.
+    #[cold]
+    pub(crate) fn take_payload(&mut self, id: TaskId) -> Box<dyn Any + Send> {
+        let mut payload: Option<Box<dyn Any + Send>> = None;
+        let task = self.at(id.slot);
+        task.give(&mut payload);
+        task.handle = false;
+        self.release(id.slot);
+        payload.expect("a task that panicked leaves its payload")
+    }
+
+    /// Gives a slot back; whatever held user values was taken out.
+    pub(crate) fn release(&mut self, slot: u32) {
+        self.slots[slot as usize].free(slot, &mut self.free);
     }
 
     #[inline]
     pub(crate) fn get(&self, id: TaskId) -> Option<&Slot> {
-        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)
+        self.slots.get(id.slot as usize).filter(|slot| slot.id.generation() == id.generation)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: TaskId) -> Option<&mut Slot> {
-        self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)
+        self.slots.get_mut(id.slot as usize).filter(|slot| slot.id.generation() == id.generation)
+    }
+
+    /// The task that a waker of ours wakes, unless it is of another world or gone.
+    #[inline]
+    pub(crate) fn woken(&mut self, id: WakeId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.slot() as usize).filter(|slot| slot.id == id)
     }
 
     #[inline]
@@ -276,7 +333,7 @@ impl Tasks {
 
     /// The id of the task in a slot.
     pub(crate) fn id(&self, slot: u32) -> TaskId {
-        TaskId { slot, generation: self.slots[slot as usize].generation }
+        TaskId::of(self.slots[slot as usize].id)
     }
 
     #[inline]
@@ -290,12 +347,12 @@ impl Tasks {
     }
 
     pub(crate) fn live_count(&self) -> u32 {
-        self.live
+        self.spawned - self.ended
     }
 
     /// How many tasks were ever spawned.
     pub(crate) fn spawned(&self) -> u32 {
-        self.serial_next
+        self.spawned
     }
 
     /// Lets every live task of a host count as queued.
@@ -323,5 +380,92 @@ impl Tasks {
         }
         boxes.sort_by_key(|(serial, _, _)| *serial);
         boxes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::boxes::box_taken;
+    use std::future::Future;
+    use std::task::{Context, Waker};
+
+    const NEW: NewTask = NewTask {
+        host: 0,
+        parent: None,
+        name: TaskName::Type(|| "test"),
+        handle: true,
+        required: false,
+        daemon: false,
+    };
+
+    fn insert<F: Future<Output = u64> + 'static>(tasks: &mut Tasks, future: F) -> WakeId {
+        let mut place = Some(future);
+        let id = tasks.insert(NEW, Body { place: &mut place, boxes: box_taken::<F> });
+        assert!(place.is_none(), "the future went into the box");
+        id
+    }
+
+    /// Polls the task to its end, and joins it; the number that it leaves.
+    fn run(tasks: &mut Tasks, id: WakeId) -> Option<u64> {
+        let boxed = tasks.at(id.slot()).boxed.as_mut().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(boxed.as_mut().poll(&mut context).is_ready());
+        tasks.end(id.slot(), Ending::Finished);
+        let mut place = None;
+        assert_eq!(tasks.join(id, None, &mut place), Joining::Finished);
+        place
+    }
+
+    fn address(tasks: &Tasks, id: WakeId) -> usize {
+        std::ptr::from_ref(&**tasks.peek(id.slot()).boxed.as_ref().unwrap()).addr()
+    }
+
+    #[test]
+    fn a_box_is_handed_on_to_the_next_task_of_its_type() {
+        let mut tasks = Tasks::in_memory(7, Vec::new());
+        let again = |number: u64| async move { number };
+        let first = insert(&mut tasks, again(1));
+        let place = address(&tasks, first);
+        assert_eq!(run(&mut tasks, first), Some(1));
+        let second = insert(&mut tasks, again(2));
+        assert_eq!((second, address(&tasks, second)), (first.next(), place));
+        assert_eq!(run(&mut tasks, second), Some(2));
+        let other = insert(&mut tasks, async { 3 });
+        assert_eq!((other, run(&mut tasks, other)), (second.next(), Some(3)));
+        assert_eq!((tasks.spawned(), tasks.live_count()), (3, 0));
+    }
+
+    #[test]
+    fn a_large_box_is_not_kept() {
+        let mut tasks = Tasks::in_memory(7, Vec::new());
+        for (words, kept) in [(8, true), (64, false)] {
+            let id = match words {
+                8 => insert(&mut tasks, holding([1u64; 8])),
+                _ => insert(&mut tasks, holding([1u64; 64])),
+            };
+            assert_eq!(run(&mut tasks, id), Some(words));
+            assert_eq!(tasks.peek(id.slot()).boxed.is_some(), kept);
+        }
+    }
+
+    async fn holding<const N: usize>(words: [u64; N]) -> u64 {
+        std::hint::black_box(&words).iter().sum()
+    }
+
+    #[test]
+    fn who_has_gone_is_not_woken_nor_joined() {
+        let mut tasks = Tasks::in_memory(7, Vec::new());
+        let first = insert(&mut tasks, async { 1 });
+        assert!(tasks.woken(first).is_some());
+        run(&mut tasks, first);
+        let second = insert(&mut tasks, async { 2 });
+        assert!(tasks.woken(first).is_none() && tasks.woken(second).is_some());
+        let elsewhere = WakeId::new(8, second.generation(), second.slot());
+        assert!(tasks.woken(elsewhere).is_none());
+        let mut place: Option<u64> = None;
+        assert_eq!(tasks.join(first, None, &mut place), Joining::Cancelled);
+        assert_eq!(tasks.join(elsewhere, None, &mut place), Joining::Elsewhere);
+        assert_eq!(tasks.join(second, None, &mut place), Joining::Keeps);
     }
 }

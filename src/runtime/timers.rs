@@ -78,14 +78,15 @@ impl Timers {
     pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: Owner, waker: Waker) -> TimerKey {
         let seq = self.seq_next;
         self.seq_next += 1;
-        let filled = Cell { deadline, registered: now, due: Some(Due { waker, owner, seq }) };
+        let due = Some(Due { waker, owner, seq });
         let cell = match self.free.pop() {
             Some(cell) => {
-                self.cells[cell as usize] = filled;
+                let free = &mut self.cells[cell as usize];
+                (free.deadline, free.registered, free.due) = (deadline, now, due);
                 cell
             }
             None => {
-                self.cells.push(filled);
+                self.cells.push(Cell { deadline, registered: now, due });
                 (self.cells.len() - 1) as u32
             }
         };

@@ -3,10 +3,10 @@
 //! Facade futures report their await site and resource themselves. For foreign futures a probe waker captures a
 //! backtrace when it is cloned, and the user's line in it is reported.
 
+use super::boxes::Boxed;
 use super::current;
 use super::notes::line;
 use super::panics;
-use super::tasks::Boxed;
 use super::waker::probe_waker;
 use super::world::World;
 use crate::trace::text::time;
@@ -170,7 +170,7 @@ pub(crate) fn examine() -> Vec<Blocked> {
 
 fn examine_task(slot: u32) -> Blocked {
     let boxed = current::with(|world| {
-        world.frozen = Some(Frozen::default());
+        world.freeze();
         world.running = Some(slot);
         world.tasks.at(slot).boxed.take()
     });

@@ -38,6 +38,13 @@ impl WakeId {
         (self.0 >> 24) as u16
     }
 
+    /// The next task in the same slot, which has not had all that it can have.
+    #[inline]
+    pub(crate) fn next(self) -> WakeId {
+        debug_assert!(self.generation() < u16::MAX, "a slot whose generations are used up is retired");
+        WakeId(self.0 + (1 << 24))
+    }
+
     #[inline]
     pub(crate) fn slot(self) -> u32 {
         self.0 as u32 & SLOT_MAX

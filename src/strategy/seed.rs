@@ -2,7 +2,7 @@
 
 use super::{Bias, Calibration, Chosen, Hazard, RandomWalk, Strategy, StrategyKind, Stream};
 use crate::choice::fault::{FaultPlan, FaultRule};
-use crate::choice::{Ask, Covering, Names, Notice, Ready, Source, Weights};
+use crate::choice::{Ask, Covering, Label, Names, Notice, Ready, Source, Weights, YIELD};
 
 /// How much likelier a rule is than it says where a swarm has it on: these many quarters, each as often.
 const STRENGTHS: [u8; 4] = [1, 2, 4, 8];
@@ -158,7 +158,7 @@ impl SeedSource {
     /// One word decides whether and which: the others than the baseline share what is left of it.
     fn rare(&mut self, ask: &Ask<'_>, one_in: u32, of: u32) -> u64 {
         let draw = self.stream(ask.label.hash()).word();
-        let drawn = (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in);
+        let drawn = is_rare(draw, one_in, of);
         let bias = self.bias(ask);
         let rare = match bias {
             Bias::AsDrawn => drawn,
@@ -216,6 +216,12 @@ impl SeedSource {
     }
 }
 
+/// Whether the upper half of a word says that the rare case is met.
+#[inline]
+fn is_rare(draw: u64, one_in: u32, of: u32) -> bool {
+    (((draw >> 32) * u64::from(of)) >> 32) < u64::from(one_in)
+}
+
 /// A probability as a share of 2^32.
 fn share(probability: f64) -> u64 {
     (probability.clamp(0.0, 1.0) * 4_294_967_296.0) as u64
@@ -253,6 +259,11 @@ impl Source for SeedSource {
         }
     }
 
+    fn yields_at(&mut self, site: &Label) -> Option<bool> {
+        let Weights::Rare { one_in, of } = YIELD else { return None };
+        Some(self.yields && is_rare(self.stream(site.hash()).word(), one_in, of))
+    }
+
     fn yields(&mut self, ask: &Ask<'_>, task: u32, ready: &Ready) -> u64 {
         match self.schedule.other().and_then(|strategy| strategy.yields(task, ready)) {
             Some(yields) => u64::from(yields),
@@ -281,5 +292,34 @@ impl Source for SeedSource {
 
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(label: Label) -> Ask<'static> {
+        Ask { label, object: "", arity: 2, weights: YIELD, host: "", task: "", occurrence: 0, now: 0 }
+    }
+
+    /// A sweep asks by the site alone, and the run that repeats a seed with names asks in full.
+    #[test]
+    fn a_site_alone_is_answered_as_the_whole_question_is() {
+        let labels = [Label::new("one"), Label::new("other")];
+        let mut counted = [0, 0];
+        for kind in [StrategyKind::RandomWalk, StrategyKind::OldestFirst] {
+            for seed in 0..50 {
+                let source = || SeedSource::new(seed, kind, &Calibration::default(), FaultPlan::none());
+                let (mut short, mut full) = (source(), source());
+                for nth in 0..100 {
+                    let label = labels[usize::from(nth % 3 == 0)];
+                    let answer = full.choose(&asked(label));
+                    assert_eq!(short.yields_at(&label).map(u64::from), Some(answer), "{kind:?}, seed {seed}");
+                    counted[answer as usize] += 1;
+                }
+            }
+        }
+        assert!(counted.iter().all(|&count| count > 1_000), "{counted:?}");
     }
 }

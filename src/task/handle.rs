@@ -2,10 +2,9 @@
 
 use crate::runtime::current::{self, Message};
 use crate::runtime::panics;
-use crate::runtime::tasks::{Boxed, Ending, TaskId};
+use crate::runtime::tasks::{Joining, TaskId};
 use crate::runtime::wait::{self, Report};
 use crate::runtime::waker::WakeId;
-use crate::runtime::world::World;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
@@ -83,11 +82,21 @@ impl<T: 'static> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.inner {
             Inner::Simulated { task, place, .. } => {
-                let joined = join(*task, place, context);
-                if joined.is_ready() {
-                    self.inner = Inner::Dead;
-                }
-                joined.map(|(ending, boxed)| output(ending, boxed))
+                let (task, mut output) = (*task, None);
+                let joined = match join(task, WakeId::of(context.waker()), &mut output) {
+                    Joining::Finished => {
+                        Ok(output.expect("a task that finished gives its handle the output"))
+                    }
+                    Joining::Waits => return Poll::Pending,
+                    Joining::Cancelled => Err(JoinError { cause: Cause::Cancelled }),
+                    Joining::Panicked => Err(panicked(task)),
+                    rarer @ (Joining::Keeps | Joining::Reports | Joining::Elsewhere) => {
+                        wait(rarer, task, place, context.waker());
+                        return Poll::Pending;
+                    }
+                };
+                self.inner = Inner::Dead;
+                Poll::Ready(joined)
             }
             Inner::Dead => Poll::Ready(Err(JoinError { cause: Cause::Cancelled })),
             #[cfg(feature = "tokio")]
@@ -100,52 +109,49 @@ impl<T: 'static> Future for JoinHandle<T> {
     }
 }
 
-/// How a join stands.
-enum Joining {
-    /// The task ended like this and left this.
-    Ended(Ending, Option<Boxed>),
-    /// It goes on, and wakes the task that joins; the waker that was kept before.
-    Waits(Option<Waker>),
-    /// It goes on, and a waker that is not ours is to be kept.
-    WaitsForeign,
-    /// The world is frozen: the wait is to be reported.
-    Reports,
-    /// Another simulation runs, or none.
-    Elsewhere,
+/// How a join stands: see [`Tasks::join`](crate::runtime::tasks::Tasks::join). Every type of output has a copy of what
+/// calls it, and shares this.
+#[inline(never)]
+fn join(task: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
+    let joining = current::try_with(|world| {
+        if world.frozen.is_some() && world.epoch == task.epoch() {
+            return Joining::Reports;
+        }
+        world.tasks.join(task, own, place)
+    });
+    joining.unwrap_or(Joining::Elsewhere)
 }
 
-/// How the task ended and what it left, once it has.
+/// The rarer ways to wait for a task that was spawned at `spawned`.
+#[cold]
 #[track_caller]
-fn join(task: WakeId, spawned: &Location<'_>, context: &Context<'_>) -> Poll<(Ending, Option<Boxed>)> {
+fn wait(joining: Joining, task: WakeId, spawned: &Location<'_>, waker: &Waker) {
     let id = TaskId::of(task);
-    // A waker of ours owns nothing, so it may be made anew while the world is borrowed.
-    let own = WakeId::of(context.waker());
-    let joining = current::try_with(|world| match world.epoch == task.epoch() {
-        true if world.frozen.is_some() => Joining::Reports,
-        true => try_join(world, id, own),
-        false => Joining::Elsewhere,
-    });
     match joining {
-        Some(Joining::Ended(ending, boxed)) => Poll::Ready((ending, boxed)),
-        Some(Joining::Waits(before)) => {
-            drop(before);
-            Poll::Pending
-        }
-        Some(Joining::WaitsForeign) => {
+        Joining::Keeps => {
             // Wakers are the user's: cloned and dropped with no world borrowed.
-            let waker = context.waker().clone();
-            drop(current::with(|world| world.tasks.at(id.slot).joiner.replace(waker)));
-            Poll::Pending
+            let waker = waker.clone();
+            drop(current::with(|world| world.join_by(id.slot, waker)));
         }
-        Some(Joining::Reports) => report(id, Location::caller()),
-        Some(Joining::Elsewhere) | None => {
-            elsewhere(spawned, "in a simulation", Location::caller(), "outside it")
-        }
+        Joining::Reports => report(id, Location::caller()),
+        Joining::Elsewhere => elsewhere(spawned, "in a simulation", Location::caller(), "outside it"),
+        Joining::Finished | Joining::Cancelled | Joining::Panicked | Joining::Waits => {}
     }
 }
 
+/// The error of a task that panicked, with what it left.
 #[cold]
-fn report(id: TaskId, place: &'static Location<'static>) -> Poll<(Ending, Option<Boxed>)> {
+fn panicked(task: WakeId) -> JoinError {
+    let payload = current::with(|world| {
+        let id = TaskId::of(task);
+        world.observed(id);
+        world.tasks.take_payload(id)
+    });
+    JoinError { cause: Cause::Panicked(Mutex::new(payload)) }
+}
+
+#[cold]
+fn report(id: TaskId, place: &'static Location<'static>) {
     wait::report(|| Report {
         operation: "task.join",
         resource: format!("the end of {}", current::with(|world| world.task_label(id.slot))),
@@ -154,47 +160,11 @@ fn report(id: TaskId, place: &'static Location<'static>) -> Poll<(Ending, Option
         joins: current::with(|world| Some(world.tasks.peek(id.slot).serial)),
         since: None,
     });
-    Poll::Pending
 }
 
 #[cold]
 fn elsewhere(spawned: &Location<'_>, world: &str, awaited: &Location<'_>, other: &str) -> ! {
     panic!("a fatum JoinHandle of a task spawned at {spawned} {world} was awaited at {awaited} {other}")
-}
-
-#[inline]
-fn try_join(world: &mut World, id: TaskId, own: Option<WakeId>) -> Joining {
-    let Some(task) = world.tasks.get_mut(id) else {
-        return Joining::Ended(Ending::Cancelled, None);
-    };
-    let Some(ending) = task.ending.take() else {
-        return match own {
-            Some(own) => Joining::Waits(task.joiner.replace(own.waker())),
-            None => Joining::WaitsForeign,
-        };
-    };
-    let boxed = task.boxed.take();
-    task.handle = false;
-    world.tasks.release(id.slot);
-    if ending == Ending::Panicked {
-        world.observed(id);
-    }
-    Joining::Ended(ending, boxed)
-}
-
-fn output<T: 'static>(ending: Ending, mut boxed: Option<Boxed>) -> Result<T, JoinError> {
-    match ending {
-        Ending::Finished => Ok(take(&mut boxed)),
-        Ending::Cancelled => Err(JoinError { cause: Cause::Cancelled }),
-        Ending::Panicked => Err(JoinError { cause: Cause::Panicked(Mutex::new(take(&mut boxed))) }),
-    }
-}
-
-/// What a task left in its box.
-fn take<T: 'static>(boxed: &mut Option<Boxed>) -> T {
-    let boxed = boxed.as_mut().expect("an ended task keeps what it left for the handle");
-    let left = boxed.as_mut().output().and_then(|any| any.downcast_mut::<Option<T>>());
-    left.and_then(Option::take).expect("what is left has the handle's type and was not taken")
 }
 
 impl<T> Drop for JoinHandle<T> {

@@ -15,6 +15,5 @@ pub use handle::{AbortHandle, JoinError, JoinHandle};
 pub(crate) use point::{Point, mark_on};
 pub use point::{yield_now, yield_point, yield_point_on, yield_read, yield_read_on};
 pub use set::JoinSet;
-pub(crate) use spawn::boxed;
 pub use spawn::{spawn, spawn_local, spawn_named};
 pub use waiting::{WaitingFor, waiting_for};

@@ -61,7 +61,7 @@ pub fn yield_read_on(label: &'static str, object: u64) -> impl Future<Output = (
 #[inline]
 pub(crate) fn mark_on(label: Label, object: u64, place: &'static Location<'static>) -> Option<usize> {
     current::try_with(|world| {
-        mark_in(world, label, object);
+        mark_in(world, &label, object);
         world.note_asked(label, object, Some(place))
     })
     .flatten()
@@ -69,7 +69,7 @@ pub(crate) fn mark_on(label: Label, object: u64, place: &'static Location<'stati
 
 /// As [`mark_on`], for who has the world at hand.
 #[inline]
-pub(crate) fn mark_in(world: &mut World, label: Label, object: u64) {
+pub(crate) fn mark_in(world: &mut World, label: &Label, object: u64) {
     let Some(slot) = world.running else { return };
     world.access(object, Access::Write);
     if world.chooses_to_yield(slot, label) {
@@ -132,7 +132,7 @@ impl Future for Point {
             world.access(self.object, self.access);
             let owed = std::mem::take(&mut world.tasks.at(slot).owes_yield);
             world.asking_at = Some(self.place);
-            let chosen = world.chooses_to_yield(slot, self.label);
+            let chosen = world.chooses_to_yield(slot, &self.label);
             world.asking_at = None;
             world.note_asked(self.label, self.object, Some(self.place));
             Some(if chosen || owed { Yields::Once } else { Yields::Not })

@@ -3,13 +3,15 @@
 use super::handle::JoinHandle;
 use super::point::mark_in;
 use crate::choice::Label;
+use crate::runtime::boxes::{Body, Boxed, box_taken};
 use crate::runtime::current;
-use crate::runtime::tasks::{Boxed, NewTask, Stage, TaskName};
+use crate::runtime::tasks::{NewTask, TaskName};
 use crate::runtime::waker::WakeId;
+use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 
-const SPAWN: Label = Label::new("task.spawn");
+static SPAWN: Label = Label::new("task.spawn");
 
 /// Spawns a task on the host of the running one; its name is that of the future's type.
 ///
@@ -81,37 +83,25 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    if !current::is_simulated() {
-        return Err(future);
-    }
-    Ok(match begin(name, Box::pin(Stage::Running { future })) {
-        Ok(task) => JoinHandle::simulated(task),
+    let mut future = Some(future);
+    match begin(name, &mut future, box_taken::<F>) {
+        Some(Some(task)) => Ok(JoinHandle::simulated(task)),
         // A closing world takes no tasks; the future is dropped here, with nothing borrowed.
-        Err(boxed) => {
-            drop(boxed);
-            JoinHandle::dead()
-        }
-    })
+        Some(None) => Ok(JoinHandle::dead()),
+        None => Err(future.expect("where no world is, none took the future")),
+    }
 }
 
-/// Spawns a child of the running task; its world and its id. One function for all types of future.
-fn begin(name: TaskName, boxed: Boxed) -> Result<WakeId, Boxed> {
-    current::with(|world| {
-        mark_in(world, SPAWN, SPAWN.hash());
+/// Spawns a child of the running task; its world and its id, if it takes tasks. One function for all types of future.
+fn begin(name: TaskName, place: &mut dyn Any, boxes: fn(&mut dyn Any) -> Boxed) -> Option<Option<WakeId>> {
+    current::try_with(|world| {
+        mark_in(world, &SPAWN, SPAWN.hash());
         let parent = world.running.map(|parent| world.tasks.peek(parent));
         let (host, daemon, parent) =
             parent.map_or((0, false, None), |parent| (parent.host, parent.daemon, Some(parent.serial)));
-        let id = world.spawn(NewTask { host, parent, name, boxed, handle: true, required: false, daemon })?;
-        Ok(WakeId::new(world.epoch, id.generation, id.slot))
+        let new = NewTask { host, parent, name, handle: true, required: false, daemon };
+        world.spawn(new, Body { place, boxes })
     })
-}
-
-/// A future as a task's box.
-pub(crate) fn boxed<F>(future: F) -> Boxed
-where
-    F: Future<Output = ()> + 'static,
-{
-    Box::pin(Stage::Running { future })
 }
 
 #[cfg(feature = "tokio")]

@@ -17,14 +17,20 @@ pub struct Digests {
     /// Folds every field of every event, stored or not.
     pub trace: u64,
     events: u64,
-    checkpoints: Option<Vec<u64>>,
+    keeps_checkpoints: bool,
+    checkpoints: Vec<u64>,
 }
 
 impl Digests {
     /// The digests of a run in which nothing happened yet.
-    pub fn new(keep_checkpoints: bool) -> Digests {
-        let checkpoints = keep_checkpoints.then(Vec::new);
-        Digests { choice: CHOICE_START, trace: TRACE_START, events: 0, checkpoints }
+    pub fn new(keeps_checkpoints: bool) -> Digests {
+        Digests {
+            choice: CHOICE_START,
+            trace: TRACE_START,
+            events: 0,
+            keeps_checkpoints,
+            checkpoints: Vec::new(),
+        }
     }
 
     /// Folds a choice.
@@ -44,17 +50,15 @@ impl Digests {
     pub fn event(&mut self, word: u64) {
         self.trace = fold(self.trace, word);
         self.events += 1;
-        if self.checkpoints.is_some() {
+        if self.keeps_checkpoints {
             self.checkpoint();
         }
     }
 
     #[cold]
     fn checkpoint(&mut self) {
-        if self.events.is_multiple_of(CHECKPOINT_EVERY)
-            && let Some(checkpoints) = &mut self.checkpoints
-        {
-            checkpoints.push(self.trace);
+        if self.events.is_multiple_of(CHECKPOINT_EVERY) {
+            self.checkpoints.push(self.trace);
         }
     }
 
@@ -68,10 +72,8 @@ impl Digests {
         if self.trace == other.trace && self.choice == other.choice {
             return None;
         }
-        let (Some(mine), Some(others)) = (&self.checkpoints, &other.checkpoints) else {
-            return Some(0);
-        };
-        let agreed = mine.iter().zip(others).take_while(|(a, b)| a == b).count();
+        let checkpoints = self.checkpoints.iter().zip(&other.checkpoints);
+        let agreed = checkpoints.take_while(|(mine, others)| mine == others).count();
         Some(agreed as u64 * CHECKPOINT_EVERY)
     }
 }

@@ -8,9 +8,20 @@ use crate::trace::Kind;
 
 impl World {
     /// Asks whether the running task lets others run first.
+    #[inline(always)]
+    pub(crate) fn chooses_to_yield(&mut self, running: u32, label: &Label) -> bool {
+        if !self.plain {
+            return self.asks_to_yield(running, label);
+        }
+        let Some(yields) = self.source.yields_at(label) else { return self.asks_to_yield(running, label) };
+        self.digests.choice(label.hash(), 2, u64::from(yields));
+        self.counts.count(*label, false, yields);
+        yields
+    }
+
     #[inline(never)]
-    pub(crate) fn chooses_to_yield(&mut self, running: u32, label: Label) -> bool {
-        self.choose_for(Some(running), label, "", 2, YIELD) == 1
+    fn asks_to_yield(&mut self, running: u32, label: &Label) -> bool {
+        self.choose_for(Some(running), *label, "", 2, YIELD) == 1
     }
 
     /// Asks the source at a site, on behalf of the running task.

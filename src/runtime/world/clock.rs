@@ -1,8 +1,8 @@
 //! Time: jumps to the next deadline, what is due, and what faults hold back.
 
-use super::{HOLD, Held, LATE, Next, World};
+use super::{HOLD, Held, LATE, World};
 use crate::choice::{Label, Notice, Weights};
-use crate::runtime::tasks::{Slot, TaskId};
+use crate::runtime::tasks::Slot;
 use crate::runtime::timers::{Due, TimerKey};
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
@@ -11,14 +11,24 @@ use std::task::Waker;
 /// Tells a jump from other events in the digest.
 const JUMP: u64 = 0x9d39_247e_3377_6d41;
 
+/// How time went on. Without fields, so that it is handed on in a register.
+pub(super) enum Passage {
+    /// It moved.
+    Time,
+    /// It moved, and there are wakers that are not ours to be woken.
+    Foreign,
+    /// It did not: nothing is ready, and no deadline is at or before the limit.
+    Idle,
+}
+
 impl World {
     /// Moves time to the next deadline, if it is within `limit`, and fires what is due.
     #[inline(never)]
-    pub(super) fn advance(&mut self, limit: u64) -> Next {
+    pub(super) fn advance(&mut self, limit: u64) -> Passage {
         match self.next_time() {
             Some(deadline) if deadline <= limit => self.jump(deadline),
             None if !self.held.is_empty() => self.release_held(),
-            Some(_) | None => Next::Idle,
+            Some(_) | None => Passage::Idle,
         }
     }
 
@@ -31,7 +41,7 @@ impl World {
         [timer, self.next_return()].into_iter().flatten().min()
     }
 
-    pub(super) fn jump(&mut self, deadline: u64) -> Next {
+    pub(super) fn jump(&mut self, deadline: u64) -> Passage {
         if deadline > self.now {
             self.steps_at_jump = self.steps;
             self.limit_steps();
@@ -56,7 +66,16 @@ impl World {
         if self.hosts_out > 0 {
             self.return_hosts(deadline);
         }
-        moved(foreign)
+        self.moved(foreign)
+    }
+
+    #[inline(always)]
+    fn moved(&mut self, foreign: Vec<Waker>) -> Passage {
+        if foreign.is_empty() {
+            return Passage::Time;
+        }
+        self.foreign.extend(foreign.into_iter().map(|waker| (None, waker)));
+        Passage::Foreign
     }
 
     /// Fires what is due and not late, and then what was held until after this deadline.
@@ -92,12 +111,12 @@ impl World {
     }
 
     /// With no deadline left to wait for, what is held is late enough.
-    pub(super) fn release_held(&mut self) -> Next {
+    pub(super) fn release_held(&mut self) -> Passage {
         let mut foreign = Vec::new();
         for (_, held) in std::mem::take(&mut self.held) {
             self.let_go(held, &mut foreign);
         }
-        moved(foreign)
+        self.moved(foreign)
     }
 
     pub(super) fn lateness(&mut self, due: &Due) -> u8 {
@@ -187,14 +206,18 @@ impl World {
         let Some(id) = WakeId::of(&due.waker).filter(|id| id.epoch() == self.epoch) else {
             return foreign.push(due.waker);
         };
-        let task = TaskId { slot: id.slot(), generation: id.generation() };
-        if let Some(slot) = self.tasks.get_mut(task)
-            && slot.live
-            && !slot.queued
+        if let Some(task) = self.tasks.woken(id)
+            && task.live
+            && !task.queued
         {
-            slot.queued = true;
-            let serial = slot.serial;
-            self.enqueue(task.slot, serial);
+            task.queued = true;
+            let serial = task.serial;
+            if self.plain {
+                self.ready.push(id.slot(), serial);
+                self.ready.settle();
+            } else {
+                self.enqueue(id.slot(), serial);
+            }
         }
     }
 
@@ -225,8 +248,4 @@ impl World {
         }
         foreign
     }
-}
-
-fn moved(foreign: Vec<Waker>) -> Next {
-    if foreign.is_empty() { Next::Time } else { Next::Foreign(foreign) }
 }

@@ -6,11 +6,12 @@
 use super::{Held, HostMove, World};
 use crate::choice::fault::{SITE_CLOCK, SITE_CRASH, SITE_CRASH_AFTER, SITE_PAUSE};
 use crate::choice::{Label, Weights};
+use crate::runtime::boxes::{Body, Boxed, taken};
 use crate::runtime::end::End;
 use crate::runtime::hosts::{Clock, HostChange, Machine, Main, State};
-use crate::runtime::tasks::{Boxed, NewTask, Slot, TaskId, TaskName};
+use crate::runtime::tasks::{NewTask, Slot, TaskId, TaskName};
 use crate::runtime::timers::Due;
-use crate::runtime::waker::WakeId;
+use crate::runtime::wait::Frozen;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,16 @@ impl World {
     #[inline]
     pub(crate) fn is_deaf(&self) -> bool {
         self.closing || self.is_cut || self.frozen.is_some()
+    }
+
+    /// From here on tasks only end.
+    pub(crate) fn close(&mut self) {
+        (self.closing, self.plain) = (true, false);
+    }
+
+    /// From here to the taking of [`World::frozen`], tasks that are polled change nothing and report what they wait for.
+    pub(crate) fn freeze(&mut self) {
+        (self.frozen, self.plain) = (Some(Frozen::default()), false);
     }
 
     /// Whether the running task is one of a host that crashed.
@@ -114,7 +125,7 @@ impl World {
             HostMove::Fall(host) => match self.tasks.first_box_of(host) {
                 Some((slot, boxed)) => {
                     self.running = Some(slot);
-                    self.is_cut = true;
+                    (self.is_cut, self.plain) = (true, false);
                     Some(HostStep::Drop { slot, boxed })
                 }
                 None => {
@@ -138,7 +149,7 @@ impl World {
         }
     }
 
-    /// A main of a host begins.
+    /// A main of a host begins, unless the world is closing: then its box comes back.
     /// One that does not serve is not begun again after a crash.
     pub(crate) fn begin_main(
         &mut self,
@@ -146,15 +157,18 @@ impl World {
         boxed: Boxed,
         daemon: bool,
         serves: bool,
-    ) -> Result<(), Boxed> {
+    ) -> Option<Boxed> {
         let name = TaskName::Type(|| crate::runtime::hosts::MAIN);
-        let new = NewTask { host, parent: None, name, boxed, handle: false, required: !daemon, daemon };
-        let id = self.spawn(new)?;
-        if !daemon && !serves {
-            self.tasks.at(id.slot).once = true;
+        let new = NewTask { host, parent: None, name, handle: false, required: !daemon, daemon };
+        let mut place = Some(boxed);
+        if let Some(id) = self.spawn(new, Body { place: &mut place, boxes: taken::<Boxed> })
+            && !daemon
+            && !serves
+        {
+            self.tasks.at(id.slot()).once = true;
             self.machine(host).once += 1;
         }
-        Ok(())
+        place
     }
 
     /// A required main ended; whether a crash ended it and it is begun again, so that its work is still owed.
@@ -201,6 +215,7 @@ impl World {
         machine.state = State::Paused { until: until.filter(|until| *until != u64::MAX) };
         machine.parked = waiting.into_iter().map(|entry| (entry.slot, entry.serial)).collect();
         self.follows_ready = true;
+        self.plain = false;
         self.hosts_out += 1;
     }
 
@@ -322,8 +337,8 @@ impl World {
         self.machine(host).clock.drift(now, ppm);
         let owners: BTreeSet<TaskId> = self.timers.waiting().filter_map(|(owner, _, _)| owner.task).collect();
         for id in owners {
-            if self.tasks.get(id).is_some_and(|task| task.host == host) {
-                self.wake(WakeId::new(self.epoch, id.generation, id.slot));
+            if let Some(task) = self.tasks.get(id).filter(|task| task.host == host) {
+                self.wake(task.id);
             }
         }
     }

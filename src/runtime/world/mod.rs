@@ -12,6 +12,7 @@ mod tasks;
 mod turns;
 mod verdict;
 
+use super::boxes::Boxed;
 use super::current;
 use super::end::{Budget, End, LeakPolicy, PanicPolicy};
 use super::hosts::{HostChange, Machine};
@@ -22,7 +23,7 @@ use super::panics;
 use super::parts::Parts;
 use super::spare::Spare;
 use super::stats::{Counts, States};
-use super::tasks::{Boxed, TaskId, Tasks};
+use super::tasks::{TaskId, Tasks};
 use super::timers::{Due, Timers};
 use super::wait::Frozen;
 use super::waker::WakeId;
@@ -118,6 +119,8 @@ pub(crate) struct World {
     pub(crate) follows_coverage: bool,
     /// Whether someone has a say in what becomes ready, or wants to hear of it.
     follows_ready: bool,
+    /// Whether nobody does, tasks have no names and the world is not deaf: then less is to be asked.
+    plain: bool,
     pub(crate) digests: Digests,
     pub(crate) names: Option<Box<Names>>,
     /// What a report may want to say, in a run that keeps its events.
@@ -163,6 +166,8 @@ pub(crate) struct World {
     pub(crate) objects: Objects,
     /// What modules of a higher rank keep here.
     pub(crate) parts: Parts,
+    /// Wakers that are not ours: each waits for the end of the task in a slot, or its time has come.
+    foreign: Vec<(Option<u32>, Waker)>,
     /// Where the operation stands that asks next, if it says.
     pub(crate) asking_at: Option<&'static Location<'static>>,
     /// Where to say who runs, for a watchdog on another thread.
@@ -178,17 +183,18 @@ enum HostMove {
     Start(u16),
 }
 
-/// What the step loop does next.
+/// What the step loop does next. Fields are words that stay in registers.
 pub(crate) enum Next {
     /// Poll this task.
     Poll { boxed: Boxed, id: WakeId },
-    /// Drop the task of this slot, which was aborted. No field is smaller than a word: a load of one word does not wait
-    /// for two stores.
-    Cancel { slot: u64, boxed: Boxed },
+    /// Drop this task, which was aborted.
+    Cancel { boxed: Boxed, id: WakeId },
+    /// A task ended: drop what nobody will take, and wake those whose wakers are not ours.
+    Ended { boxed: Option<Boxed> },
     /// Time moved.
     Time,
-    /// Time moved; wake these wakers, which are not ours.
-    Foreign(Vec<Waker>),
+    /// Time moved; wake those whose wakers are not ours.
+    Foreign,
     /// Nothing is ready, and no deadline is at or before the limit.
     Idle,
     /// A verdict stands, the workload is over, or a budget is spent: the driver decides.
@@ -198,6 +204,7 @@ pub(crate) enum Next {
 impl World {
     pub(crate) fn new(config: Config) -> Box<World> {
         let names = (config.keep >= Keep::Tape || config.source.needs_names()).then(Box::default);
+        let follows_ready = config.source.listens() || config.plan.speaks_of(SITE_STALL);
         let (epoch, spare) = current::open_epoch();
         Box::new(World {
             epoch,
@@ -207,7 +214,7 @@ impl World {
             steps_at_jump: 0,
             steps_limit: config.budget.steps_max.min(config.budget.zero_time_steps_max),
             attention: false,
-            tasks: Tasks::in_memory(spare.slots),
+            tasks: Tasks::in_memory(epoch, spare.slots),
             ready: Ready::in_memory(spare.ready),
             running: None,
             last_polled: None,
@@ -215,7 +222,8 @@ impl World {
             held: Vec::new(),
             listens: config.source.listens(),
             follows_coverage: config.source.follows_coverage(),
-            follows_ready: config.source.listens() || config.plan.speaks_of(SITE_STALL),
+            follows_ready,
+            plain: !follows_ready && names.is_none(),
             source: config.source,
             digests: Digests::new(config.checkpoints),
             notes: (config.keep == Keep::Trace || config.cancels != Cancels::Nothing).then(Box::default),
@@ -251,6 +259,7 @@ impl World {
             verdict: None,
             objects: Objects::default(),
             parts: Parts::default(),
+            foreign: Vec::new(),
             asking_at: None,
             watch: None,
             plan: config.plan,

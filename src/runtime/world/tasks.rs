@@ -2,38 +2,44 @@
 
 use super::{Held, STALL, World};
 use crate::choice::Notice;
+use crate::runtime::boxes::Body;
 use crate::runtime::current::{Leftovers, Message};
 use crate::runtime::end::End;
-use crate::runtime::tasks::{Boxed, NewTask, TaskId};
+use crate::runtime::tasks::{Joiner, NewTask, TaskId};
 use crate::runtime::timers::{Owner, TimerKey};
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
 use std::task::Waker;
 
 impl World {
-    /// Begins a task; the id of its slot. The box comes back when the world is closing or frozen.
+    /// Begins a task; the id of its slot. A world that is closing or frozen takes none, and leaves the body as it is.
     #[inline(always)]
-    pub(crate) fn spawn(&mut self, new: NewTask) -> Result<TaskId, Boxed> {
-        if self.is_deaf() {
-            return Err(new.boxed);
+    pub(crate) fn spawn(&mut self, new: NewTask, body: Body<'_>) -> Option<WakeId> {
+        if !self.plain && self.is_deaf() {
+            return None;
         }
         let (host, parent, required) = (new.host, new.parent, new.required);
         // The parent is the task whose turn it is, which is folded already.
-        let id = self.tasks.insert(new);
-        let task = self.tasks.at(id.slot);
-        task.queued = true;
-        let serial = task.serial;
+        let serial = self.tasks.spawned();
+        let id = self.tasks.insert(new, body);
         self.required_left += u32::from(required);
         self.digests.event(1 << 62 | u64::from(host) << 32 | u64::from(serial));
         self.progress_at = self.now;
+        if !self.plain {
+            self.tell_spawned(id.slot(), host, parent);
+        }
+        self.ready.push(id.slot(), serial);
+        Some(id)
+    }
+
+    #[cold]
+    fn tell_spawned(&mut self, slot: u32, host: u16, parent: Option<u32>) {
         if self.names.is_some() {
-            self.name_task(id.slot, host);
+            self.name_task(slot, host);
         }
         if self.listens {
-            self.notice(Notice::Spawned { task: serial, parent });
+            self.notice(Notice::Spawned { task: self.tasks.peek(slot).serial, parent });
         }
-        self.ready.push(id.slot, serial);
-        Ok(id)
     }
 
     #[cold]
@@ -58,31 +64,30 @@ impl World {
         self.record(Kind::Spawned { path });
     }
 
-    /// Marks a task ready. A stale id, an ended task, a queued one and a frozen world ignore it.
+    /// Marks a task ready. An id of another world, a stale one, an ended task, a queued one and a frozen world ignore it.
     #[inline]
     pub(crate) fn wake(&mut self, id: WakeId) {
-        if self.frozen.is_some() {
+        if !self.plain && self.frozen.is_some() {
             return;
         }
-        let id = TaskId { slot: id.slot(), generation: id.generation() };
-        if let Some(task) = self.tasks.get_mut(id)
+        if let Some(task) = self.tasks.woken(id)
             && task.live
             && !task.queued
         {
             task.queued = true;
-            self.ready.push(id.slot, task.serial);
+            self.ready.push(id.slot(), task.serial);
         }
     }
 
     /// Flags a task for dropping and queues it.
     pub(crate) fn abort(&mut self, id: TaskId) {
-        let epoch = self.epoch;
         if let Some(task) = self.tasks.get_mut(id)
             && task.live
             && !task.aborted
         {
             task.aborted = true;
-            self.wake(WakeId::new(epoch, id.generation, id.slot));
+            let id = task.id;
+            self.wake(id);
         }
     }
 
@@ -148,7 +153,7 @@ impl World {
             Message::Abort(id) => self.abort(id),
             Message::Detach(id) => return self.detach(id),
             Message::CancelTimer(key) => {
-                return Leftovers { boxed: None, waker: self.cancel_timer(key) };
+                return (None, self.cancel_timer(key));
             }
         }
         Leftovers::default()
@@ -159,13 +164,45 @@ impl World {
             return Leftovers::default();
         };
         task.handle = false;
-        let waker = task.joiner.take();
+        let joiner = std::mem::replace(&mut task.joiner, Joiner::Nobody);
         let (live, boxed) = (task.live, if task.live { None } else { task.boxed.take() });
         if !live {
             self.tasks.release(id.slot);
             self.unobserved(id);
         }
-        Leftovers { boxed, waker }
+        let waker = if joiner == Joiner::Foreign { self.take_foreign(id.slot) } else { None };
+        (boxed, waker)
+    }
+
+    /// Lets a waker that is not ours be woken when a task ends; the one that was before, for the caller to drop.
+    pub(crate) fn join_by(&mut self, slot: u32, waker: Waker) -> Option<Waker> {
+        let before = self.take_foreign(slot);
+        self.tasks.at(slot).joiner = Joiner::Foreign;
+        self.foreign.push((Some(slot), waker));
+        before
+    }
+
+    fn take_foreign(&mut self, slot: u32) -> Option<Waker> {
+        let index = self.foreign.iter().position(|(task, _)| *task == Some(slot))?;
+        Some(self.foreign.remove(index).1)
+    }
+
+    /// The task in `slot` ended, for which somebody waits whose waker is not ours.
+    #[cold]
+    pub(super) fn end_foreign(&mut self, slot: u32) {
+        let waiting = self.foreign.iter_mut().filter(|(task, _)| *task == Some(slot));
+        waiting.for_each(|(task, _)| *task = None);
+    }
+
+    /// Whether there may be wakers for [`World::due_foreign`].
+    #[inline]
+    pub(crate) fn keeps_foreign(&self) -> bool {
+        !self.foreign.is_empty()
+    }
+
+    /// The wakers that are not ours and whose time has come, for the caller to wake.
+    pub(crate) fn due_foreign(&mut self) -> Vec<Waker> {
+        self.foreign.extract_if(.., |(slot, _)| slot.is_none()).map(|(_, waker)| waker).collect()
     }
 
     /// A panic that no join will see.

@@ -1,13 +1,13 @@
 //! Turns: who is polled next, and what a poll leaves behind.
 
+use super::clock::Passage;
 use super::{Next, World};
 use crate::choice::fault::SITE_CANCEL;
 use crate::choice::{Entry, Label, Notice, Weights};
-use crate::runtime::current::Leftovers;
+use crate::runtime::boxes::Boxed;
 use crate::runtime::end::{End, PanicPolicy};
 use crate::runtime::leftovers::Cancels;
-use crate::runtime::tasks::{Boxed, Ending};
-use crate::runtime::waker::WakeId;
+use crate::runtime::tasks::{Ended, Ending, Joiner};
 use crate::trace::{Event, Kind};
 use std::sync::PoisonError;
 
@@ -17,16 +17,19 @@ impl World {
     /// What to do next; time may move up to `limit`. What is rare stands in functions of its own, out of the way.
     #[inline(always)]
     pub(crate) fn next(&mut self, limit: u64) -> Next {
-        self.order_woken();
         if self.attention || self.steps >= self.steps_limit {
-            self.attention = false;
-            self.ready.settle();
+            self.attend();
             return Next::Attention;
         }
-        if self.ready.is_empty() {
-            return self.advance(limit);
-        }
-        let (slot, serial) = self.pick();
+        let (slot, serial) = match self.ready.len() {
+            0 => return self.wait(limit),
+            1 if self.plain => self.ready.take_only(),
+            _ if self.plain => self.pick_among(),
+            _ => match self.pick() {
+                Some(entry) => (entry.slot, entry.serial),
+                None => return self.wait(limit),
+            },
+        };
         self.steps += 1;
         self.running = Some(slot);
         self.last_polled = self.running;
@@ -36,38 +39,44 @@ impl World {
         task.queued = false;
         task.polled_at = self.now;
         let boxed = task.boxed.take().expect("a ready task has its future");
-        if task.aborted {
-            return Next::Cancel { slot: slot.into(), boxed };
-        }
-        let id = WakeId::new(self.epoch, task.generation, slot);
-        Next::Poll { boxed, id }
+        let id = task.id;
+        if task.aborted { Next::Cancel { boxed, id } } else { Next::Poll { boxed, id } }
     }
 
-    /// The slot and the serial of the task that is next.
     #[inline(always)]
-    pub(super) fn pick(&mut self) -> (u32, u32) {
-        if self.ready.len() == 1 && self.names.is_none() {
-            return self.only();
+    fn wait(&mut self, limit: u64) -> Next {
+        match self.advance(limit) {
+            Passage::Time => Next::Time,
+            Passage::Foreign => Next::Foreign,
+            Passage::Idle => Next::Idle,
         }
-        let entry = if self.names.is_some() { self.pick_named() } else { self.pick_among() };
+    }
+
+    /// The driver decides; what was woken is in its order by then.
+    #[cold]
+    fn attend(&mut self) {
+        self.order_woken();
+        self.attention = false;
+        self.ready.settle();
+    }
+
+    #[inline(always)]
+    fn pick_among(&mut self) -> (u32, u32) {
+        self.order_woken();
+        let index = self.pick_index();
+        let entry = self.ready.take(index);
         (entry.slot, entry.serial)
     }
 
-    fn pick_among(&mut self) -> Entry {
+    /// Which of two ready tasks or more is next.
+    #[inline]
+    fn pick_index(&mut self) -> usize {
         let count = self.ready.len();
-        let index = if self.quiet { self.oldest() } else { self.source.pick(&self.ready, None) };
+        let index =
+            if self.quiet { self.oldest() } else { self.source.pick(&self.ready, self.names.as_deref()) };
         self.digests.pick(count, index);
         self.counts.picks += 1;
-        self.ready.take(index)
-    }
-
-    #[inline]
-    fn only(&mut self) -> (u32, u32) {
-        let (slot, serial) = self.ready.take_only();
-        if self.listens && !self.quiet {
-            self.notice(Notice::Alone { task: serial });
-        }
-        (slot, serial)
+        index
     }
 
     /// Out of the way of the other picks.
@@ -76,25 +85,26 @@ impl World {
         self.ready.oldest()
     }
 
-    #[cold]
+    /// The task that is next in a run that is not plain, if none that became ready is kept from it.
     #[inline(never)]
-    pub(super) fn pick_named(&mut self) -> Entry {
+    fn pick(&mut self) -> Option<Entry> {
+        self.order_woken();
         let count = self.ready.len();
-        let oldest = self.ready.oldest();
-        let mut index = oldest;
-        if count > 1 {
-            if !self.quiet {
-                index = self.source.pick(&self.ready, self.names.as_deref());
-            }
-            self.digests.pick(count, index);
-            self.counts.picks += 1;
-        } else if self.listens && !self.quiet {
-            self.notice(Notice::Alone { task: self.ready.entries()[index].serial });
+        if count == 0 {
+            return None;
         }
+        let index = if count > 1 { self.pick_index() } else { 0 };
+        if count == 1 && self.listens && !self.quiet {
+            self.notice(Notice::Alone { task: self.ready.entries()[0].serial });
+        }
+        if self.names.is_none() {
+            return Some(self.ready.take(index));
+        }
+        let oldest = self.ready.oldest();
         let overtaken = (index != oldest).then(|| self.ready.entries()[oldest].slot);
         let entry = self.ready.take(index);
         self.note_turn(entry.slot, overtaken, count);
-        entry
+        Some(entry)
     }
 
     pub(super) fn note_turn(&mut self, slot: u32, overtaken: Option<u32>, count: usize) {
@@ -146,41 +156,34 @@ impl World {
         }
     }
 
-    /// The task in `slot` ended; what is left of it is returned, to be dropped and woken by the caller. `boxed` holds
-    /// the output, or the payload of a panic.
+    /// The task in `slot` ended, and what it left stands there. What nobody will take is returned, for the caller to drop;
+    /// those whose wakers are not ours are for the caller to wake.
     #[inline(always)]
-    pub(crate) fn ended(&mut self, slot: u32, boxed: Option<Boxed>, ending: Ending) -> Leftovers {
+    pub(crate) fn ended(&mut self, slot: u32, ending: Ending) -> Option<Boxed> {
         self.running = None;
         self.progress_at = self.now;
-        if self.tasks.at(slot).queued {
+        let Ended { serial, required, queued, handle, joiner } = self.tasks.end(slot, ending);
+        if queued {
             self.forget(slot);
         }
-        let task = self.tasks.end(slot, ending);
-        let (serial, required, handle, joiner) =
-            (task.serial, task.required, task.handle, task.joiner.take());
         self.digests.event(2 << 62 | (ending as u64) << 32 | u64::from(serial));
         if required {
             self.main_ended(slot, ending);
         }
-        if self.listens {
-            self.notice(Notice::Done { task: serial });
+        if !self.plain {
+            self.tell_ended(slot, serial, ending);
         }
-        if self.names.is_some() {
-            self.record_end(slot, ending);
+        match joiner {
+            Joiner::Task(id) if id.epoch() == self.epoch => self.wake(id),
+            Joiner::Task(id) => self.foreign.push((None, id.waker())),
+            Joiner::Foreign => self.end_foreign(slot),
+            Joiner::Nobody => {}
         }
-        let mut leftovers = Leftovers { boxed, waker: None };
         if handle {
-            self.tasks.at(slot).boxed = leftovers.boxed.take();
-        } else {
-            self.tasks.release(slot);
+            return None;
         }
-        if let Some(waker) = joiner {
-            match WakeId::of(&waker) {
-                Some(id) if id.epoch() == self.epoch => self.wake(id),
-                Some(_) | None => leftovers.waker = Some(waker),
-            }
-        }
-        leftovers
+        self.tasks.release(slot);
+        self.tasks.at(slot).boxed.take()
     }
 
     /// The task in `slot` is about to end in a panic that said `message`.
@@ -220,8 +223,14 @@ impl World {
     }
 
     #[cold]
-    fn record_end(&mut self, slot: u32, ending: Ending) {
-        let (path, serial) = (self.path(slot), self.tasks.peek(slot).serial);
+    fn tell_ended(&mut self, slot: u32, serial: u32, ending: Ending) {
+        if self.listens {
+            self.notice(Notice::Done { task: serial });
+        }
+        if self.names.is_none() {
+            return;
+        }
+        let path = self.path(slot);
         if let Some(notes) = &mut self.notes {
             notes.ended(serial, self.now);
         }

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -321,6 +322,95 @@ fn a_slot_may_be_used_more_often_than_it_has_generations() {
         });
     });
     assert_eq!((run.end, u64::from(run.tasks)), (End::Passed, spawns + 1), "every child joined");
+}
+
+/// What counts itself when it is dropped.
+struct Counted(Rc<Cell<u64>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[test]
+fn what_a_task_owns_is_dropped_once_and_at_its_end_whoever_had_its_box_before() {
+    let run = run_one(1, Keep::Digests, &|sim| {
+        sim.run(async {
+            let dropped = Rc::new(Cell::new(0));
+            let owned = || Counted(dropped.clone());
+            for round in 1..=20u64 {
+                let (first, second, third, fourth) = (owned(), owned(), owned(), owned());
+                let finished = task::spawn_local(async move {
+                    task::yield_now().await;
+                    drop(first);
+                    Counted(Rc::new(Cell::new(round)))
+                });
+                assert_eq!(finished.await.unwrap().0.get(), round);
+                let panicked = task::spawn_local(async move {
+                    let _second = second;
+                    panic!("round {round}");
+                });
+                let error = panicked.await.err().unwrap();
+                assert_eq!(error.into_panic().downcast_ref::<String>(), Some(&format!("round {round}")));
+                let aborted = task::spawn_local(async move {
+                    let _third = third;
+                    pending::<()>().await;
+                });
+                aborted.abort();
+                assert!(aborted.await.is_err_and(|error| error.is_cancelled()));
+                drop(task::spawn_local(async move {
+                    let _fourth = fourth;
+                }));
+                task::yield_now().await;
+                sleep(Duration::from_nanos(1)).await;
+                assert_eq!(dropped.get(), 4 * round);
+            }
+        });
+    });
+    assert_eq!(run.end, End::Passed);
+}
+
+/// A waker of the user's that counts.
+#[derive(Default)]
+struct Bell(AtomicU64);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_join_wakes_the_waker_that_it_was_last_polled_with() {
+    let run = run_one(1, Keep::Digests, &|sim| {
+        sim.run(async {
+            let bells: [Arc<Bell>; 4] = Default::default();
+            let mut tasks: Vec<_> = (1..=3u64)
+                .map(|millis| {
+                    task::spawn(async move {
+                        sleep(Duration::from_millis(millis)).await;
+                        millis
+                    })
+                })
+                .collect();
+            // The first is polled with two bells, the second by us in between, the third is let go.
+            for (task, bell) in [(0, 0), (0, 1), (1, 2), (2, 3)] {
+                let waker = Waker::from(bells[bell].clone());
+                assert!(Pin::new(&mut tasks[task]).poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            assert!(Arc::strong_count(&bells[0]) == 1, "the bell that was replaced is dropped");
+            tasks.truncate(2);
+            assert!(Arc::strong_count(&bells[3]) == 1, "the bell of a handle that is gone is dropped");
+            let second = tasks.pop().unwrap();
+            assert_eq!(second.await.unwrap(), 2, "our own waker replaced the bell");
+            sleep(Duration::from_millis(9)).await;
+            let rung = bells.each_ref().map(|bell| bell.0.load(Ordering::Relaxed));
+            assert_eq!(rung, [0, 1, 0, 0]);
+            assert_eq!(tasks.pop().unwrap().await.unwrap(), 1);
+        });
+    });
+    assert_eq!(run.end, End::Passed);
 }
 
 #[cfg(feature = "tokio")]
