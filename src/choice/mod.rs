@@ -45,7 +45,8 @@ pub enum Weights {
 }
 
 /// The weights of a scheduling point, whose option 1 is to yield: one time in four under a seed.
-pub const YIELD: Weights = Weights::Rare { one_in: 1, of: 4 };
+pub const YIELD: Weights = Weights::Rare { one_in: YIELD_SHARE.0, of: YIELD_SHARE.1 };
+pub(crate) const YIELD_SHARE: (u32, u32) = (1, 4);
 
 /// One question put to a source.
 #[derive(Clone, Copy, Debug)]
@@ -202,7 +203,8 @@ pub trait Source {
     }
 
     /// As [`Source::choose`] at a scheduling point, from a source that does not listen, in a run that keeps no names: whether
-    /// to yield. `None` from a source to which the site is not enough; it is asked in full then.
+    /// to yield. It must answer, and draw, as [`Source::choose`] does with [`YIELD`]. `None` from a source to which the site
+    /// is not enough; it is asked in full then.
     fn yields_at(&mut self, _site: &Label) -> Option<bool> {
         None
     }

@@ -17,6 +17,12 @@ pin_project_lite::pin_project! {
     }
 }
 
+impl<F: Future> Stage<F> {
+    fn is_empty(&self) -> bool {
+        matches!(self, Stage::Finished { output: None })
+    }
+}
+
 /// A task's box, without its type.
 pub(crate) trait TaskBox {
     /// Polls the future; when it is ready, its output takes its place.
@@ -25,7 +31,8 @@ pub(crate) trait TaskBox {
     /// Moves the output into `place`, an `Option` of its type; whether there was one and the type is right.
     fn give(self: Pin<&mut Self>, place: &mut dyn Any) -> bool;
 
-    /// Takes a future out of `place`, an `Option` of its type, for the one that finished; whether the type is right.
+    /// Takes a future out of `place`, an `Option` of its type; whether the type is right. The box must be empty: what it
+    /// held finished and was given.
     fn refill(self: Pin<&mut Self>, place: &mut dyn Any) -> bool;
 }
 
@@ -56,6 +63,7 @@ where
 
     fn refill(mut self: Pin<&mut Self>, place: &mut dyn Any) -> bool {
         let Some(future) = place.downcast_mut::<Option<F>>().and_then(Option::take) else { return false };
+        debug_assert!(self.is_empty(), "only an empty box is handed on");
         self.set(Stage::Running { future });
         true
     }

@@ -65,8 +65,8 @@ pub(crate) enum Message {
     CancelTimer(TimerKey),
 }
 
-/// What a message left over: user values, dropped when no world is borrowed.
-pub(crate) type Leftovers = (Option<Boxed>, Option<Waker>);
+/// What a message left: a task's box and a waker, user values that are dropped when no world is borrowed.
+pub(crate) type Remains = (Option<Boxed>, Option<Waker>);
 
 fn tag() -> u32 {
     TAG.get().unwrap_or_else(|| {
@@ -113,7 +113,7 @@ pub(crate) fn live_worlds() -> usize {
 }
 
 /// Makes `world` the running one; what its messages left over is for the caller to drop while it runs.
-pub(crate) fn enter(mut world: Box<World>) -> Option<Vec<Leftovers>> {
+pub(crate) fn enter(mut world: Box<World>) -> Option<Vec<Remains>> {
     super::panics::begin_quiet();
     let is_told = THREAD.with_borrow(|thread| !thread.parked.is_empty());
     let leftovers = is_told.then(|| tell_parked(&mut world));
@@ -127,7 +127,7 @@ pub(crate) fn enter(mut world: Box<World>) -> Option<Vec<Leftovers>> {
 
 /// Tells a world what was kept for it; what that left over.
 #[cold]
-fn tell_parked(world: &mut World) -> Vec<Leftovers> {
+fn tell_parked(world: &mut World) -> Vec<Remains> {
     let mine: Vec<(u32, Message)> = THREAD.with_borrow_mut(|thread| {
         let (mine, others) = thread.parked.drain(..).partition(|(parked, _)| *parked == world.epoch);
         thread.parked = others;

@@ -10,7 +10,7 @@ use super::waker::WakeId;
 use super::world::{HostStep, Next, World};
 use std::any::Any;
 use std::mem::ManuallyDrop;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,41 +25,14 @@ pub(crate) enum Stepped {
     Attention,
 }
 
-/// A task that had its turn.
-enum Polled {
-    /// None, or one that ended in one of the rarer ways.
-    Nothing,
-    /// It goes on.
-    Pending(WakeId, Boxed),
-    /// Its box holds the output.
-    Finished(WakeId, Boxed),
-}
-
-impl Polled {
-    /// Puts the task back into its world; what is left of one that ended, if there is anything to be done for it.
-    #[inline(always)]
-    fn put_back(self, world: &mut World) -> Option<Next> {
-        match self {
-            Polled::Nothing => None,
-            Polled::Pending(id, boxed) => {
-                world.pending(id.slot(), boxed);
-                None
-            }
-            Polled::Finished(id, boxed) => {
-                world.tasks.at(id.slot()).boxed = Some(boxed);
-                let boxed = world.ended(id.slot(), Ending::Finished);
-                (boxed.is_some() || world.keeps_foreign()).then_some(Next::Ended { boxed })
-            }
-        }
-    }
-}
-
 /// One step of the running world; time may move up to `limit`.
 pub(crate) fn step(limit: u64) -> Stepped {
     match current::with(|world| world.next(limit)) {
         Next::Poll { boxed, id } => {
-            let polled = poll(boxed, id);
-            current::with(|world| polled.put_back(world)).into_iter().for_each(do_rarer);
+            if let Some((boxed, finished)) = poll(boxed, id) {
+                let left = current::with(|world| put_back(world, id, boxed, finished));
+                left.into_iter().for_each(do_rarer);
+            }
             Stepped::Turn
         }
         next @ (Next::Cancel { .. } | Next::Ended { .. }) => {
@@ -82,12 +55,13 @@ pub(crate) fn run(limit: u64) -> Stepped {
     loop {
         match next {
             Next::Poll { boxed, id } => {
-                let polled = poll(boxed, id);
-                next = current::with(|world| match polled.put_back(world) {
-                    Some(ended) => ended,
-                    None => world.next(limit),
-                });
-                continue;
+                if let Some((boxed, finished)) = poll(boxed, id) {
+                    next = current::with(|world| match put_back(world, id, boxed, finished) {
+                        Some(left) => left,
+                        None => world.next(limit),
+                    });
+                    continue;
+                }
             }
             Next::Idle => return Stepped::Idle,
             Next::Attention => return Stepped::Attention,
@@ -104,28 +78,39 @@ fn do_rarer(next: Next) {
     match next {
         Next::Cancel { boxed, id } => cancel(id.slot(), boxed),
         Next::Ended { boxed } => finish(boxed),
-        Next::Foreign => wake_foreign(),
+        Next::Foreign => wake_due(),
         Next::Time | Next::Poll { .. } | Next::Idle | Next::Attention => {}
     }
 }
 
-#[cold]
-fn wake_foreign() {
-    current::with(World::due_foreign).into_iter().for_each(Waker::wake);
+/// Wakes those whose wakers are not ours and whose time has come.
+pub(crate) fn wake_due() {
+    current::with(World::take_due).into_iter().for_each(Waker::wake);
 }
 
-/// User code runs here, with no world borrowed.
+/// Puts a task that had its turn back into its world; what is left of one that finished, if it is to be seen to.
 #[inline(always)]
-fn poll(mut boxed: Boxed, id: WakeId) -> Polled {
+fn put_back(world: &mut World, id: WakeId, boxed: Boxed, finished: bool) -> Option<Next> {
+    if !finished {
+        world.pending(id.slot(), boxed);
+        return None;
+    }
+    world.tasks.at(id.slot()).boxed = Some(boxed);
+    let boxed = world.ended(id.slot(), Ending::Finished);
+    (boxed.is_some() || world.has_due()).then_some(Next::Ended { boxed })
+}
+
+/// Polls a task, with no world borrowed; its box, and whether it finished, unless it panicked and is over.
+#[inline(always)]
+fn poll(mut boxed: Boxed, id: WakeId) -> Option<(Boxed, bool)> {
     // Our wakers own nothing, so there is nothing to drop.
     let waker = ManuallyDrop::new(id.waker());
     let mut context = Context::from_waker(&waker);
     match panics::catch(|| boxed.as_mut().poll(&mut context)) {
-        Ok(Poll::Pending) => Polled::Pending(id, boxed),
-        Ok(Poll::Ready(())) => Polled::Finished(id, boxed),
+        Ok(polled) => Some((boxed, polled.is_ready())),
         Err(payload) => {
             panicked(id.slot(), boxed, payload);
-            Polled::Nothing
+            None
         }
     }
 }
@@ -167,9 +152,7 @@ fn cancel(slot: u32, boxed: Boxed) {
 /// Drops what an ended task left for nobody, and wakes who waited for it.
 fn finish(boxed: Option<Boxed>) {
     boxed.into_iter().for_each(discard);
-    if current::with(|world| world.keeps_foreign()) {
-        wake_foreign();
-    }
+    wake_due();
 }
 
 /// Does what is due for hosts: drops the tasks of those that crashed, in spawn order, and begins the mains of those that

@@ -1,7 +1,7 @@
 //! The task table: a slab of slots, each with the box of its task.
 //!
-//! It polls nothing and drops nothing: whatever holds user values is handed out, to be polled or dropped while no
-//! world is borrowed.
+//! It polls nothing and drops nothing of the user's: whatever holds user values is handed out, to be polled or dropped
+//! while no world is borrowed.
 
 use super::boxes::{Body, Boxed};
 use super::waker::{SLOT_MAX, WakeId};
@@ -116,9 +116,9 @@ impl Slot {
         }
     }
 
-    /// The handle has what the task left.
+    /// The handle has what the task left: the slot is free.
     #[inline]
-    fn let_go(&mut self, index: u32, free: &mut u32) {
+    fn close(&mut self, index: u32, free: &mut u32) {
         self.handle = false;
         self.free(index, free);
     }
@@ -155,7 +155,7 @@ pub(crate) enum Joining {
     Panicked,
     /// It goes on, and wakes the task that joins.
     Waits,
-    /// It goes on, and a waker is to be kept for which it is not enough to know the task.
+    /// It goes on, and a waker that is not ours is to be kept, or was.
     Keeps,
     /// The world is frozen: the wait is to be reported.
     Reports,
@@ -269,8 +269,9 @@ impl Tasks {
         }
     }
 
-    /// How a join stands of the task that `own` is the waker of, if it is one of ours; the output is moved into `place`, an
-    /// `Option` of its type, and the slot is free. A task that panicked keeps its payload until [`Tasks::take_payload`].
+    /// How the join of a task stands. `own` is the task that joins, where its waker is one of ours, and is woken at the end.
+    /// The output is moved into `place`, an `Option` of its type, and the slot is free; a task that panicked keeps its
+    /// payload until [`Tasks::take_payload`]. What a closing world has dropped counts as cancelled.
     #[inline(always)]
     pub(crate) fn join(&mut self, id: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
         let Some(task) = self.slots.get_mut(id.slot() as usize).filter(|task| task.id == id) else {
@@ -282,26 +283,27 @@ impl Tasks {
             task.joiner = Joiner::Task(own);
             return Joining::Waits;
         };
-        if ending == Ending::Finished {
-            task.give(place);
-            task.let_go(id.slot(), &mut self.free);
-            return Joining::Finished;
+        if ending == Ending::Cancelled || task.boxed.is_none() {
+            task.close(id.slot(), &mut self.free);
+            return Joining::Cancelled;
         }
         if ending == Ending::Panicked {
             return Joining::Panicked;
         }
-        task.let_go(id.slot(), &mut self.free);
-        Joining::Cancelled
+        task.give(place);
+        task.close(id.slot(), &mut self.free);
+        Joining::Finished
     }
 
-    /// Takes the payload of a task that panicked, and frees its slot.
+    /// Takes the payload of a task that panicked, whose box has no other use, and frees its slot.
     #[cold]
     pub(crate) fn take_payload(&mut self, id: TaskId) -> Box<dyn Any + Send> {
+        let task = &mut self.slots[id.slot as usize];
         let mut payload: Option<Box<dyn Any + Send>> = None;
-        let task = self.at(id.slot);
-        task.give(&mut payload);
-        task.handle = false;
-        self.release(id.slot);
+        if let Some(mut boxed) = task.boxed.take() {
+            boxed.as_mut().give(&mut payload);
+        }
+        task.close(id.slot, &mut self.free);
         payload.expect("a task that panicked leaves its payload")
     }
 
@@ -320,10 +322,16 @@ impl Tasks {
         self.slots.get_mut(id.slot as usize).filter(|slot| slot.id.generation() == id.generation)
     }
 
-    /// The task that a waker of ours wakes, unless it is of another world or gone.
+    /// Counts the task that a waker of ours wakes as queued; its serial. Nothing where it is of another world, has ended or
+    /// is queued.
     #[inline]
-    pub(crate) fn woken(&mut self, id: WakeId) -> Option<&mut Slot> {
-        self.slots.get_mut(id.slot() as usize).filter(|slot| slot.id == id)
+    pub(crate) fn queue(&mut self, id: WakeId) -> Option<u32> {
+        let task = self.slots.get_mut(id.slot() as usize).filter(|task| task.id == id)?;
+        if !task.live || task.queued {
+            return None;
+        }
+        task.queued = true;
+        Some(task.serial)
     }
 
     #[inline]
@@ -457,12 +465,15 @@ mod tests {
     fn who_has_gone_is_not_woken_nor_joined() {
         let mut tasks = Tasks::in_memory(7, Vec::new());
         let first = insert(&mut tasks, async { 1 });
-        assert!(tasks.woken(first).is_some());
+        assert_eq!(tasks.queue(first), None, "it is queued from the first");
+        tasks.at(first.slot()).queued = false;
+        assert_eq!((tasks.queue(first), tasks.queue(first)), (Some(0), None));
         run(&mut tasks, first);
         let second = insert(&mut tasks, async { 2 });
-        assert!(tasks.woken(first).is_none() && tasks.woken(second).is_some());
+        tasks.at(second.slot()).queued = false;
         let elsewhere = WakeId::new(8, second.generation(), second.slot());
-        assert!(tasks.woken(elsewhere).is_none());
+        assert_eq!((tasks.queue(first), tasks.queue(elsewhere)), (None, None));
+        assert_eq!(tasks.queue(second), Some(1));
         let mut place: Option<u64> = None;
         assert_eq!(tasks.join(first, None, &mut place), Joining::Cancelled);
         assert_eq!(tasks.join(elsewhere, None, &mut place), Joining::Elsewhere);

@@ -38,7 +38,7 @@ impl WakeId {
         (self.0 >> 24) as u16
     }
 
-    /// The next task in the same slot, which has not had all that it can have.
+    /// The next task in the same slot, whose generations must not be used up.
     #[inline]
     pub(crate) fn next(self) -> WakeId {
         debug_assert!(self.generation() < u16::MAX, "a slot whose generations are used up is retired");

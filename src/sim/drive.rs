@@ -5,7 +5,7 @@
 
 use super::Sim;
 use crate::property::Predicate;
-use crate::runtime::step::{Stepped, run, settle_hosts, step};
+use crate::runtime::step::{Stepped, run, settle_hosts, step, wake_due};
 use crate::runtime::{End, current};
 use std::time::Duration;
 
@@ -124,8 +124,8 @@ impl Sim {
     }
 
     fn begin_quiet(&mut self) {
-        let foreign = current::with(|world| world.begin_quiet());
-        foreign.into_iter().for_each(std::task::Waker::wake);
+        current::with(|world| world.begin_quiet());
+        wake_due();
         if self.predicates.is_empty() {
             return;
         }

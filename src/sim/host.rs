@@ -162,7 +162,7 @@ impl<'a> HostBuilder<'a> {
             self.world.machine(self.host).name
         );
         let begun = self.world.begin_main(self.host, main, self.daemon, serves);
-        assert!(begun.is_none(), "a simulation that is being set up takes tasks");
+        assert!(begun.is_ok(), "a simulation that is being set up takes tasks");
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Bias, Calibration, Chosen, Hazard, RandomWalk, Strategy, StrategyKind, Stream};
 use crate::choice::fault::{FaultPlan, FaultRule};
-use crate::choice::{Ask, Covering, Label, Names, Notice, Ready, Source, Weights, YIELD};
+use crate::choice::{Ask, Covering, Label, Names, Notice, Ready, Source, Weights, YIELD_SHARE};
 
 /// How much likelier a rule is than it says where a swarm has it on: these many quarters, each as often.
 const STRENGTHS: [u8; 4] = [1, 2, 4, 8];
@@ -260,7 +260,7 @@ impl Source for SeedSource {
     }
 
     fn yields_at(&mut self, site: &Label) -> Option<bool> {
-        let Weights::Rare { one_in, of } = YIELD else { return None };
+        let (one_in, of) = YIELD_SHARE;
         Some(self.yields && is_rare(self.stream(site.hash()).word(), one_in, of))
     }
 
@@ -298,6 +298,7 @@ impl Source for SeedSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choice::YIELD;
 
     fn asked(label: Label) -> Ask<'static> {
         Ask { label, object: "", arity: 2, weights: YIELD, host: "", task: "", occurrence: 0, now: 0 }

@@ -91,7 +91,7 @@ impl<T: 'static> Future for JoinHandle<T> {
                     Joining::Cancelled => Err(JoinError { cause: Cause::Cancelled }),
                     Joining::Panicked => Err(panicked(task)),
                     rarer @ (Joining::Keeps | Joining::Reports | Joining::Elsewhere) => {
-                        wait(rarer, task, place, context.waker());
+                        wait_otherwise(rarer, task, place, context.waker());
                         return Poll::Pending;
                     }
                 };
@@ -109,23 +109,16 @@ impl<T: 'static> Future for JoinHandle<T> {
     }
 }
 
-/// How a join stands: see [`Tasks::join`](crate::runtime::tasks::Tasks::join). Every type of output has a copy of what
-/// calls it, and shares this.
+/// How a join stands. Every type of output has a copy of what calls it, and shares this.
 #[inline(never)]
 fn join(task: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
-    let joining = current::try_with(|world| {
-        if world.frozen.is_some() && world.epoch == task.epoch() {
-            return Joining::Reports;
-        }
-        world.tasks.join(task, own, place)
-    });
-    joining.unwrap_or(Joining::Elsewhere)
+    current::try_with(|world| world.join(task, own, place)).unwrap_or(Joining::Elsewhere)
 }
 
 /// The rarer ways to wait for a task that was spawned at `spawned`.
 #[cold]
 #[track_caller]
-fn wait(joining: Joining, task: WakeId, spawned: &Location<'_>, waker: &Waker) {
+fn wait_otherwise(joining: Joining, task: WakeId, spawned: &Location<'_>, waker: &Waker) {
     let id = TaskId::of(task);
     match joining {
         Joining::Keeps => {
@@ -142,11 +135,7 @@ fn wait(joining: Joining, task: WakeId, spawned: &Location<'_>, waker: &Waker) {
 /// The error of a task that panicked, with what it left.
 #[cold]
 fn panicked(task: WakeId) -> JoinError {
-    let payload = current::with(|world| {
-        let id = TaskId::of(task);
-        world.observed(id);
-        world.tasks.take_payload(id)
-    });
+    let payload = current::with(|world| world.take_payload(task));
     JoinError { cause: Cause::Panicked(Mutex::new(payload)) }
 }
 

@@ -85,23 +85,33 @@ where
 {
     let mut future = Some(future);
     match begin(name, &mut future, box_taken::<F>) {
-        Some(Some(task)) => Ok(JoinHandle::simulated(task)),
-        // A closing world takes no tasks; the future is dropped here, with nothing borrowed.
-        Some(None) => Ok(JoinHandle::dead()),
-        None => Err(future.expect("where no world is, none took the future")),
+        Begun::Task(task) => Ok(JoinHandle::simulated(task)),
+        // The future is dropped here, with nothing borrowed.
+        Begun::Refused => Ok(JoinHandle::dead()),
+        Begun::Nowhere => Err(future.expect("where no world is, none took the future")),
     }
 }
 
-/// Spawns a child of the running task; its world and its id, if it takes tasks. One function for all types of future.
-fn begin(name: TaskName, place: &mut dyn Any, boxes: fn(&mut dyn Any) -> Boxed) -> Option<Option<WakeId>> {
-    current::try_with(|world| {
+/// What became of a spawn.
+enum Begun {
+    Task(WakeId),
+    /// The world takes no tasks any more.
+    Refused,
+    /// No world runs.
+    Nowhere,
+}
+
+/// Spawns a child of the running task; its world and its id. One function for all types of future.
+fn begin(name: TaskName, place: &mut dyn Any, boxes: fn(&mut dyn Any) -> Boxed) -> Begun {
+    let begun = current::try_with(|world| {
         mark_in(world, &SPAWN, SPAWN.hash());
         let parent = world.running.map(|parent| world.tasks.peek(parent));
         let (host, daemon, parent) =
             parent.map_or((0, false, None), |parent| (parent.host, parent.daemon, Some(parent.serial)));
         let new = NewTask { host, parent, name, handle: true, required: false, daemon };
-        world.spawn(new, Body { place, boxes })
-    })
+        world.spawn(new, Body { place, boxes }).map_or(Begun::Refused, Begun::Task)
+    });
+    begun.unwrap_or(Begun::Nowhere)
 }
 
 #[cfg(feature = "tokio")]

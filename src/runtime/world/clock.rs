@@ -15,7 +15,7 @@ const JUMP: u64 = 0x9d39_247e_3377_6d41;
 pub(super) enum Passage {
     /// It moved.
     Time,
-    /// It moved, and there are wakers that are not ours to be woken.
+    /// It moved, and wakers that are not ours are due.
     Foreign,
     /// It did not: nothing is ready, and no deadline is at or before the limit.
     Idle,
@@ -55,47 +55,41 @@ impl World {
             self.notice(Notice::Idle);
         }
         self.attention |= self.required_left > 0 && self.is_stale();
-        let mut foreign = Vec::new();
         if self.holds_timers || self.harms_hosts || !self.held.is_empty() {
-            self.fire_with_faults(deadline, &mut foreign);
+            self.fire_with_faults(deadline);
         } else {
             while let Some(due) = self.timers.pop_due(deadline) {
-                self.fire(due, &mut foreign);
+                self.fire(due);
             }
         }
         if self.hosts_out > 0 {
             self.return_hosts(deadline);
         }
-        self.moved(foreign)
+        self.moved()
     }
 
-    #[inline(always)]
-    fn moved(&mut self, foreign: Vec<Waker>) -> Passage {
-        if foreign.is_empty() {
-            return Passage::Time;
-        }
-        self.foreign.extend(foreign.into_iter().map(|waker| (None, waker)));
-        Passage::Foreign
+    fn moved(&self) -> Passage {
+        if self.has_due() { Passage::Foreign } else { Passage::Time }
     }
 
     /// Fires what is due and not late, and then what was held until after this deadline.
     #[cold]
-    fn fire_with_faults(&mut self, deadline: u64, foreign: &mut Vec<Waker>) {
+    fn fire_with_faults(&mut self, deadline: u64) {
         let mut late = Vec::new();
         // What is held by what is due now counts the deadlines after this one.
         let waiting = std::mem::take(&mut self.held);
         if self.harms_hosts && !self.quiet {
             let due: Vec<Due> = std::iter::from_fn(|| self.timers.pop_due(deadline)).collect();
             self.harm_hosts(&due);
-            due.into_iter().for_each(|due| self.fire_or_hold(due, &mut late, foreign));
+            due.into_iter().for_each(|due| self.fire_or_hold(due, &mut late));
         }
         while let Some(due) = self.timers.pop_due(deadline) {
-            self.fire_or_hold(due, &mut late, foreign);
+            self.fire_or_hold(due, &mut late);
         }
         let fresh = std::mem::take(&mut self.held);
         for (left, held) in waiting {
             match left - 1 {
-                0 => self.let_go(held, foreign),
+                0 => self.let_go(held),
                 left => self.held.push((left, held)),
             }
         }
@@ -103,20 +97,19 @@ impl World {
         self.held.extend(late);
     }
 
-    fn fire_or_hold(&mut self, due: Due, late: &mut Vec<(u8, Held)>, foreign: &mut Vec<Waker>) {
+    fn fire_or_hold(&mut self, due: Due, late: &mut Vec<(u8, Held)>) {
         match self.lateness(&due) {
-            0 => self.fire(due, foreign),
+            0 => self.fire(due),
             deadlines => late.push((deadlines, Held::Timer(due))),
         }
     }
 
     /// With no deadline left to wait for, what is held is late enough.
     pub(super) fn release_held(&mut self) -> Passage {
-        let mut foreign = Vec::new();
         for (_, held) in std::mem::take(&mut self.held) {
-            self.let_go(held, &mut foreign);
+            self.let_go(held);
         }
-        self.moved(foreign)
+        self.moved()
     }
 
     pub(super) fn lateness(&mut self, due: &Due) -> u8 {
@@ -188,7 +181,7 @@ impl World {
         }
     }
 
-    pub(super) fn let_go(&mut self, held: Held, foreign: &mut Vec<Waker>) {
+    pub(super) fn let_go(&mut self, held: Held) {
         match held {
             Held::Task { slot, serial } => {
                 let task = self.tasks.at(slot);
@@ -197,27 +190,21 @@ impl World {
                     self.push_ready(slot, serial);
                 }
             }
-            Held::Timer(due) => self.fire(due, foreign),
+            Held::Timer(due) => self.fire(due),
         }
     }
 
-    /// Own wakers enter the ready set here, in firing order; others are for the caller to wake.
-    pub(super) fn fire(&mut self, due: Due, foreign: &mut Vec<Waker>) {
+    /// Own wakers enter the ready set here, in firing order; others are due.
+    pub(super) fn fire(&mut self, due: Due) {
         let Some(id) = WakeId::of(&due.waker).filter(|id| id.epoch() == self.epoch) else {
-            return foreign.push(due.waker);
+            return self.let_wake(due.waker);
         };
-        if let Some(task) = self.tasks.woken(id)
-            && task.live
-            && !task.queued
-        {
-            task.queued = true;
-            let serial = task.serial;
-            if self.plain {
-                self.ready.push(id.slot(), serial);
-                self.ready.settle();
-            } else {
-                self.enqueue(id.slot(), serial);
-            }
+        let Some(serial) = self.tasks.queue(id) else { return };
+        if self.plain {
+            self.ready.push(id.slot(), serial);
+            self.ready.settle();
+        } else {
+            self.enqueue(id.slot(), serial);
         }
     }
 
@@ -232,20 +219,19 @@ impl World {
     }
 
     /// Ends the fault phase: nothing is held back any more. Wakers that are not ours are for the caller to wake.
-    pub(crate) fn begin_quiet(&mut self) -> Vec<Waker> {
-        let mut foreign = Vec::new();
-        if !self.quiet {
-            self.quiet = true;
-            if self.listens {
-                self.notice(Notice::Quiet);
-            }
-            self.digests.event(3 << 62 ^ self.now);
-            self.record_by(None, Kind::Quiet);
-            self.heal_hosts();
-            for (_, held) in std::mem::take(&mut self.held) {
-                self.let_go(held, &mut foreign);
-            }
+    pub(crate) fn begin_quiet(&mut self) {
+        if self.quiet {
+            return;
         }
-        foreign
+        self.quiet = true;
+        if self.listens {
+            self.notice(Notice::Quiet);
+        }
+        self.digests.event(3 << 62 ^ self.now);
+        self.record_by(None, Kind::Quiet);
+        self.heal_hosts();
+        for (_, held) in std::mem::take(&mut self.held) {
+            self.let_go(held);
+        }
     }
 }

@@ -11,7 +11,6 @@ use crate::runtime::end::End;
 use crate::runtime::hosts::{Clock, HostChange, Machine, Main, State};
 use crate::runtime::tasks::{NewTask, Slot, TaskId, TaskName};
 use crate::runtime::timers::Due;
-use crate::runtime::wait::Frozen;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,16 +51,6 @@ impl World {
         self.closing || self.is_cut || self.frozen.is_some()
     }
 
-    /// From here on tasks only end.
-    pub(crate) fn close(&mut self) {
-        (self.closing, self.plain) = (true, false);
-    }
-
-    /// From here to the taking of [`World::frozen`], tasks that are polled change nothing and report what they wait for.
-    pub(crate) fn freeze(&mut self) {
-        (self.frozen, self.plain) = (Some(Frozen::default()), false);
-    }
-
     /// Whether the running task is one of a host that crashed.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
@@ -77,6 +66,7 @@ impl World {
             State::Paused { .. } => {}
             State::Down { .. } => return,
         }
+        self.not_plain();
         self.say(host, HostChange::Crashed);
         let machine = self.machine(host);
         // A deadline at the maximum is none.
@@ -125,7 +115,7 @@ impl World {
             HostMove::Fall(host) => match self.tasks.first_box_of(host) {
                 Some((slot, boxed)) => {
                     self.running = Some(slot);
-                    (self.is_cut, self.plain) = (true, false);
+                    self.is_cut = true;
                     Some(HostStep::Drop { slot, boxed })
                 }
                 None => {
@@ -149,15 +139,18 @@ impl World {
         }
     }
 
-    /// A main of a host begins, unless the world is closing: then its box comes back.
+    /// A main of a host begins.
     /// One that does not serve is not begun again after a crash.
+    ///
+    /// # Errors
+    /// Its box, when the world is deaf.
     pub(crate) fn begin_main(
         &mut self,
         host: u16,
         boxed: Boxed,
         daemon: bool,
         serves: bool,
-    ) -> Option<Boxed> {
+    ) -> Result<(), Boxed> {
         let name = TaskName::Type(|| crate::runtime::hosts::MAIN);
         let new = NewTask { host, parent: None, name, handle: false, required: !daemon, daemon };
         let mut place = Some(boxed);
@@ -168,7 +161,7 @@ impl World {
             self.tasks.at(id.slot()).once = true;
             self.machine(host).once += 1;
         }
-        place
+        place.map_or(Ok(()), Err)
     }
 
     /// A required main ended; whether a crash ended it and it is begun again, so that its work is still owed.
@@ -215,7 +208,7 @@ impl World {
         machine.state = State::Paused { until: until.filter(|until| *until != u64::MAX) };
         machine.parked = waiting.into_iter().map(|entry| (entry.slot, entry.serial)).collect();
         self.follows_ready = true;
-        self.plain = false;
+        self.not_plain();
         self.hosts_out += 1;
     }
 

@@ -7,6 +7,7 @@ mod asking;
 mod clock;
 mod coverage;
 mod hosts;
+mod joins;
 mod noting;
 mod tasks;
 mod turns;
@@ -35,7 +36,6 @@ use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::Location;
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
 
 const STALL: Label = Label::new(SITE_STALL);
 const LATE: Label = Label::new(SITE_LATE);
@@ -119,7 +119,8 @@ pub(crate) struct World {
     pub(crate) follows_coverage: bool,
     /// Whether someone has a say in what becomes ready, or wants to hear of it.
     follows_ready: bool,
-    /// Whether nobody does, tasks have no names and the world is not deaf: then less is to be asked.
+    /// Whether nobody does, tasks have no names, and the world never was deaf nor without one of its hosts: then less is to
+    /// be asked. Once it is not, it stays so: see [`World::not_plain`].
     plain: bool,
     pub(crate) digests: Digests,
     pub(crate) names: Option<Box<Names>>,
@@ -166,8 +167,8 @@ pub(crate) struct World {
     pub(crate) objects: Objects,
     /// What modules of a higher rank keep here.
     pub(crate) parts: Parts,
-    /// Wakers that are not ours: each waits for the end of the task in a slot, or its time has come.
-    foreign: Vec<(Option<u32>, Waker)>,
+    /// Few worlds have any.
+    foreign: Option<Box<joins::Foreign>>,
     /// Where the operation stands that asks next, if it says.
     pub(crate) asking_at: Option<&'static Location<'static>>,
     /// Where to say who runs, for a watchdog on another thread.
@@ -259,11 +260,28 @@ impl World {
             verdict: None,
             objects: Objects::default(),
             parts: Parts::default(),
-            foreign: Vec::new(),
+            foreign: None,
             asking_at: None,
             watch: None,
             plan: config.plan,
         })
+    }
+
+    /// Nothing is left out any more. Whatever makes the world deaf or takes a host away says so.
+    fn not_plain(&mut self) {
+        self.plain = false;
+    }
+
+    /// From here on tasks only end.
+    pub(crate) fn close(&mut self) {
+        self.closing = true;
+        self.not_plain();
+    }
+
+    /// From here to the taking of [`World::frozen`], tasks that are polled change nothing and report what they wait for.
+    pub(crate) fn freeze(&mut self) {
+        self.frozen = Some(Frozen::default());
+        self.not_plain();
     }
 
     /// Ends the world, whose tasks have ended, and leaves its memory to the next of this thread.

@@ -3,7 +3,7 @@
 use super::{Held, STALL, World};
 use crate::choice::Notice;
 use crate::runtime::boxes::Body;
-use crate::runtime::current::{Leftovers, Message};
+use crate::runtime::current::{Message, Remains};
 use crate::runtime::end::End;
 use crate::runtime::tasks::{Joiner, NewTask, TaskId};
 use crate::runtime::timers::{Owner, TimerKey};
@@ -12,7 +12,7 @@ use crate::trace::Kind;
 use std::task::Waker;
 
 impl World {
-    /// Begins a task; the id of its slot. A world that is closing or frozen takes none, and leaves the body as it is.
+    /// Begins a task; its id. A world that is deaf takes none, and leaves the body as it is.
     #[inline(always)]
     pub(crate) fn spawn(&mut self, new: NewTask, body: Body<'_>) -> Option<WakeId> {
         if !self.plain && self.is_deaf() {
@@ -70,12 +70,8 @@ impl World {
         if !self.plain && self.frozen.is_some() {
             return;
         }
-        if let Some(task) = self.tasks.woken(id)
-            && task.live
-            && !task.queued
-        {
-            task.queued = true;
-            self.ready.push(id.slot(), task.serial);
+        if let Some(serial) = self.tasks.queue(id) {
+            self.ready.push(id.slot(), serial);
         }
     }
 
@@ -147,7 +143,7 @@ impl World {
     }
 
     /// Carries out a message; what is left over is dropped by the caller when no world is borrowed.
-    pub(crate) fn apply(&mut self, message: Message) -> Leftovers {
+    pub(crate) fn apply(&mut self, message: Message) -> Remains {
         match message {
             Message::Wake(id) => self.wake(id),
             Message::Abort(id) => self.abort(id),
@@ -156,12 +152,12 @@ impl World {
                 return (None, self.cancel_timer(key));
             }
         }
-        Leftovers::default()
+        Remains::default()
     }
 
-    pub(super) fn detach(&mut self, id: TaskId) -> Leftovers {
+    pub(super) fn detach(&mut self, id: TaskId) -> Remains {
         let Some(task) = self.tasks.get_mut(id).filter(|task| task.handle) else {
-            return Leftovers::default();
+            return Remains::default();
         };
         task.handle = false;
         let joiner = std::mem::replace(&mut task.joiner, Joiner::Nobody);
@@ -170,39 +166,8 @@ impl World {
             self.tasks.release(id.slot);
             self.unobserved(id);
         }
-        let waker = if joiner == Joiner::Foreign { self.take_foreign(id.slot) } else { None };
+        let waker = if joiner == Joiner::Foreign { self.forget_joiner(id.slot) } else { None };
         (boxed, waker)
-    }
-
-    /// Lets a waker that is not ours be woken when a task ends; the one that was before, for the caller to drop.
-    pub(crate) fn join_by(&mut self, slot: u32, waker: Waker) -> Option<Waker> {
-        let before = self.take_foreign(slot);
-        self.tasks.at(slot).joiner = Joiner::Foreign;
-        self.foreign.push((Some(slot), waker));
-        before
-    }
-
-    fn take_foreign(&mut self, slot: u32) -> Option<Waker> {
-        let index = self.foreign.iter().position(|(task, _)| *task == Some(slot))?;
-        Some(self.foreign.remove(index).1)
-    }
-
-    /// The task in `slot` ended, for which somebody waits whose waker is not ours.
-    #[cold]
-    pub(super) fn end_foreign(&mut self, slot: u32) {
-        let waiting = self.foreign.iter_mut().filter(|(task, _)| *task == Some(slot));
-        waiting.for_each(|(task, _)| *task = None);
-    }
-
-    /// Whether there may be wakers for [`World::due_foreign`].
-    #[inline]
-    pub(crate) fn keeps_foreign(&self) -> bool {
-        !self.foreign.is_empty()
-    }
-
-    /// The wakers that are not ours and whose time has come, for the caller to wake.
-    pub(crate) fn due_foreign(&mut self) -> Vec<Waker> {
-        self.foreign.extract_if(.., |(slot, _)| slot.is_none()).map(|(_, waker)| waker).collect()
     }
 
     /// A panic that no join will see.
@@ -214,12 +179,6 @@ impl World {
             self.verdict.get_or_insert(End::Panicked { task, message });
             self.attention = true;
         }
-    }
-
-    /// A panic was seen by a join.
-    #[cold]
-    pub(crate) fn observed(&mut self, id: TaskId) {
-        self.unjoined_panics.retain(|(task, _, _)| *task != id);
     }
 
     #[inline]

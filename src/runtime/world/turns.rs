@@ -85,7 +85,7 @@ impl World {
         self.ready.oldest()
     }
 
-    /// The task that is next in a run that is not plain, if none that became ready is kept from it.
+    /// The task that is next in a run that is not plain; none where all that became ready are kept back.
     #[inline(never)]
     fn pick(&mut self) -> Option<Entry> {
         self.order_woken();
@@ -175,7 +175,7 @@ impl World {
         }
         match joiner {
             Joiner::Task(id) if id.epoch() == self.epoch => self.wake(id),
-            Joiner::Task(id) => self.foreign.push((None, id.waker())),
+            Joiner::Task(id) => self.let_wake(id.waker()),
             Joiner::Foreign => self.end_foreign(slot),
             Joiner::Nobody => {}
         }

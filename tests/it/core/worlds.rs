@@ -3,6 +3,7 @@
 use super::abuse::{Facts, SEEDS, chaotic, facts, mixed, mixture, repeats_and_passes, run_one};
 use fatum::runtime::{End, LeakPolicy};
 use fatum::sim::Keep;
+use fatum::sync::{CancellationToken, Notify};
 use fatum::time::{Duration, sleep};
 use fatum::{Sim, event, rand, task};
 use std::cell::{Cell, RefCell};
@@ -322,6 +323,68 @@ fn a_slot_may_be_used_more_often_than_it_has_generations() {
         });
     });
     assert_eq!((run.end, u64::from(run.tasks)), (End::Passed, spawns + 1), "every child joined");
+}
+
+#[test]
+fn what_a_host_does_in_the_turn_of_its_crash_repeats() {
+    repeats_and_passes(|sim| {
+        mixture(sim);
+        sim.host("agent").serve(|host| async move {
+            if host.incarnation() > 1 {
+                return sleep(Duration::from_secs(1)).await;
+            }
+            let _guard = CancellationToken::new().drop_guard();
+            let notify = Notify::new();
+            sleep(Duration::from_millis(1)).await;
+            fatum::host::crash_for("agent", Duration::from_secs(1));
+            // Nothing of this reaches the world, and nobody is asked about it.
+            (0..20).for_each(|_| drop(task::spawn(async {})));
+            (0..20).for_each(|_| notify.notify_one());
+        });
+    });
+}
+
+#[test]
+fn a_destructor_that_joins_as_the_world_closes_is_told_that_the_task_was_cancelled() {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let run = run_one(1, Keep::Digests, &|sim| {
+        let told = told.clone();
+        sim.host("main").daemon().run(move |_| {
+            let told = told.clone();
+            async move {
+                let finished = task::spawn(async { 7 });
+                let panicked = task::spawn(async { panic!("nobody sees it") });
+                task::yield_now().await;
+                let _late = Late { finished, panicked, told };
+                pending::<()>().await;
+            }
+        });
+        sim.run(async { sleep(Duration::from_secs(1)).await });
+    });
+    let panics = matches!(&run.end, End::Panicked { message, .. } if message.starts_with("nobody sees it"));
+    assert!(panics, "{:?}", run.end);
+    assert_eq!(*told.borrow(), ["cancelled", "cancelled"]);
+}
+
+/// It joins when it is dropped.
+struct Late {
+    finished: task::JoinHandle<u64>,
+    panicked: task::JoinHandle<u64>,
+    told: Rc<RefCell<Vec<&'static str>>>,
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        for task in [&mut self.finished, &mut self.panicked] {
+            let told = match Pin::new(task).poll(&mut context) {
+                Poll::Ready(Err(error)) if error.is_cancelled() => "cancelled",
+                Poll::Ready(_) => "ended",
+                Poll::Pending => "pending",
+            };
+            self.told.borrow_mut().push(told);
+        }
+    }
 }
 
 /// What counts itself when it is dropped.
