@@ -46,6 +46,7 @@ pub enum Weights {
 
 /// The weights of a scheduling point, whose option 1 is to yield: one time in four under a seed.
 pub const YIELD: Weights = Weights::Rare { one_in: YIELD_SHARE.0, of: YIELD_SHARE.1 };
+/// One in how many that is.
 pub(crate) const YIELD_SHARE: (u32, u32) = (1, 4);
 
 /// One question put to a source.

@@ -10,10 +10,8 @@ impl World {
     /// Asks whether the running task lets others run first.
     #[inline(always)]
     pub(crate) fn chooses_to_yield(&mut self, running: u32, label: &Label) -> bool {
-        if !self.plain {
-            return self.asks_to_yield(running, label);
-        }
-        let Some(yields) = self.source.yields_at(label) else { return self.asks_to_yield(running, label) };
+        let answer = if self.plain { self.source.yields_at(label) } else { None };
+        let Some(yields) = answer else { return self.asks_to_yield(running, label) };
         self.digests.choice(label.hash(), 2, u64::from(yields));
         self.counts.count(*label, false, yields);
         yields

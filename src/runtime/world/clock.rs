@@ -199,11 +199,7 @@ impl World {
         let Some(id) = WakeId::of(&due.waker).filter(|id| id.epoch() == self.epoch) else {
             return self.let_wake(due.waker);
         };
-        let Some(serial) = self.tasks.queue(id) else { return };
-        if self.plain {
-            self.ready.push(id.slot(), serial);
-            self.ready.settle();
-        } else {
+        if let Some(serial) = self.tasks.queue(id) {
             self.enqueue(id.slot(), serial);
         }
     }

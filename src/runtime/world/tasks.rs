@@ -107,6 +107,7 @@ impl World {
     }
 
     /// Makes a task ready, unless a fault holds it back.
+    #[inline]
     pub(super) fn enqueue(&mut self, slot: u32, serial: u32) {
         let kept = (self.hosts_out > 0 && self.park(slot, serial))
             || (self.holds_tasks && self.hold_task(slot, serial));
@@ -116,6 +117,7 @@ impl World {
     }
 
     /// Makes a task ready whose place in the order is known.
+    #[inline]
     pub(super) fn push_ready(&mut self, slot: u32, serial: u32) {
         self.ready.push(slot, serial);
         self.ready.settle();
