@@ -44,6 +44,22 @@ impl Ready {
         self.seq_next += 1;
     }
 
+    /// As [`Ready::push`], where [`Ready::make_room`] made room.
+    ///
+    /// # Panics
+    /// When there is none. To grow here would cost every wake the saving of registers.
+    #[inline]
+    pub(crate) fn push_within(&mut self, slot: u32, serial: u32) {
+        assert!(self.entries.len() < self.entries.capacity(), "there is room for every task");
+        self.push(slot, serial);
+    }
+
+    /// Makes room for this many entries in all.
+    #[cold]
+    pub(crate) fn make_room(&mut self, entries: usize) {
+        self.entries.reserve(entries.saturating_sub(self.entries.len()));
+    }
+
     /// The task that has its turn made itself ready in it.
     #[inline]
     pub fn yields(&mut self, serial: u32) {
@@ -54,6 +70,12 @@ impl Ready {
     #[inline]
     pub fn fresh(&self) -> &[Entry] {
         &self.entries[self.settled..]
+    }
+
+    /// How many they are.
+    #[inline]
+    pub(crate) fn fresh_count(&self) -> usize {
+        self.entries.len() - self.settled
     }
 
     /// Takes the fresh entries out, in their order.
@@ -110,16 +132,13 @@ impl Ready {
 
     /// Takes out the entries that `wanted` names: the oldest first, and then the fresh ones in their order.
     pub fn extract(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        let fresh = self.entries.split_off(self.settled);
-        let settled = std::mem::take(&mut self.entries);
-        let (mut taken, kept): (Vec<Entry>, Vec<Entry>) = settled.into_iter().partition(&wanted);
-        let (mut taken_fresh, kept_fresh): (Vec<Entry>, Vec<Entry>) = fresh.into_iter().partition(&wanted);
+        let mut taken_fresh: Vec<Entry> = self.fresh().iter().copied().filter(&wanted).collect();
+        let mut taken: Vec<Entry> = self.entries[..self.settled].iter().copied().filter(&wanted).collect();
         taken.sort_unstable_by_key(|entry| entry.seq);
         sort(&mut taken_fresh, self.yielded);
+        self.settled -= taken.len();
         taken.append(&mut taken_fresh);
-        self.settled = kept.len();
-        self.entries = kept;
-        self.entries.extend(kept_fresh);
+        self.entries.retain(|entry| !wanted(entry));
         taken
     }
 

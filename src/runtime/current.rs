@@ -260,8 +260,13 @@ pub(crate) fn wake(id: WakeId) {
         Some(_) | None => false,
     });
     if !woken {
-        send_outward(id.epoch(), Message::Wake(id));
+        wake_outward(id);
     }
+}
+
+#[cold]
+fn wake_outward(id: WakeId) {
+    send_outward(id.epoch(), Message::Wake(id));
 }
 
 /// Says what to do about a facade call outside a simulation.

@@ -7,7 +7,7 @@ use super::hosts::Main;
 use super::panics;
 use super::tasks::Ending;
 use super::waker::WakeId;
-use super::world::{HostStep, Next, World};
+use super::world::{HostStep, Next, What, World};
 use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::task::{Context, Waker};
@@ -27,59 +27,77 @@ pub(crate) enum Stepped {
 
 /// One step of the running world; time may move up to `limit`.
 pub(crate) fn step(limit: u64) -> Stepped {
-    match current::with(|world| world.next(limit)) {
-        Next::Poll { boxed, id } => {
-            if let Some((boxed, finished)) = poll(boxed, id) {
-                let left = current::with(|world| put_back(world, id, boxed, finished));
-                left.into_iter().for_each(do_rarer);
+    let next = current::with(|world| world.next(limit));
+    match next.what {
+        What::Poll => {
+            let polled = poll(next);
+            if let Some(left) = polled.and_then(|polled| current::with(|world| put_back(world, polled))) {
+                do_rarer(left);
             }
             Stepped::Turn
         }
-        next @ (Next::Cancel { .. } | Next::Ended { .. }) => {
+        What::Cancel | What::Ended => {
             do_rarer(next);
             Stepped::Turn
         }
-        next @ (Next::Time | Next::Foreign) => {
+        What::Time | What::Foreign => {
             do_rarer(next);
             Stepped::Time
         }
-        Next::Idle => Stepped::Idle,
-        Next::Attention => Stepped::Attention,
+        What::Idle => Stepped::Idle,
+        What::Attention => Stepped::Attention,
     }
 }
 
 /// Steps until there is something for the driver, who looks at nothing in between: one borrow of the world ends a
-/// turn and begins the next.
+/// turn, moves time where nothing is ready, and begins the next turn.
+#[inline(never)]
 pub(crate) fn run(limit: u64) -> Stepped {
-    let mut next = current::with(|world| world.next(limit));
+    let mut polled = None;
     loop {
-        match next {
-            Next::Poll { boxed, id } => {
-                if let Some((boxed, finished)) = poll(boxed, id) {
-                    next = current::with(|world| match put_back(world, id, boxed, finished) {
-                        Some(left) => left,
-                        None => world.next(limit),
-                    });
-                    continue;
-                }
+        let next = current::with(|world| {
+            if let Some(polled) = polled.take()
+                && let Some(left) = put_back(world, polled)
+            {
+                return left;
             }
-            Next::Idle => return Stepped::Idle,
-            Next::Attention => return Stepped::Attention,
-            Next::Time => {}
-            rarer => do_rarer(rarer),
+            next_but_time(world, limit)
+        });
+        if next.what == What::Poll {
+            polled = poll(next);
+            continue;
         }
-        next = current::with(|world| world.next(limit));
+        match next.what {
+            What::Idle => return Stepped::Idle,
+            What::Attention => return Stepped::Attention,
+            What::Cancel | What::Ended | What::Time | What::Foreign | What::Poll => do_rarer(next),
+        }
+    }
+}
+
+/// What is next, but that time moved.
+#[inline(always)]
+fn next_but_time(world: &mut World, limit: u64) -> Next {
+    loop {
+        let next = world.next(limit);
+        if next.what != What::Time {
+            return next;
+        }
     }
 }
 
 /// What stands between two polls, out of their way.
-#[inline(never)]
 fn do_rarer(next: Next) {
-    match next {
-        Next::Cancel { boxed, id } => cancel(id.slot(), boxed),
-        Next::Ended { boxed } => finish(boxed),
-        Next::Foreign => wake_due(),
-        Next::Time | Next::Poll { .. } | Next::Idle | Next::Attention => {}
+    rarer(next.what, next.boxed, next.id);
+}
+
+#[inline(never)]
+fn rarer(what: What, boxed: Option<Boxed>, id: WakeId) {
+    match (what, boxed) {
+        (What::Cancel, Some(boxed)) => cancel(id.slot(), boxed),
+        (What::Ended, boxed) => finish(boxed),
+        (What::Foreign, _) => wake_due(),
+        (What::Cancel | What::Time | What::Poll | What::Idle | What::Attention, _) => {}
     }
 }
 
@@ -88,26 +106,34 @@ pub(crate) fn wake_due() {
     current::with(World::take_due).into_iter().for_each(Waker::wake);
 }
 
+/// A task that had its turn.
+struct Polled {
+    id: WakeId,
+    boxed: Boxed,
+    finished: bool,
+}
+
 /// Puts a task that had its turn back into its world; what is left of one that finished, if it is to be seen to.
 #[inline(always)]
-fn put_back(world: &mut World, id: WakeId, boxed: Boxed, finished: bool) -> Option<Next> {
+fn put_back(world: &mut World, Polled { id, boxed, finished }: Polled) -> Option<Next> {
     if !finished {
         world.pending(id.slot(), boxed);
         return None;
     }
     world.tasks.at(id.slot()).boxed = Some(boxed);
     let boxed = world.ended(id.slot(), Ending::Finished);
-    (boxed.is_some() || world.has_due()).then_some(Next::Ended { boxed })
+    (boxed.is_some() || world.has_due()).then_some(Next { what: What::Ended, boxed, id })
 }
 
-/// Polls a task, with no world borrowed; its box, and whether it finished, unless it panicked and is over.
+/// Polls a task, with no world borrowed; nothing, if it panicked and is over.
 #[inline(always)]
-fn poll(mut boxed: Boxed, id: WakeId) -> Option<(Boxed, bool)> {
+fn poll(Next { boxed, id, .. }: Next) -> Option<Polled> {
+    let mut boxed = boxed.expect("a ready task has its future");
     // Our wakers own nothing, so there is nothing to drop.
     let waker = ManuallyDrop::new(id.waker());
     let mut context = Context::from_waker(&waker);
     match panics::catch(|| boxed.as_mut().poll(&mut context)) {
-        Ok(polled) => Some((boxed, polled.is_ready())),
+        Ok(polled) => Some(Polled { id, boxed, finished: polled.is_ready() }),
         Err(payload) => {
             panicked(id.slot(), boxed, payload);
             None

@@ -107,7 +107,7 @@ impl Slot {
     ///
     /// # Panics
     /// When it left nothing, or something of another type.
-    #[inline]
+    #[inline(always)]
     fn give(&mut self, place: &mut dyn Any) {
         let boxed = self.boxed.as_mut().expect("an ended task keeps what it left for its handle");
         assert!(boxed.as_mut().give(place), "what a task left has its handle's type and was not taken");
@@ -326,8 +326,8 @@ impl Tasks {
     /// is queued.
     #[inline]
     pub(crate) fn queue(&mut self, id: WakeId) -> Option<u32> {
-        let task = self.slots.get_mut(id.slot() as usize).filter(|task| task.id == id)?;
-        if !task.live || task.queued {
+        let task = self.slots.get_mut(id.slot() as usize)?;
+        if task.id != id || !task.live || task.queued {
             return None;
         }
         task.queued = true;
@@ -356,6 +356,17 @@ impl Tasks {
 
     pub(crate) fn live_count(&self) -> u32 {
         self.spawned - self.ended
+    }
+
+    /// Whether the next task needs one more slot.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.free as usize >= self.slots.len()
+    }
+
+    /// How many slots there are: no more tasks are queued at once.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
     }
 
     /// How many tasks were ever spawned.

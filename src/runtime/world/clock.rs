@@ -220,6 +220,7 @@ impl World {
             return;
         }
         self.quiet = true;
+        self.not_plain();
         if self.listens {
             self.notice(Notice::Quiet);
         }

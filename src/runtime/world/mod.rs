@@ -184,14 +184,30 @@ enum HostMove {
     Start(u16),
 }
 
-/// What the step loop does next. Fields are words that stay in registers.
-pub(crate) enum Next {
+/// What the step loop does next: three words that stay in registers.
+pub(crate) struct Next {
+    pub(crate) what: What,
+    /// The box of the task that it is about, or what one left that ended and nobody will take.
+    pub(crate) boxed: Option<Boxed>,
+    pub(crate) id: WakeId,
+}
+
+impl Next {
+    /// Something that is about no task.
+    pub(super) fn only(what: What) -> Next {
+        Next { what, boxed: None, id: WakeId::new(0, 0, 0) }
+    }
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
     /// Poll this task.
-    Poll { boxed: Boxed, id: WakeId },
+    Poll,
     /// Drop this task, which was aborted.
-    Cancel { boxed: Boxed, id: WakeId },
+    Cancel,
     /// A task ended: drop what nobody will take, and wake those whose wakers are not ours.
-    Ended { boxed: Option<Boxed> },
+    Ended,
     /// Time moved.
     Time,
     /// Time moved; wake those whose wakers are not ours.

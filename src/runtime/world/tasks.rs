@@ -21,6 +21,9 @@ impl World {
         let (host, parent, required) = (new.host, new.parent, new.required);
         // The parent is the task whose turn it is, which is folded already.
         let serial = self.tasks.spawned();
+        if self.tasks.is_full() {
+            self.ready.make_room(self.tasks.slots() + 1);
+        }
         let id = self.tasks.insert(new, body);
         self.required_left += u32::from(required);
         self.digests.event(1 << 62 | u64::from(host) << 32 | u64::from(serial));
@@ -28,7 +31,7 @@ impl World {
         if !self.plain {
             self.tell_spawned(id.slot(), host, parent);
         }
-        self.ready.push(id.slot(), serial);
+        self.ready.push_within(id.slot(), serial);
         Some(id)
     }
 
@@ -71,7 +74,7 @@ impl World {
             return;
         }
         if let Some(serial) = self.tasks.queue(id) {
-            self.ready.push(id.slot(), serial);
+            self.ready.push_within(id.slot(), serial);
         }
     }
 
@@ -90,14 +93,13 @@ impl World {
     /// Puts the tasks that were woken since the last poll in the order that [`crate::choice::Ready`] tells.
     #[inline]
     pub(super) fn order_woken(&mut self) {
-        let fresh = self.ready.fresh().len();
-        if fresh > 1 || self.follows_ready {
+        if self.ready.fresh_count() > 1 || self.follows_ready {
             self.order_many();
         }
     }
 
     #[inline(never)]
-    fn order_many(&mut self) {
+    pub(super) fn order_many(&mut self) {
         if !self.follows_ready {
             return self.ready.sort_fresh();
         }
@@ -119,7 +121,7 @@ impl World {
     /// Makes a task ready whose place in the order is known.
     #[inline]
     pub(super) fn push_ready(&mut self, slot: u32, serial: u32) {
-        self.ready.push(slot, serial);
+        self.ready.push_within(slot, serial);
         self.ready.settle();
         if self.listens {
             self.notice(Notice::Ready { task: serial });

@@ -1,7 +1,7 @@
 //! Turns: who is polled next, and what a poll leaves behind.
 
 use super::clock::Passage;
-use super::{Next, World};
+use super::{Next, What, World};
 use crate::choice::fault::SITE_CANCEL;
 use crate::choice::{Entry, Label, Notice, Weights};
 use crate::runtime::boxes::Boxed;
@@ -19,7 +19,7 @@ impl World {
     pub(crate) fn next(&mut self, limit: u64) -> Next {
         if self.attention || self.steps >= self.steps_limit {
             self.attend();
-            return Next::Attention;
+            return Next::only(What::Attention);
         }
         let (slot, serial) = match self.ready.len() {
             0 => return self.wait(limit),
@@ -38,18 +38,17 @@ impl World {
         let task = self.tasks.at(slot);
         task.queued = false;
         task.polled_at = self.now;
-        let boxed = task.boxed.take().expect("a ready task has its future");
-        let id = task.id;
-        if task.aborted { Next::Cancel { boxed, id } } else { Next::Poll { boxed, id } }
+        let what = if task.aborted { What::Cancel } else { What::Poll };
+        Next { what, boxed: task.boxed.take(), id: task.id }
     }
 
     #[inline(always)]
     fn wait(&mut self, limit: u64) -> Next {
-        match self.advance(limit) {
-            Passage::Time => Next::Time,
-            Passage::Foreign => Next::Foreign,
-            Passage::Idle => Next::Idle,
-        }
+        Next::only(match self.advance(limit) {
+            Passage::Time => What::Time,
+            Passage::Foreign => What::Foreign,
+            Passage::Idle => What::Idle,
+        })
     }
 
     /// The driver decides; what was woken is in its order by then.
@@ -60,22 +59,31 @@ impl World {
         self.ready.settle();
     }
 
+    /// Which of two ready tasks or more is next in a plain run.
     #[inline(always)]
     fn pick_among(&mut self) -> (u32, u32) {
-        self.order_woken();
-        let index = self.pick_index();
+        if self.ready.fresh_count() > 1 {
+            self.order_many();
+        }
+        let count = self.ready.len();
+        let index = self.source.pick(&self.ready, None);
+        self.count_pick(count, index);
         let entry = self.ready.take(index);
         (entry.slot, entry.serial)
     }
 
+    #[inline(always)]
+    fn count_pick(&mut self, count: usize, index: usize) {
+        self.digests.pick(count, index);
+        self.counts.picks += 1;
+    }
+
     /// Which of two ready tasks or more is next.
-    #[inline]
     fn pick_index(&mut self) -> usize {
         let count = self.ready.len();
         let index =
             if self.quiet { self.oldest() } else { self.source.pick(&self.ready, self.names.as_deref()) };
-        self.digests.pick(count, index);
-        self.counts.picks += 1;
+        self.count_pick(count, index);
         index
     }
 
@@ -131,7 +139,8 @@ impl World {
     pub(crate) fn pending(&mut self, slot: u32, boxed: Boxed) {
         self.running = None;
         let task = self.tasks.at(slot);
-        task.boxed = Some(boxed);
+        // The place is empty: to drop what is there is left out.
+        std::mem::forget(task.boxed.replace(boxed));
         if task.queued {
             self.ready.yields(task.serial);
         }
