@@ -269,6 +269,19 @@ fn wake_outward(id: WakeId) {
     send_outward(id.epoch(), Message::Wake(id));
 }
 
+/// Takes a timer of a world out: at once when that runs.
+#[inline]
+pub(crate) fn cancel_timer(epoch: u32, key: TimerKey) {
+    let cancelled = CURRENT.with(|current| match current.borrow_mut().as_deref_mut() {
+        Some(world) if world.epoch == epoch => Some(world.cancel_timer(key)),
+        Some(_) | None => None,
+    });
+    match cancelled {
+        Some(waker) => drop(waker),
+        None => send_outward(epoch, Message::CancelTimer(key)),
+    }
+}
+
 /// Says what to do about a facade call outside a simulation.
 #[cfg(not(feature = "tokio"))]
 #[cold]

@@ -1,4 +1,5 @@
-//! Timers: a heap with lazy deletion and compaction, ordered by (deadline, registration).
+//! Timers: the first of them, and a heap of the others with lazy deletion and compaction, ordered by (deadline,
+//! registration). Where few wait, as in most simulations, nothing goes through the heap.
 //!
 //! It knows tasks by their ids alone, and no clock: it keeps wakers and hands back those whose deadline has come.
 
@@ -50,63 +51,127 @@ impl Due {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    /// One that waits, and is before all of the heap. There may be none while the heap has some.
+    first: Option<Entry>,
+    heap: BinaryHeap<Reverse<Entry>>,
     cells: Vec<Cell>,
-    free: Vec<u32>,
-    live: usize,
+    /// The cell that became free last: the free ones are a stack.
+    free: u32,
+    live: u32,
     seq_next: u64,
 }
 
-#[derive(Debug)]
-struct Cell {
+/// A timer in its order, and where it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
     deadline: u64,
-    registered: u64,
-    due: Option<Due>,
+    seq: u64,
+    cell: u32,
 }
 
-impl Cell {
-    fn due(&mut self, key: TimerKey) -> Option<&mut Due> {
-        self.due.as_mut().filter(|due| due.is(key))
-    }
+#[derive(Debug)]
+enum Cell {
+    Free {
+        /// The free cell below this one.
+        next: u32,
+    },
+    Waits {
+        deadline: u64,
+        registered: u64,
+        due: Due,
+    },
 }
+
+/// No cell: it is beyond them all.
+const NONE: u32 = u32::MAX;
 
 impl Timers {
+    /// No timers.
+    pub(crate) fn new() -> Timers {
+        Timers { first: None, heap: BinaryHeap::new(), cells: Vec::new(), free: NONE, live: 0, seq_next: 0 }
+    }
+
     /// Registers a timer at `now`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: Owner, waker: Waker) -> TimerKey {
         let seq = self.seq_next;
         self.seq_next += 1;
-        let due = Some(Due { waker, owner, seq });
-        let cell = match self.free.pop() {
-            Some(cell) => {
-                let free = &mut self.cells[cell as usize];
-                (free.deadline, free.registered, free.due) = (deadline, now, due);
+        let waits = Cell::Waits { deadline, registered: now, due: Due { waker, owner, seq } };
+        let cell = match self.cells.get_mut(self.free as usize) {
+            Some(free) => {
+                let cell = self.free;
+                // A free cell holds nothing: to drop it is left out.
+                if let Cell::Free { next } = std::mem::replace(free, waits) {
+                    self.free = next;
+                }
                 cell
             }
-            None => {
-                self.cells.push(Cell { deadline, registered: now, due });
-                (self.cells.len() - 1) as u32
-            }
+            None => self.grow(waits),
         };
         self.live += 1;
-        self.heap.push(Reverse((deadline, seq, cell)));
+        self.place(Entry { deadline, seq, cell });
         TimerKey { cell, seq }
+    }
+
+    #[cold]
+    fn grow(&mut self, cell: Cell) -> u32 {
+        self.cells.push(cell);
+        (self.cells.len() - 1) as u32
+    }
+
+    /// Puts the entry that was registered last in its place.
+    #[inline(always)]
+    fn place(&mut self, entry: Entry) {
+        if self.first.is_none() && self.heap.is_empty() {
+            self.first = Some(entry);
+        } else {
+            self.place_among(entry);
+        }
+    }
+
+    #[inline(never)]
+    fn place_among(&mut self, entry: Entry) {
+        let next = self.first.or_else(|| self.heap.peek().map(|Reverse(next)| *next));
+        if next.is_some_and(|next| next.deadline <= entry.deadline) {
+            self.heap.push(Reverse(entry));
+        } else if let Some(second) = self.first.replace(entry) {
+            self.heap.push(Reverse(second));
+        }
     }
 
     /// The timer with that key, while it waits.
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut Due> {
-        self.cells.get_mut(key.cell as usize).and_then(|cell| cell.due(key))
+        match self.cells.get_mut(key.cell as usize)? {
+            Cell::Waits { due, .. } if due.is(key) => Some(due),
+            Cell::Waits { .. } | Cell::Free { .. } => None,
+        }
+    }
+
+    /// Empties a cell; what it held, if it did.
+    #[inline]
+    fn take(&mut self, cell: u32) -> Option<Due> {
+        match std::mem::replace(self.cells.get_mut(cell as usize)?, Cell::Free { next: self.free }) {
+            Cell::Waits { due, .. } => {
+                self.free = cell;
+                self.live -= 1;
+                Some(due)
+            }
+            Cell::Free { .. } => unreachable!("only a cell that waits is taken"),
+        }
     }
 
     /// Takes a timer out; its waker, to be dropped by the caller.
     #[inline]
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Waker> {
-        let due = self.cells.get_mut(key.cell as usize)?.due.take_if(|due| due.is(key))?;
-        self.free.push(key.cell);
-        self.live -= 1;
-        if self.heap.len() > 2 * self.live + DEAD_SLACK {
+        if !self.is_waiting(key) {
+            return None;
+        }
+        let due = self.take(key.cell)?;
+        if self.first.is_some_and(|first| first.seq == key.seq) {
+            self.first = None;
+        } else if self.heap.len() > 2 * self.live as usize + DEAD_SLACK {
             self.compact();
         }
         Some(due.waker)
@@ -118,25 +183,30 @@ impl Timers {
     }
 
     /// The next deadline that comes.
+    #[inline]
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
-        loop {
-            let &Reverse((deadline, seq, cell)) = self.heap.peek()?;
-            if self.is_live(cell, seq) {
-                return (deadline != NEVER).then_some(deadline);
-            }
-            self.heap.pop();
+        if self.first.is_none() && !self.heap.is_empty() {
+            self.find_first();
+        }
+        self.first.map(|first| first.deadline).filter(|&deadline| deadline != NEVER)
+    }
+
+    #[inline(never)]
+    fn find_first(&mut self) {
+        while self.first.is_none() {
+            let Some(Reverse(entry)) = self.heap.pop() else { return };
+            self.first = Some(entry).filter(|entry| self.is_live(entry.cell, entry.seq));
         }
     }
 
     /// Takes the first timer that is due at `now`, in the order (deadline, registration).
+    #[inline]
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<Due> {
         if self.next_deadline()? > now {
             return None;
         }
-        let Reverse((_, _, cell)) = self.heap.pop()?;
-        self.live -= 1;
-        self.free.push(cell);
-        self.cells[cell as usize].due.take()
+        let first = self.first.take()?;
+        self.take(first.cell)
     }
 
     /// Whether no timer waits.
@@ -146,18 +216,20 @@ impl Timers {
 
     /// The timers that wait: owner, registration and deadline of each.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (Owner, u64, u64)> {
-        let waiting = self.cells.iter().filter_map(|cell| cell.due.as_ref().map(|due| (due, cell)));
-        waiting.map(|(due, cell)| (due.owner, cell.registered, cell.deadline))
+        self.cells.iter().filter_map(|cell| match cell {
+            Cell::Waits { deadline, registered, due } => Some((due.owner, *registered, *deadline)),
+            Cell::Free { .. } => None,
+        })
     }
 
     fn is_live(&self, cell: u32, seq: u64) -> bool {
-        self.cells[cell as usize].due.as_ref().is_some_and(|due| due.seq == seq)
+        matches!(self.cells.get(cell as usize), Some(Cell::Waits { due, .. }) if due.seq == seq)
     }
 
     #[cold]
     fn compact(&mut self) {
         let heap = std::mem::take(&mut self.heap);
-        self.heap = heap.into_iter().filter(|&Reverse((_, seq, cell))| self.is_live(cell, seq)).collect();
+        self.heap = heap.into_iter().filter(|Reverse(entry)| self.is_live(entry.cell, entry.seq)).collect();
     }
 }
 
@@ -179,7 +251,7 @@ mod tests {
 
     #[test]
     fn equal_deadlines_fire_in_registration_order() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         for (deadline, owner) in [(5, 1), (3, 2), (5, 3), (3, 4)] {
             insert(&mut timers, deadline, owner);
         }
@@ -189,7 +261,7 @@ mod tests {
 
     #[test]
     fn cancelled_timers_neither_fire_nor_hold_time() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         let first = insert(&mut timers, 1, 1);
         insert(&mut timers, 2, 2);
         assert!(timers.cancel(first).is_some());
@@ -202,14 +274,14 @@ mod tests {
 
     #[test]
     fn a_deadline_at_the_maximum_is_no_timer() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         insert(&mut timers, NEVER, 1);
         assert_eq!(timers.next_deadline(), None);
     }
 
     #[test]
     fn cancelled_timers_do_not_pile_up() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         insert(&mut timers, 1_000_000, 0);
         for round in 0..10_000 {
             let key = insert(&mut timers, 500_000 + round, 1);

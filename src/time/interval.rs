@@ -68,12 +68,10 @@ impl Interval {
         context: &mut Context<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Instant> {
-        if self.sleep.poll_at(context, place).is_pending() {
-            return Poll::Pending;
-        }
+        let Poll::Ready(now) = self.sleep.poll_for_now(context, place) else { return Poll::Pending };
         let due = self.sleep.deadline();
-        let next = self.after(due, Instant::now());
-        Pin::new(&mut self.sleep).reset(next);
+        let next = self.after(due, now);
+        self.sleep.begin_again(next);
         Poll::Ready(due)
     }
 

@@ -1,7 +1,7 @@
 //! Sleeping. A timer is registered at the first pending poll and cancelled on drop.
 
 use super::Instant;
-use crate::runtime::current::{self, Message};
+use crate::runtime::current;
 use crate::runtime::timers::TimerKey;
 use crate::runtime::wait::{self, Report};
 use crate::runtime::waker::WakeId;
@@ -33,7 +33,8 @@ enum Timer {
 
 /// What a poll in a simulation comes to. The wakers are those that the timer had before.
 enum Slept {
-    Over(Option<Waker>),
+    /// Over, at this local time.
+    Over(u64, Option<Waker>),
     Waits(Option<Waker>),
     /// A waker that is not ours is to be kept.
     WaitsForeign,
@@ -49,7 +50,7 @@ enum Slept {
 /// Outside a simulation without the cargo feature `tokio`, or outside a tokio runtime with it.
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(Instant::now().saturating_add(duration), Location::caller())
+    Sleep::after(duration, Location::caller())
 }
 
 /// Waits until an instant; one in the past is over at once.
@@ -68,6 +69,18 @@ impl Sleep {
             None => outside(deadline),
         };
         Sleep { deadline, place, timer }
+    }
+
+    /// As [`Sleep::new`], until a duration from now.
+    #[inline]
+    pub(super) fn after(duration: Duration, place: &'static Location<'static>) -> Sleep {
+        match current::try_with(|world| (world.epoch, world.local_now())) {
+            Some((epoch, now)) => {
+                let deadline = Instant::from_nanos(now).saturating_add(duration);
+                Sleep { deadline, place, timer: Timer::New { epoch } }
+            }
+            None => Sleep::new(Instant::now().saturating_add(duration), place),
+        }
     }
 
     /// When it is over.
@@ -102,6 +115,28 @@ impl Sleep {
         context: &mut Context<'_>,
         place: &'static Location<'static>,
     ) -> Poll<()> {
+        self.poll_for_now(context, place).map(|_now| ())
+    }
+
+    /// One that is over begins again, until another instant.
+    #[inline]
+    pub(super) fn begin_again(&mut self, deadline: Instant) {
+        match self.timer {
+            Timer::Over { epoch } | Timer::New { epoch } => {
+                self.timer = Timer::New { epoch };
+                self.deadline = deadline;
+            }
+            _ => Pin::new(self).reset(deadline),
+        }
+    }
+
+    /// As [`Sleep::poll_at`]; when it is over, the present.
+    #[inline]
+    pub(super) fn poll_for_now(
+        &mut self,
+        context: &mut Context<'_>,
+        place: &'static Location<'static>,
+    ) -> Poll<Instant> {
         match &mut self.timer {
             Timer::New { epoch } | Timer::Registered { epoch, .. } | Timer::Over { epoch } => {
                 let epoch = *epoch;
@@ -115,7 +150,7 @@ impl Sleep {
                 )
             }
             #[cfg(feature = "tokio")]
-            Timer::Tokio(sleep) => sleep.as_mut().poll(context),
+            Timer::Tokio(sleep) => sleep.as_mut().poll(context).map(|()| Instant::now()),
         }
     }
 
@@ -124,7 +159,7 @@ impl Sleep {
         epoch: u32,
         context: &Context<'_>,
         polled: &'static Location<'static>,
-    ) -> Poll<()> {
+    ) -> Poll<Instant> {
         // A waker of ours owns nothing, so it may be made anew while the world is borrowed.
         let own = WakeId::of(context.waker());
         let slept = current::try_with(|world| match world.epoch == epoch {
@@ -132,9 +167,9 @@ impl Sleep {
             false => Slept::Elsewhere,
         });
         match slept.unwrap_or(Slept::Elsewhere) {
-            Slept::Over(before) => {
+            Slept::Over(now, before) => {
                 drop(before);
-                return Poll::Ready(());
+                return Poll::Ready(Instant::from_nanos(now));
             }
             Slept::Waits(before) => drop(before),
             Slept::WaitsForeign => self.wait_foreign(context.waker()),
@@ -149,8 +184,16 @@ impl Sleep {
 
     #[inline]
     fn poll_in(&mut self, world: &mut World, own: Option<WakeId>) -> Slept {
-        if world.local_now() >= self.deadline.nanos() && !self.is_late(world) {
-            return Slept::Over(self.cancel_in(world));
+        let now = world.local_now();
+        if now >= self.deadline.nanos() {
+            if !world.may_wait_on() {
+                // It fired, if it was registered.
+                self.timer = Timer::Over { epoch: world.epoch };
+                return Slept::Over(now, None);
+            }
+            if !self.is_late(world) {
+                return Slept::Over(now, self.cancel_in(world));
+            }
         }
         match own {
             _ if world.frozen.is_some() => Slept::Reports,
@@ -215,7 +258,7 @@ impl Sleep {
     fn cancel(&mut self) {
         if let Timer::Registered { epoch, key, .. } = self.timer {
             self.timer = Timer::Over { epoch };
-            current::send(epoch, Message::CancelTimer(key));
+            current::cancel_timer(epoch, key);
         }
     }
 }

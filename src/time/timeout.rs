@@ -28,7 +28,7 @@ pin_project_lite::pin_project! {
 /// As [`super::sleep`].
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let sleep = Sleep::new(Instant::now().saturating_add(duration), Location::caller());
+    let sleep = Sleep::after(duration, Location::caller());
     Timeout { future: future.into_future(), sleep }
 }
 

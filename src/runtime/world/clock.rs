@@ -33,6 +33,7 @@ impl World {
     }
 
     /// When something happens next by itself: a timer is due, or a host is back.
+    #[inline(always)]
     fn next_time(&mut self) -> Option<u64> {
         let timer = self.timers.next_deadline();
         if self.hosts_out == 0 {
@@ -138,6 +139,12 @@ impl World {
         })
     }
 
+    /// Whether a timer whose time has come may still wait: a fault held it back, or its clock runs otherwise.
+    #[inline]
+    pub(crate) fn may_wait_on(&self) -> bool {
+        self.drifts || !self.held.is_empty()
+    }
+
     /// Whether a timer is due and held back.
     pub(crate) fn is_late(&self, key: TimerKey) -> bool {
         self.late_timers().any(|due| due.is(key))
@@ -195,11 +202,16 @@ impl World {
     }
 
     /// Own wakers enter the ready set here, in firing order; others are due.
+    #[inline(always)]
     pub(super) fn fire(&mut self, due: Due) {
         let Some(id) = WakeId::of(&due.waker).filter(|id| id.epoch() == self.epoch) else {
             return self.let_wake(due.waker);
         };
-        if let Some(serial) = self.tasks.queue(id) {
+        let Some(serial) = self.tasks.queue(id) else { return };
+        if self.plain {
+            self.ready.push_within(id.slot(), serial);
+            self.ready.settle();
+        } else {
             self.enqueue(id.slot(), serial);
         }
     }

@@ -235,7 +235,7 @@ impl World {
             ready: Ready::in_memory(spare.ready),
             running: None,
             last_polled: None,
-            timers: Timers::default(),
+            timers: Timers::new(),
             held: Vec::new(),
             listens: config.source.listens(),
             follows_coverage: config.source.follows_coverage(),

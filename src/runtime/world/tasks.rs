@@ -185,7 +185,7 @@ impl World {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn timer(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         let owner = self.owner();
         self.timers.insert(self.now, deadline, owner, waker)
