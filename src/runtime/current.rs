@@ -1,7 +1,7 @@
 //! The running world of this thread: the one thread-local that facade calls go through.
 //!
-//! A guard moves the boxed world in and out, with an outer world linked as parent, so a broken borrow rule is a
-//! panic and not undefined behaviour. Messages for a world of this thread that is not entered wait until it is.
+//! Whoever looks at it takes the boxed world out of its place and puts it back, with an outer world linked as parent, so
+//! a broken borrow rule is a panic and not undefined behaviour. Messages for a world of this thread that is not entered wait until it is.
 
 use super::boxes::Boxed;
 use super::spare::Spare;
@@ -23,10 +23,48 @@ const ESCAPES_MAX: usize = 1024;
 
 thread_local! {
     /// Never dropped by the thread, so that an access need not ask whether it was: whoever enters a world leaves it.
-    static CURRENT: ManuallyDrop<RefCell<Option<Box<World>>>> =
-        const { ManuallyDrop::new(RefCell::new(None)) };
+    static CURRENT: ManuallyDrop<Place> = const { ManuallyDrop::new(Cell::new(None)) };
+    /// How many worlds are entered: with one at least, an empty place says that the world is lent.
+    static ENTERED: Cell<u32> = const { Cell::new(0) };
     static THREAD: RefCell<Thread> = const { RefCell::new(Thread::new()) };
     static TAG: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// Where the running world is, unless it is lent.
+type Place = Cell<Option<Box<World>>>;
+
+/// The running world while somebody looks at it, if one runs. It goes back where it was also when they panic.
+struct Lent<'a> {
+    place: &'a Place,
+    world: Option<Box<World>>,
+}
+
+impl Drop for Lent<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // The place is empty: to drop what is there is left out.
+        std::mem::forget(self.place.replace(self.world.take()));
+    }
+}
+
+/// Lends the running world to `f`, if one runs.
+///
+/// # Panics
+/// When it is lent already.
+#[inline]
+fn lend<R>(f: impl FnOnce(Option<&mut World>) -> R) -> R {
+    CURRENT.with(|place| {
+        let mut lent = Lent { place, world: place.take() };
+        if lent.world.is_none() {
+            expect_outside();
+        }
+        f(lent.world.as_deref_mut())
+    })
+}
+
+#[cold]
+fn expect_outside() {
+    assert!(ENTERED.get() == 0, "the running world is borrowed by one at a time");
 }
 
 /// Numbers the threads; part of no trace.
@@ -117,11 +155,11 @@ pub(crate) fn enter(mut world: Box<World>) -> Option<Vec<Remains>> {
     super::panics::begin_quiet();
     let is_told = THREAD.with_borrow(|thread| !thread.parked.is_empty());
     let leftovers = is_told.then(|| tell_parked(&mut world));
-    CURRENT.with(|current| {
-        let mut current = current.borrow_mut();
-        world.parent = current.take();
-        *current = Some(world);
+    CURRENT.with(|place| {
+        world.parent = place.take();
+        place.set(Some(world));
     });
+    ENTERED.set(ENTERED.get() + 1);
     leftovers
 }
 
@@ -142,10 +180,10 @@ fn tell_parked(world: &mut World) -> Vec<Remains> {
 /// When no world runs.
 pub(crate) fn leave() -> Box<World> {
     super::panics::end_quiet();
-    CURRENT.with(|current| {
-        let mut current = current.borrow_mut();
-        let mut world = current.take().expect("a world that leaves was entered");
-        *current = world.parent.take();
+    CURRENT.with(|place| {
+        let mut world = place.take().expect("a world that leaves was entered");
+        ENTERED.set(ENTERED.get() - 1);
+        place.set(world.parent.take());
         world
     })
 }
@@ -156,24 +194,24 @@ pub(crate) fn leave() -> Box<World> {
 /// When no world runs.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&mut World) -> R) -> R {
-    CURRENT.with(|current| f(current.borrow_mut().as_mut().expect("a simulation is running on this thread")))
+    lend(|world| f(world.expect("a simulation is running on this thread")))
 }
 
 /// Runs `f` on the running world, if there is one.
 #[inline]
 pub(crate) fn try_with<R>(f: impl FnOnce(&mut World) -> R) -> Option<R> {
-    CURRENT.with(|current| current.borrow_mut().as_mut().map(|world| f(world)))
+    lend(|world| world.map(f))
 }
 
 /// Looks at the running world, if there is one and nobody has borrowed it: for a hook that may be called anywhere.
 pub(crate) fn try_peek<R>(f: impl FnOnce(&World) -> R) -> Option<R> {
-    CURRENT.with(|current| current.try_borrow().ok()?.as_ref().map(|world| f(world)))
+    CURRENT.with(|place| Lent { place, world: place.take() }.world.as_deref().map(f))
 }
 
 /// Whether code on this thread runs inside a simulation.
 #[inline]
 pub fn is_simulated() -> bool {
-    CURRENT.with(|current| current.borrow().is_some())
+    lend(|world| world.is_some())
 }
 
 /// Whether the running task is one of a host that crashed: it has no access to the world any more.
@@ -184,7 +222,7 @@ pub(crate) fn is_cut() -> bool {
 /// Tells a world something, now or when it is next entered. A world that is gone hears nothing.
 #[inline]
 pub(crate) fn send(epoch: u32, message: Message) {
-    let leftovers = CURRENT.with(|current| match current.borrow_mut().as_deref_mut() {
+    let leftovers = lend(|world| match world {
         Some(world) if world.epoch == epoch => Some(world.apply(message)),
         Some(_) | None => None,
     });
@@ -197,9 +235,7 @@ pub(crate) fn send(epoch: u32, message: Message) {
 /// The message is for a world around the running one, or for none that is entered.
 #[cold]
 fn send_outward(epoch: u32, message: Message) {
-    let leftovers = CURRENT.with(|current| {
-        let mut current = current.borrow_mut();
-        let mut world = current.as_deref_mut();
+    let leftovers = lend(|mut world| {
         while let Some(candidate) = world {
             if candidate.epoch == epoch {
                 return Some(candidate.apply(message));
@@ -252,7 +288,7 @@ pub(crate) fn take_escape(epoch: u32) -> Option<WakeId> {
 /// Wakes a task: at once when its world runs.
 #[inline]
 pub(crate) fn wake(id: WakeId) {
-    let woken = CURRENT.with(|current| match current.borrow_mut().as_deref_mut() {
+    let woken = lend(|world| match world {
         Some(world) if world.epoch == id.epoch() => {
             world.wake(id);
             true
@@ -272,7 +308,7 @@ fn wake_outward(id: WakeId) {
 /// Takes a timer of a world out: at once when that runs.
 #[inline]
 pub(crate) fn cancel_timer(epoch: u32, key: TimerKey) {
-    let cancelled = CURRENT.with(|current| match current.borrow_mut().as_deref_mut() {
+    let cancelled = lend(|world| match world {
         Some(world) if world.epoch == epoch => Some(world.cancel_timer(key)),
         Some(_) | None => None,
     });
@@ -291,4 +327,53 @@ pub(crate) fn outside(what: &str) -> ! {
         "{what} was called outside a simulation: call it under `fatum::check` or `fatum::Sim`, \
          or turn on fatum's cargo feature `tokio` to run on tokio"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choice::bytes::BytesSource;
+    use crate::choice::fault::FaultPlan;
+    use crate::runtime::end::{Budget, LeakPolicy, PanicPolicy};
+    use crate::runtime::leftovers::Cancels;
+    use crate::runtime::panics;
+    use crate::runtime::world::{Config, Keep};
+
+    fn world() -> Box<World> {
+        World::new(Config {
+            source: Box::new(BytesSource::new(&[])),
+            plan: FaultPlan::none(),
+            budget: Budget::default(),
+            panics: PanicPolicy::default(),
+            leaks: LeakPolicy::default(),
+            keep: Keep::Digests,
+            checkpoints: false,
+            cancels: Cancels::Nothing,
+        })
+    }
+
+    #[test]
+    fn a_world_is_lent_to_one_at_a_time_and_comes_back() {
+        panics::install();
+        assert!(enter(world()).is_none());
+        let epoch = with(|world| world.epoch);
+        assert!(with(|_| try_peek(|_| ()).is_none()));
+        let looks: [fn(); 3] = [
+            || with(|_| with(|_| ())),
+            || with(|_| assert_eq!(try_with(|_| ()), None)),
+            || with(|_| assert!(is_simulated())),
+        ];
+        for look in looks {
+            let payload = panics::catch(look).expect_err("a world that is lent is not lent again");
+            assert_eq!(panics::message(&*payload), "the running world is borrowed by one at a time");
+            assert_eq!(try_with(|world| world.epoch), Some(epoch));
+        }
+        assert!(enter(world()).is_none());
+        assert_ne!(with(|world| world.epoch), epoch, "the inner one runs");
+        leave().retire();
+        assert_eq!(try_peek(|world| world.epoch), Some(epoch));
+        leave().retire();
+        assert_eq!(try_with(|_| ()), None);
+        assert!(!is_simulated() && try_peek(|_| ()).is_none());
+    }
 }

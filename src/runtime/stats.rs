@@ -25,18 +25,25 @@ pub struct SiteStats {
 pub(crate) struct Counts {
     pub(crate) sites: Vec<SiteStats>,
     pub(crate) picks: u64,
+    /// The site that was counted last: often the one that is next.
+    last: usize,
 }
 
 impl Counts {
     #[inline]
     pub(crate) fn count(&mut self, label: Label, fault: bool, fired: bool) {
-        let index = match self.sites.iter().position(|site| site.hash == label.hash()) {
-            Some(index) => index,
-            None => self.open(label, fault),
-        };
-        let site = &mut self.sites[index];
+        let is_last = self.sites.get(self.last).is_some_and(|site| site.hash == label.hash());
+        if !is_last {
+            self.last = self.find(label, fault);
+        }
+        let site = &mut self.sites[self.last];
         site.asked += 1;
         site.fired += u64::from(fired);
+    }
+
+    fn find(&mut self, label: Label, fault: bool) -> usize {
+        let known = self.sites.iter().position(|site| site.hash == label.hash());
+        known.unwrap_or_else(|| self.open(label, fault))
     }
 
     #[cold]

@@ -120,8 +120,7 @@ fn put_back(world: &mut World, Polled { id, boxed, finished }: Polled) -> Option
         world.pending(id.slot(), boxed);
         return None;
     }
-    world.tasks.at(id.slot()).boxed = Some(boxed);
-    let boxed = world.ended(id.slot(), Ending::Finished);
+    let boxed = world.ended(id.slot(), Some(boxed), Ending::Finished);
     (boxed.is_some() || world.has_due()).then_some(Next { what: What::Ended, boxed, id })
 }
 
@@ -157,10 +156,7 @@ fn end_in_panic(slot: u32, message: String, payload: Box<dyn Any + Send>) {
 /// Ends a task in one of the rarer ways.
 #[cold]
 fn end(slot: u32, boxed: Option<Boxed>, ending: Ending) {
-    finish(current::with(|world| {
-        world.tasks.at(slot).boxed = boxed;
-        world.ended(slot, ending)
-    }));
+    finish(current::with(|world| world.ended(slot, boxed, ending)));
 }
 
 /// Drops an aborted task as the running one, so that its destructors act on its behalf.
@@ -188,7 +184,7 @@ pub(crate) fn settle_hosts() {
         match step {
             HostStep::Drop { slot, boxed } => {
                 let _ = panics::catch(|| drop(boxed));
-                finish(current::with(|world| world.ended(slot, Ending::Cancelled)));
+                finish(current::with(|world| world.ended(slot, None, Ending::Cancelled)));
             }
             HostStep::Start { host, mains } => mains.iter().for_each(|main| start(host, main)),
         }

@@ -139,7 +139,8 @@ const NONE: u32 = u32::MAX;
 /// What is known of a task when it begins.
 pub(crate) struct NewTask {
     pub(crate) host: u16,
-    pub(crate) parent: Option<u32>,
+    /// See [`Slot`].
+    pub(crate) main: bool,
     pub(crate) name: TaskName,
     pub(crate) handle: bool,
     pub(crate) required: bool,
@@ -218,7 +219,7 @@ impl Tasks {
         slot.handle = new.handle;
         slot.required = new.required;
         slot.daemon = new.daemon;
-        slot.main = new.parent.is_none();
+        slot.main = new.main;
         slot.once = false;
         slot.id
     }
@@ -246,18 +247,20 @@ impl Tasks {
             handle: new.handle,
             required: new.required,
             daemon: new.daemon,
-            main: new.parent.is_none(),
+            main: new.main,
             once: false,
             next_free: NONE,
         });
         id
     }
 
-    /// Ends a task; what it left stands in its slot.
+    /// Ends a task, whose box is not in its slot: what it left stands there.
     #[inline(always)]
-    pub(crate) fn end(&mut self, slot: u32, ending: Ending) -> Ended {
+    pub(crate) fn end(&mut self, slot: u32, left: Option<Boxed>, ending: Ending) -> Ended {
         self.ended += 1;
         let task = &mut self.slots[slot as usize];
+        // The place is empty: to drop what is there is left out.
+        std::mem::forget(std::mem::replace(&mut task.boxed, left));
         task.live = false;
         task.ending = Some(ending);
         Ended {
@@ -411,7 +414,7 @@ mod tests {
 
     const NEW: NewTask = NewTask {
         host: 0,
-        parent: None,
+        main: true,
         name: TaskName::Type(|| "test"),
         handle: true,
         required: false,
@@ -427,10 +430,10 @@ mod tests {
 
     /// Polls the task to its end, and joins it; the number that it leaves.
     fn run(tasks: &mut Tasks, id: WakeId) -> Option<u64> {
-        let boxed = tasks.at(id.slot()).boxed.as_mut().unwrap();
+        let mut boxed = tasks.at(id.slot()).boxed.take().unwrap();
         let mut context = Context::from_waker(Waker::noop());
         assert!(boxed.as_mut().poll(&mut context).is_ready());
-        tasks.end(id.slot(), Ending::Finished);
+        tasks.end(id.slot(), Some(boxed), Ending::Finished);
         let mut place = None;
         assert_eq!(tasks.join(id, None, &mut place), Joining::Finished);
         place

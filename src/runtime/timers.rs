@@ -279,6 +279,53 @@ mod tests {
         assert_eq!(timers.next_deadline(), None);
     }
 
+    /// Numbers that look random: SplitMix64.
+    fn numbers(mut state: u64) -> impl FnMut(u64) -> u64 {
+        move |below| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let word = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (word ^ (word >> 31)) % below
+        }
+    }
+
+    #[test]
+    fn timers_fire_as_from_a_sorted_list() {
+        for seed in 0..500 {
+            let mut number = numbers(seed);
+            let mut timers = Timers::new();
+            // Deadline, registration, key: ascending is the order in which they fire.
+            let mut list: Vec<(u64, u32, TimerKey)> = Vec::new();
+            let mut now = 0;
+            for nth in 0..60 {
+                match number(5) {
+                    0..=2 => {
+                        let deadline = if number(20) == 0 { NEVER } else { now + number(8) };
+                        list.push((deadline, nth, insert(&mut timers, deadline, nth)));
+                        list.sort_by_key(|&(deadline, nth, _)| (deadline, nth));
+                    }
+                    3 if !list.is_empty() => {
+                        let (_, _, key) = list.remove(number(list.len() as u64) as usize);
+                        assert!(timers.cancel(key).is_some() && timers.cancel(key).is_none());
+                    }
+                    _ => {
+                        now += number(6);
+                        let due = list.iter().take_while(|(deadline, _, _)| *deadline <= now).count();
+                        let due: Vec<u32> = list.drain(..due).map(|(_, nth, _)| nth).collect();
+                        assert_eq!(fire(&mut timers, now), due, "seed {seed}, at {now}");
+                    }
+                }
+                // To look is to move: it is not always done.
+                if number(2) == 0 {
+                    continue;
+                }
+                let next = list.first().map(|(deadline, _, _)| *deadline).filter(|&next| next != NEVER);
+                assert_eq!(timers.next_deadline(), next, "seed {seed}, at {now}");
+                assert_eq!(timers.is_empty(), list.is_empty());
+                assert_eq!(timers.waiting().count(), list.len());
+            }
+        }
+    }
+
     #[test]
     fn cancelled_timers_do_not_pile_up() {
         let mut timers = Timers::new();

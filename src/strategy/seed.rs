@@ -59,6 +59,8 @@ pub struct SeedSource {
     /// Whether sites yield as often as they suggest.
     yields: bool,
     streams: Vec<(u64, Stream)>,
+    /// The stream that was drawn from last: often the one that is next.
+    last: usize,
 }
 
 /// Who picks among ready tasks. Most runs walk, and seeding a stream costs: the walk begins at its first pick.
@@ -107,6 +109,7 @@ impl SeedSource {
             strengths,
             yields,
             streams: Vec::new(),
+            last: 0,
         }
     }
 
@@ -133,9 +136,16 @@ impl SeedSource {
 
     #[inline]
     fn stream(&mut self, label_hash: u64) -> &mut Stream {
-        let found = self.streams.iter().position(|(hash, _)| *hash == label_hash);
-        let index = found.unwrap_or_else(|| self.open(label_hash));
-        &mut self.streams[index].1
+        let is_last = self.streams.get(self.last).is_some_and(|(hash, _)| *hash == label_hash);
+        if !is_last {
+            self.last = self.find(label_hash);
+        }
+        &mut self.streams[self.last].1
+    }
+
+    fn find(&mut self, label_hash: u64) -> usize {
+        let known = self.streams.iter().position(|(hash, _)| *hash == label_hash);
+        known.unwrap_or_else(|| self.open(label_hash))
     }
 
     #[cold]

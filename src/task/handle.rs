@@ -83,17 +83,20 @@ impl<T: 'static> Future for JoinHandle<T> {
         match &mut self.inner {
             Inner::Simulated { task, place, .. } => {
                 let (task, mut output) = (*task, None);
-                let joined = match join(task, WakeId::of(context.waker()), &mut output) {
-                    Joining::Finished => {
-                        Ok(output.expect("a task that finished gives its handle the output"))
-                    }
-                    Joining::Waits => return Poll::Pending,
-                    Joining::Cancelled => Err(JoinError { cause: Cause::Cancelled }),
-                    Joining::Panicked => Err(panicked(task)),
-                    rarer @ (Joining::Keeps | Joining::Reports | Joining::Elsewhere) => {
-                        wait_otherwise(rarer, task, place, context.waker());
-                        return Poll::Pending;
-                    }
+                let joining = join(task, WakeId::of(context.waker()), &mut output);
+                if joining == Joining::Waits {
+                    return Poll::Pending;
+                }
+                let joined = match output {
+                    // Only a task that finished gives one.
+                    Some(output) => Ok(output),
+                    None => match failed(joining, task) {
+                        Some(error) => Err(error),
+                        None => {
+                            wait_otherwise(joining, task, place, context.waker());
+                            return Poll::Pending;
+                        }
+                    },
                 };
                 self.inner = Inner::Dead;
                 Poll::Ready(joined)
@@ -132,11 +135,16 @@ fn wait_otherwise(joining: Joining, task: WakeId, spawned: &Location<'_>, waker:
     }
 }
 
-/// The error of a task that panicked, with what it left.
+/// Why a task has no output to give, where it has ended; of one that panicked, with what it left.
 #[cold]
-fn panicked(task: WakeId) -> JoinError {
-    let payload = current::with(|world| world.take_payload(task));
-    JoinError { cause: Cause::Panicked(Mutex::new(payload)) }
+fn failed(joining: Joining, task: WakeId) -> Option<JoinError> {
+    let cause = match joining {
+        Joining::Cancelled => Cause::Cancelled,
+        Joining::Panicked => Cause::Panicked(Mutex::new(current::with(|world| world.take_payload(task)))),
+        Joining::Finished => unreachable!("a task that finished gives its handle the output"),
+        Joining::Waits | Joining::Keeps | Joining::Reports | Joining::Elsewhere => return None,
+    };
+    Some(JoinError { cause })
 }
 
 #[cold]

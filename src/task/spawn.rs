@@ -106,9 +106,9 @@ fn begin(name: TaskName, place: &mut dyn Any, boxes: fn(&mut dyn Any) -> Boxed) 
     let begun = current::try_with(|world| {
         mark_in(world, &SPAWN, SPAWN.hash());
         let parent = world.running.map(|parent| world.tasks.peek(parent));
-        let (host, daemon, parent) =
-            parent.map_or((0, false, None), |parent| (parent.host, parent.daemon, Some(parent.serial)));
-        let new = NewTask { host, parent, name, handle: true, required: false, daemon };
+        let main = parent.is_none();
+        let (host, daemon) = parent.map_or((0, false), |parent| (parent.host, parent.daemon));
+        let new = NewTask { host, main, name, handle: true, required: false, daemon };
         world.spawn(new, Body { place, boxes }).map_or(Begun::Refused, Begun::Task)
     });
     begun.unwrap_or(Begun::Nowhere)

@@ -152,7 +152,7 @@ impl World {
         serves: bool,
     ) -> Result<(), Boxed> {
         let name = TaskName::Type(|| crate::runtime::hosts::MAIN);
-        let new = NewTask { host, parent: None, name, handle: false, required: !daemon, daemon };
+        let new = NewTask { host, main: true, name, handle: false, required: !daemon, daemon };
         let mut place = Some(boxed);
         if let Some(id) = self.spawn(new, Body { place: &mut place, boxes: taken::<Boxed> })
             && !daemon

@@ -20,7 +20,7 @@ impl World {
     /// How the join of a task stands: see [`crate::runtime::tasks::Tasks::join`].
     #[inline(always)]
     pub(crate) fn join(&mut self, task: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
-        if self.frozen.is_some() && self.epoch == task.epoch() {
+        if !self.plain && self.frozen.is_some() && self.epoch == task.epoch() {
             return Joining::Reports;
         }
         self.tasks.join(task, own, place)

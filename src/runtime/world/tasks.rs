@@ -5,7 +5,7 @@ use crate::choice::Notice;
 use crate::runtime::boxes::Body;
 use crate::runtime::current::{Message, Remains};
 use crate::runtime::end::End;
-use crate::runtime::tasks::{Joiner, NewTask, TaskId};
+use crate::runtime::tasks::{Joiner, NewTask, Slot, TaskId};
 use crate::runtime::timers::{Owner, TimerKey};
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
@@ -18,7 +18,7 @@ impl World {
         if !self.plain && self.is_deaf() {
             return None;
         }
-        let (host, parent, required) = (new.host, new.parent, new.required);
+        let (host, required) = (new.host, new.required);
         // The parent is the task whose turn it is, which is folded already.
         let serial = self.tasks.spawned();
         if self.tasks.is_full() {
@@ -29,19 +29,21 @@ impl World {
         self.digests.event(1 << 62 | u64::from(host) << 32 | u64::from(serial));
         self.progress_at = self.now;
         if !self.plain {
-            self.tell_spawned(id.slot(), host, parent);
+            self.tell_spawned(id.slot(), host);
         }
         self.ready.push_within(id.slot(), serial);
         Some(id)
     }
 
     #[cold]
-    fn tell_spawned(&mut self, slot: u32, host: u16, parent: Option<u32>) {
+    fn tell_spawned(&mut self, slot: u32, host: u16) {
         if self.names.is_some() {
             self.name_task(slot, host);
         }
         if self.listens {
-            self.notice(Notice::Spawned { task: self.tasks.peek(slot).serial, parent });
+            let Slot { serial: task, main, .. } = *self.tasks.peek(slot);
+            let parent = self.running.filter(|_| !main).map(|parent| self.tasks.peek(parent).serial);
+            self.notice(Notice::Spawned { task, parent });
         }
     }
 

@@ -165,13 +165,13 @@ impl World {
         }
     }
 
-    /// The task in `slot` ended, and what it left stands there. What nobody will take is returned, for the caller to drop;
-    /// those whose wakers are not ours are for the caller to wake.
+    /// The task in `slot` ended and left this. What nobody will take is returned, for the caller to drop; those whose wakers
+    /// are not ours are for the caller to wake.
     #[inline(always)]
-    pub(crate) fn ended(&mut self, slot: u32, ending: Ending) -> Option<Boxed> {
+    pub(crate) fn ended(&mut self, slot: u32, left: Option<Boxed>, ending: Ending) -> Option<Boxed> {
         self.running = None;
         self.progress_at = self.now;
-        let Ended { serial, required, queued, handle, joiner } = self.tasks.end(slot, ending);
+        let Ended { serial, required, queued, handle, joiner } = self.tasks.end(slot, left, ending);
         if queued {
             self.forget(slot);
         }
