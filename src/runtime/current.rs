@@ -151,7 +151,11 @@ pub(crate) fn live_worlds() -> usize {
 }
 
 /// Makes `world` the running one; what its messages left over is for the caller to drop while it runs.
+///
+/// # Panics
+/// When a world is lent.
 pub(crate) fn enter(mut world: Box<World>) -> Option<Vec<Remains>> {
+    lend(|_| ());
     super::panics::begin_quiet();
     let is_told = THREAD.with_borrow(|thread| !thread.parked.is_empty());
     let leftovers = is_told.then(|| tell_parked(&mut world));
@@ -358,10 +362,14 @@ mod tests {
         assert!(enter(world()).is_none());
         let epoch = with(|world| world.epoch);
         assert!(with(|_| try_peek(|_| ()).is_none()));
-        let looks: [fn(); 3] = [
+        let looks: [fn(); 4] = [
             || with(|_| with(|_| ())),
             || with(|_| assert_eq!(try_with(|_| ()), None)),
             || with(|_| assert!(is_simulated())),
+            || {
+                let inner = world();
+                with(|_| assert!(enter(inner).is_none()));
+            },
         ];
         for look in looks {
             let payload = panics::catch(look).expect_err("a world that is lent is not lent again");

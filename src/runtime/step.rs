@@ -103,7 +103,9 @@ fn rarer(what: What, boxed: Option<Boxed>, id: WakeId) {
 
 /// Wakes those whose wakers are not ours and whose time has come.
 pub(crate) fn wake_due() {
-    current::with(World::take_due).into_iter().for_each(Waker::wake);
+    if current::with(|world| world.has_due()) {
+        current::with(World::take_due).into_iter().for_each(Waker::wake);
+    }
 }
 
 /// A task that had its turn.

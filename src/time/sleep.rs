@@ -2,7 +2,7 @@
 
 use super::Instant;
 use crate::runtime::current;
-use crate::runtime::timers::TimerKey;
+use crate::runtime::timers::{NEVER, TimerKey};
 use crate::runtime::wait::{self, Report};
 use crate::runtime::waker::WakeId;
 use crate::runtime::world::World;
@@ -186,7 +186,7 @@ impl Sleep {
     fn poll_in(&mut self, world: &mut World, own: Option<WakeId>) -> Slept {
         let now = world.local_now();
         if now >= self.deadline.nanos() {
-            if !world.may_wait_on() {
+            if !world.may_wait_on() && self.deadline.nanos() != NEVER {
                 // It fired, if it was registered.
                 self.timer = Timer::Over { epoch: world.epoch };
                 return Slept::Over(now, None);

@@ -74,3 +74,23 @@ fn a_host_may_crash_while_it_stands_still() {
     assert_eq!((run.end, run.time), (End::Passed, 6 * SECOND));
     assert_eq!(*starts.borrow(), [1, 2]);
 }
+
+/// A timer for ever does not fire; the last instant comes all the same where nothing else does.
+#[test]
+fn a_sleep_that_the_end_of_time_passes_leaves_no_timer() {
+    let mut sim = Sim::new(3);
+    let (sender, mut receiver) = fatum::sync::mpsc::unbounded_channel();
+    sim.host("web").run(move |_| async move {
+        fatum::select! {
+            biased;
+            () = sleep(Duration::MAX) => {}
+            Some(()) = receiver.recv() => {}
+        }
+        assert_eq!(Instant::now().since_start().as_nanos(), u128::from(u64::MAX));
+    });
+    sim.host("other").daemon().run(|_| std::future::pending::<()>());
+    sim.pause("other");
+    sim.run_for(Duration::MAX);
+    sender.send(()).unwrap();
+    assert_eq!(sim.finish().end, End::Passed);
+}
