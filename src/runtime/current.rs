@@ -1,7 +1,8 @@
 //! The running world of this thread: the one thread-local that facade calls go through.
 //!
 //! Whoever looks at it takes the boxed world out of its place and puts it back, with an outer world linked as parent, so
-//! a broken borrow rule is a panic and not undefined behaviour. Messages for a world of this thread that is not entered wait until it is.
+//! a broken borrow rule is a panic and not undefined behaviour. Messages for a world of this thread that is not entered
+//! wait until it is.
 
 use super::boxes::Boxed;
 use super::spare::Spare;

@@ -93,11 +93,11 @@ fn do_rarer(next: Next) {
 
 #[inline(never)]
 fn rarer(what: What, boxed: Option<Boxed>, id: WakeId) {
-    match (what, boxed) {
-        (What::Cancel, Some(boxed)) => cancel(id.slot(), boxed),
-        (What::Ended, boxed) => finish(boxed),
-        (What::Foreign, _) => wake_due(),
-        (What::Cancel | What::Time | What::Poll | What::Idle | What::Attention, _) => {}
+    match what {
+        What::Cancel => cancel(id.slot(), boxed.expect("a ready task has its future")),
+        What::Ended => finish(boxed),
+        What::Foreign => wake_due(),
+        What::Time | What::Poll | What::Idle | What::Attention => {}
     }
 }
 

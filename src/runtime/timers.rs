@@ -102,7 +102,6 @@ impl Timers {
         let cell = match self.cells.get_mut(self.free as usize) {
             Some(free) => {
                 let cell = self.free;
-                // A free cell holds nothing: to drop it is left out.
                 if let Cell::Free { next } = std::mem::replace(free, waits) {
                     self.free = next;
                 }
@@ -149,7 +148,7 @@ impl Timers {
         }
     }
 
-    /// Empties a cell; what it held, if it did.
+    /// Frees a cell that waits; what it held.
     #[inline]
     fn take(&mut self, cell: u32) -> Option<Due> {
         match std::mem::replace(self.cells.get_mut(cell as usize)?, Cell::Free { next: self.free }) {
