@@ -224,14 +224,16 @@ pub(crate) fn is_cut() -> bool {
     try_with(|world| world.is_cut()) == Some(true)
 }
 
+/// What `f` makes of the running world, if it is the one of this epoch.
+#[inline]
+fn with_epoch<R>(epoch: u32, f: impl FnOnce(&mut World) -> R) -> Option<R> {
+    lend(|world| world.filter(|world| world.epoch == epoch).map(f))
+}
+
 /// Tells a world something, now or when it is next entered. A world that is gone hears nothing.
 #[inline]
 pub(crate) fn send(epoch: u32, message: Message) {
-    let leftovers = lend(|world| match world {
-        Some(world) if world.epoch == epoch => Some(world.apply(message)),
-        Some(_) | None => None,
-    });
-    match leftovers {
+    match with_epoch(epoch, |world| world.apply(message)) {
         Some(leftovers) => drop(leftovers),
         None => send_outward(epoch, message),
     }
@@ -293,14 +295,7 @@ pub(crate) fn take_escape(epoch: u32) -> Option<WakeId> {
 /// Wakes a task: at once when its world runs.
 #[inline]
 pub(crate) fn wake(id: WakeId) {
-    let woken = lend(|world| match world {
-        Some(world) if world.epoch == id.epoch() => {
-            world.wake(id);
-            true
-        }
-        Some(_) | None => false,
-    });
-    if !woken {
+    if with_epoch(id.epoch(), |world| world.wake(id)).is_none() {
         wake_outward(id);
     }
 }
@@ -313,11 +308,7 @@ fn wake_outward(id: WakeId) {
 /// Takes a timer of a world out: at once when that runs.
 #[inline]
 pub(crate) fn cancel_timer(epoch: u32, key: TimerKey) {
-    let cancelled = lend(|world| match world {
-        Some(world) if world.epoch == epoch => Some(world.cancel_timer(key)),
-        Some(_) | None => None,
-    });
-    match cancelled {
+    match with_epoch(epoch, |world| world.cancel_timer(key)) {
         Some(waker) => drop(waker),
         None => send_outward(epoch, Message::CancelTimer(key)),
     }
