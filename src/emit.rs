@@ -1,5 +1,6 @@
 //! Emitting records: into the digests, the trace and the folds of properties of the running simulation.
 
+use crate::choice::hash_bytes;
 use crate::runtime::current;
 use crate::trace::{Hasher, Kind, Record, Value};
 
@@ -13,9 +14,9 @@ pub fn emit<R: Record>(record: R) {
         return;
     };
     // A record is the user's: whatever it does, the observers are in their place.
-    let word = Hasher::record(&record);
+    let name = hash_bytes(record.name().as_bytes());
+    let word = Hasher::record(name, &record);
     let kind = keeps_events.then(|| Kind::record(&record));
-    let name = crate::choice::hash_bytes(record.name().as_bytes());
     let (now, mut observers) = current::with(|world| {
         let now = world.note_record(word, name, kind);
         (now, std::mem::take(&mut world.observers))

@@ -1,7 +1,7 @@
 //! The two digests of a run: one of its choices, one of its events. One folded multiply per step each.
 
 use super::{Record, Value};
-use crate::choice::{fold, hash_bytes};
+use crate::choice::fold;
 
 /// Events between two checkpoints of the trace digest.
 pub const CHECKPOINT_EVERY: u64 = 1024;
@@ -83,9 +83,9 @@ impl Digests {
 pub struct Hasher(u64);
 
 impl Hasher {
-    /// The hash of a record's name and fields.
-    pub fn record<R: Record + ?Sized>(record: &R) -> u64 {
-        let mut hasher = Hasher(hash_bytes(record.name().as_bytes()));
+    /// The hash of a record's fields and its name, which is given as its own hash.
+    pub fn record<R: Record + ?Sized>(name: u64, record: &R) -> u64 {
+        let mut hasher = Hasher(name);
         record.fields(&mut |key, value| hasher.field(key, value));
         hasher.0
     }
@@ -108,10 +108,13 @@ impl Hasher {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.word(5 + chunk.len() as u64, u64::from_le_bytes(word));
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.word(5 + 8, u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let word = rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+            self.word(5 + rest.len() as u64, word);
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::limiter::{self, Exponential, Limiter};
 use super::model::{AddPolicy, Added, Deferred, Model, Phase};
+use super::request::text;
 use super::{BoxFuture, ControllerEvent, Item, Lease, Metrics, NotHeld, Shutdown, Variant, WorkQueue};
 use crate::sync::Notify;
 use crate::sync::futures::Notified;
@@ -504,10 +505,6 @@ async fn deliver<T: Item>(shared: Arc<Shared<T>>) {
             },
         }
     }
-}
-
-fn text(key: &impl fmt::Display) -> Arc<str> {
-    Arc::from(key.to_string())
 }
 
 impl<T: Item> Drop for Owner<T> {

@@ -1,8 +1,11 @@
 //! What is queued: items and their keys. The one key is used by queue, limiter, defer queue and triggers; it must not
 //! know any of them.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
+
+/// Bytes that most texts of keys have room in.
+const TEXT_ROOM: usize = 96;
 
 /// Something that can be queued. Two items of one key are one piece of work.
 pub trait Item: Clone + Send + 'static {
@@ -24,7 +27,8 @@ pub struct Tenancy {
 
 impl Default for Tenancy {
     fn default() -> Tenancy {
-        Tenancy { partition: Arc::from("default"), namespace: Arc::from("default") }
+        let default: Arc<str> = Arc::from("default");
+        Tenancy { partition: Arc::clone(&default), namespace: default }
     }
 }
 
@@ -49,8 +53,32 @@ impl Request {
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Tenancy { partition, namespace } = &self.tenancy;
-        write!(f, "kind={:?},name={:?},part={partition:?},ns={namespace:?}", self.kind, self.name)
+        for (label, part) in
+            [("kind=", &self.kind), (",name=", &self.name), (",part=", partition), (",ns=", namespace)]
+        {
+            f.write_str(label)?;
+            quote(f, part)?;
+        }
+        Ok(())
     }
+}
+
+/// Writes a text as `{:?}` does, which looks at each character: most names need no escape.
+fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if !text.bytes().all(is_plain) {
+        return write!(f, "{text:?}");
+    }
+    f.write_str("\"")?;
+    f.write_str(text)?;
+    f.write_str("\"")
+}
+
+/// The text of a key, as it stands in traces. Every event of a queue has one, so that it is made without growing.
+pub(in crate::systems::controller) fn text(key: &impl fmt::Display) -> Arc<str> {
+    let mut text = String::with_capacity(TEXT_ROOM);
+    write!(text, "{key}").expect("a String takes any text");
+    Arc::from(text)
 }
 
 impl Item for Request {
@@ -58,5 +86,23 @@ impl Item for Request {
 
     fn key(&self) -> Request {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_request_escapes_what_could_be_mistaken() {
+        let tenancy = Tenancy { partition: Arc::from("a\\b"), namespace: Arc::from("ü ~'") };
+        let request = Request { kind: Arc::from(""), name: Arc::from("say \"x\"\n"), tenancy };
+        let expected = r#"kind="",name="say \"x\"\n",part="a\\b",ns="ü ~'""#;
+        assert_eq!(request.to_string(), expected);
+        assert_eq!(&*text(&request), expected);
+        assert_eq!(
+            Request::new("pod", "web-1").to_string(),
+            r#"kind="pod",name="web-1",part="default",ns="default""#
+        );
     }
 }

@@ -20,7 +20,7 @@ use super::error::{BoxError, Recovered};
 use super::fatal::Fatal;
 use super::guarded::guarded;
 use super::record::ControllerEvent;
-use super::request::Request;
+use super::request::{Request, text};
 use super::variant::Variant;
 use super::work_queue::BoxFuture;
 use super::work_queue::WorkQueue;
@@ -173,7 +173,7 @@ impl Triggers {
 
     fn start(self: &Arc<Self>, registered: &mut Registered, request: &Request, home: &Home) {
         let Some(call) = registered.call.take() else { return };
-        let (key, generation): (Arc<str>, _) = (request.to_string().into(), registered.generation);
+        let (key, generation) = (text(request), registered.generation);
         registered.cancel = home.stop.child_token();
         let trigger = Trigger {
             all: Arc::clone(self),
@@ -267,7 +267,7 @@ impl State {
             return Some(firing);
         }
         let registered = self.live.remove(request)?;
-        let (key, generation) = (request.to_string().into(), registered.generation);
+        let (key, generation) = (text(request), registered.generation);
         if let Some(queue) = self.scope {
             emit(ControllerEvent::TriggerDropped { queue, key, generation });
         }

@@ -13,7 +13,7 @@ use super::error::{ReconcileError, Recovered, RunError};
 use super::guarded::guarded;
 use super::lease::{Lease, Requeue, lease_planted};
 use super::record::ControllerEvent;
-use super::request::{Item, Request};
+use super::request::{Item, Request, text};
 use super::variant::Variant;
 use super::work_queue::WorkQueue;
 use crate::time::Duration;
@@ -109,7 +109,7 @@ impl Worker {
 
     /// Calls the reconciler; its panic is an outcome like others.
     async fn reconcile(&self, request: &Request) -> Outcome {
-        let key: Arc<str> = request.key().to_string().into();
+        let key = text(&request.key());
         let (queue, worker) = (self.scope, self.number);
         emit(ControllerEvent::Reconcile { queue, key: Arc::clone(&key), worker });
         let context = Context { cancel: self.cancel.clone(), handle: self.handle.clone(), worker };

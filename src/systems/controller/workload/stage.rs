@@ -7,7 +7,7 @@ use crate::emit;
 use crate::sim::Sim;
 use crate::store::{Entry, Key, Store, StoreEvent};
 use crate::systems::controller::properties::{Fact, Observed, install};
-use crate::systems::controller::request::Request;
+use crate::systems::controller::request::{Request, text};
 use crate::time::{Duration, sleep};
 use std::sync::Arc;
 
@@ -115,8 +115,4 @@ fn name(key: &Key) -> Arc<str> {
 pub fn read(request: &Request, entry: Option<&Entry>) {
     let version = entry.map_or(Fact::GONE, |entry| entry.version);
     emit(Fact::Read { key: text(request), version });
-}
-
-fn text(request: &Request) -> Arc<str> {
-    Arc::from(request.to_string())
 }
