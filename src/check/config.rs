@@ -88,7 +88,7 @@ pub enum Effort {
     /// All that is worth it for a failure that somebody has to understand.
     #[default]
     Full,
-    /// A quarter of that at most: for one that was expected, and is only shown.
+    /// A sixteenth of that at most: for one that was expected, and is only shown. Most tapes become as short.
     Brief,
 }
 
@@ -97,7 +97,7 @@ impl Effort {
     pub(super) fn of(self, budget: u64) -> u64 {
         match self {
             Effort::Full => budget,
-            Effort::Brief => budget / 4,
+            Effort::Brief => budget / 16,
         }
     }
 }
