@@ -110,7 +110,7 @@ impl Timers {
             None => self.grow(waits),
         };
         self.live += 1;
-        self.place(Entry { deadline, seq, cell });
+        self.place(deadline, seq, cell);
         TimerKey { cell, seq }
     }
 
@@ -120,18 +120,20 @@ impl Timers {
         (self.cells.len() - 1) as u32
     }
 
-    /// Puts the entry that was registered last in its place.
+    /// Puts the entry that was registered last in its place. It is handed on in registers: an entry that was just written
+    /// to the stack in parts and is read from there as a whole keeps the processor waiting.
     #[inline(always)]
-    fn place(&mut self, entry: Entry) {
+    fn place(&mut self, deadline: u64, seq: u64, cell: u32) {
         if self.first.is_none() && self.heap.is_empty() {
-            self.first = Some(entry);
+            self.first = Some(Entry { deadline, seq, cell });
         } else {
-            self.place_among(entry);
+            self.place_among(deadline, seq, cell);
         }
     }
 
     #[inline(never)]
-    fn place_among(&mut self, entry: Entry) {
+    fn place_among(&mut self, deadline: u64, seq: u64, cell: u32) {
+        let entry = Entry { deadline, seq, cell };
         let next = self.first.or_else(|| self.heap.peek().map(|Reverse(next)| *next));
         if next.is_some_and(|next| next.deadline <= entry.deadline) {
             self.heap.push(Reverse(entry));
