@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn the_text_of_a_request_escapes_what_could_be_mistaken() {
-        let tenancy = Tenancy { partition: Arc::from("a\\b"), namespace: Arc::from("ü ~'") };
-        let request = Request { kind: Arc::from(""), name: Arc::from("say \"x\"\n"), tenancy };
-        let expected = r#"kind="",name="say \"x\"\n",part="a\\b",ns="ü ~'""#;
+        let tenancy = Tenancy { partition: Arc::from("a\\b"), namespace: Arc::from("line\nü ~'\u{7f}") };
+        let request = Request { kind: Arc::from(""), name: Arc::from("say \"x\""), tenancy };
+        let expected = r#"kind="",name="say \"x\"",part="a\\b",ns="line\nü ~'\u{7f}""#;
         assert_eq!(request.to_string(), expected);
         assert_eq!(&*text(&request), expected);
         assert_eq!(
