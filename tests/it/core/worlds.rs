@@ -202,6 +202,20 @@ fn an_inner_sim_may_wake_a_task_of_the_outer() {
     });
 }
 
+/// The waker says whose task it wakes, whether that world is older or newer than the one that runs.
+#[test]
+fn a_sim_may_wake_a_task_of_one_that_stands_still() {
+    for older_waits in [true, false] {
+        let (mut older, mut newer) = (Sim::new(1), Sim::new(2));
+        let (waits, sends) = if older_waits { (&mut older, &mut newer) } else { (&mut newer, &mut older) };
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        waits.run(async { assert_eq!(receiver.await, Ok(7)) });
+        sends.run(async { sender.send(7).unwrap() });
+        assert!(waits.step() && sends.step(), "both have a first turn");
+        assert_eq!([older.finish().end, newer.finish().end], [End::Passed, End::Passed]);
+    }
+}
+
 #[test]
 fn a_b_a_in_one_process_gives_a() {
     for seed in 0..SEEDS {
