@@ -1,6 +1,5 @@
 //! Emitting records: into the digests, the trace and the folds of properties of the running simulation.
 
-use crate::choice::hash_bytes;
 use crate::runtime::current;
 use crate::trace::{Hasher, Kind, Record, Value};
 
@@ -14,8 +13,7 @@ pub fn emit<R: Record>(record: R) {
         return;
     };
     // A record is the user's: whatever it does, the observers are in their place.
-    let name = hash_bytes(record.name().as_bytes());
-    let word = Hasher::record(name, &record);
+    let (name, word) = Hasher::record(&record);
     let kind = keeps_events.then(|| Kind::record(&record));
     let (now, mut observers) = current::with(|world| {
         let now = world.note_record(word, name, kind);

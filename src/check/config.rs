@@ -88,7 +88,7 @@ pub enum Effort {
     /// All that is worth it for a failure that somebody has to understand.
     #[default]
     Full,
-    /// A sixteenth of that at most: for one that was expected, and is only shown. Most tapes become as short.
+    /// A sixteenth of that at most: for one that was expected, and is only shown.
     Brief,
 }
 

@@ -57,27 +57,16 @@ impl fmt::Display for Request {
             [("kind=", &self.kind), (",name=", &self.name), (",part=", partition), (",ns=", namespace)]
         {
             f.write_str(label)?;
-            quote(f, part)?;
+            fmt::Debug::fmt(part, f)?;
         }
         Ok(())
     }
 }
 
-/// Writes a text as `{:?}` does, which looks at each character: most names need no escape.
-fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    if !text.bytes().all(is_plain) {
-        return write!(f, "{text:?}");
-    }
-    f.write_str("\"")?;
-    f.write_str(text)?;
-    f.write_str("\"")
-}
-
 /// The text of a key, as it stands in traces. Every event of a queue has one, so that it is made without growing.
-pub(in crate::systems::controller) fn text(key: &impl fmt::Display) -> Arc<str> {
+pub(super) fn text(key: &impl fmt::Display) -> Arc<str> {
     let mut text = String::with_capacity(TEXT_ROOM);
-    write!(text, "{key}").expect("a String takes any text");
+    write!(text, "{key}").expect("the Display of a key does not fail");
     Arc::from(text)
 }
 

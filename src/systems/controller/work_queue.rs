@@ -1,6 +1,7 @@
 //! What a work queue must offer, and nothing of how: the boundary between queues and the controller that runs on
 //! one. It must not know the queue that is shipped.
 
+use super::request::text;
 use super::{Item, Metrics};
 pub use crate::systems::BoxFuture;
 use crate::time::Duration;
@@ -27,7 +28,7 @@ pub struct NotHeld {
 impl NotHeld {
     /// For this key.
     pub fn new(key: &impl fmt::Display) -> NotHeld {
-        NotHeld { key: Arc::from(key.to_string()) }
+        NotHeld { key: text(key) }
     }
 }
 

@@ -109,7 +109,7 @@ impl Worker {
 
     /// Calls the reconciler; its panic is an outcome like others.
     async fn reconcile(&self, request: &Request) -> Outcome {
-        let key = text(&request.key());
+        let key = text(request);
         let (queue, worker) = (self.scope, self.number);
         emit(ControllerEvent::Reconcile { queue, key: Arc::clone(&key), worker });
         let context = Context { cancel: self.cancel.clone(), handle: self.handle.clone(), worker };
