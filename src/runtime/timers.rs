@@ -120,7 +120,7 @@ impl Timers {
         (self.cells.len() - 1) as u32
     }
 
-    /// Puts the entry that was registered last in its place. Its parts are handed on in registers: an entry that was just written
+    /// Puts the entry that was registered last in its place. Its parts are handed on in registers: what was just written
     /// to the stack in parts and is read from there as a whole keeps the processor waiting.
     #[inline(always)]
     fn place(&mut self, deadline: u64, seq: u64, cell: u32) {

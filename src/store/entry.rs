@@ -24,11 +24,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.kind.is_empty() {
-            f.write_str(&self.kind)?;
-            f.write_str("/")?;
-        }
-        f.write_str(&self.name)
+        if self.kind.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.kind, self.name) }
     }
 }
 

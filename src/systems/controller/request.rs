@@ -53,13 +53,7 @@ impl Request {
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Tenancy { partition, namespace } = &self.tenancy;
-        for (label, part) in
-            [("kind=", &self.kind), (",name=", &self.name), (",part=", partition), (",ns=", namespace)]
-        {
-            f.write_str(label)?;
-            fmt::Debug::fmt(part, f)?;
-        }
-        Ok(())
+        write!(f, "kind={:?},name={:?},part={partition:?},ns={namespace:?}", self.kind, self.name)
     }
 }
 
