@@ -21,6 +21,14 @@ pub struct SiteStats {
     pub fault: bool,
 }
 
+impl SiteStats {
+    #[inline]
+    fn count(&mut self, fired: bool) {
+        self.asked += 1;
+        self.fired += u64::from(fired);
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) sites: Vec<SiteStats>,
@@ -32,18 +40,19 @@ pub(crate) struct Counts {
 impl Counts {
     #[inline]
     pub(crate) fn count(&mut self, label: Label, fault: bool, fired: bool) {
-        let is_last = self.sites.get(self.last).is_some_and(|site| site.hash == label.hash());
-        if !is_last {
-            self.last = self.find(label, fault);
-        }
-        let site = &mut self.sites[self.last];
-        site.asked += 1;
-        site.fired += u64::from(fired);
+        let site = match self.sites.get_mut(self.last) {
+            Some(site) if site.hash == label.hash() => site,
+            _ => return self.count_elsewhere(label, fault, fired),
+        };
+        site.count(fired);
     }
 
-    fn find(&mut self, label: Label, fault: bool) -> usize {
+    /// Counts at another site than the last.
+    #[inline(never)]
+    fn count_elsewhere(&mut self, label: Label, fault: bool, fired: bool) {
         let known = self.sites.iter().position(|site| site.hash == label.hash());
-        known.unwrap_or_else(|| self.open(label, fault))
+        self.last = known.unwrap_or_else(|| self.open(label, fault));
+        self.sites[self.last].count(fired);
     }
 
     #[cold]

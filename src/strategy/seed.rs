@@ -136,16 +136,17 @@ impl SeedSource {
 
     #[inline]
     fn stream(&mut self, label_hash: u64) -> &mut Stream {
-        let is_last = self.streams.get(self.last).is_some_and(|(hash, _)| *hash == label_hash);
-        if !is_last {
-            self.last = self.find(label_hash);
+        if self.streams.get(self.last).is_some_and(|(hash, _)| *hash == label_hash) {
+            return &mut self.streams[self.last].1;
         }
-        &mut self.streams[self.last].1
+        self.seek(label_hash)
     }
 
-    fn find(&mut self, label_hash: u64) -> usize {
+    #[inline(never)]
+    fn seek(&mut self, label_hash: u64) -> &mut Stream {
         let known = self.streams.iter().position(|(hash, _)| *hash == label_hash);
-        known.unwrap_or_else(|| self.open(label_hash))
+        self.last = known.unwrap_or_else(|| self.open(label_hash));
+        &mut self.streams[self.last].1
     }
 
     #[cold]
