@@ -223,7 +223,9 @@ impl World {
         let names = (config.keep >= Keep::Tape || config.source.needs_names()).then(Box::default);
         let follows_ready = config.source.listens() || config.plan.speaks_of(SITE_STALL);
         let (epoch, spare) = current::open_epoch();
-        Box::new(World {
+        // The box is first, so that the world is built in it: a copy of what was just written keeps the processor waiting.
+        let boxed = Box::new_uninit();
+        let world = World {
             epoch,
             parent: None,
             now: 0,
@@ -280,7 +282,8 @@ impl World {
             asking_at: None,
             watch: None,
             plan: config.plan,
-        })
+        };
+        Box::write(boxed, world)
     }
 
     /// Nothing is left out any more. Whatever makes the world deaf or takes a host away says so.
