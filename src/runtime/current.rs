@@ -295,7 +295,7 @@ pub(crate) fn take_escape(epoch: u32) -> Option<WakeId> {
 /// Wakes a task: at once when its world runs.
 #[inline]
 pub(crate) fn wake(id: WakeId) {
-    if with_epoch(id.epoch(), |world| world.wake(id)).is_none() {
+    if try_with(|world| world.wake(id)) != Some(true) {
         wake_outward(id);
     }
 }

@@ -30,8 +30,9 @@ pub(crate) fn step(limit: u64) -> Stepped {
     let next = current::with(|world| world.next(limit));
     match next.what {
         What::Poll => {
-            let polled = poll(next);
-            if let Some(left) = polled.and_then(|polled| current::with(|world| put_back(world, polled))) {
+            let id = next.id;
+            let left = poll(next).and_then(|polled| current::with(|world| put_back(world, id, polled)));
+            if let Some(left) = left {
                 do_rarer(left);
             }
             Stepped::Turn
@@ -53,19 +54,15 @@ pub(crate) fn step(limit: u64) -> Stepped {
 /// turn, moves time where nothing is ready, and begins the next turn.
 #[inline(never)]
 pub(crate) fn run(limit: u64) -> Stepped {
-    let mut polled = None;
-    loop {
-        let next = current::with(|world| {
-            if let Some(polled) = polled.take()
-                && let Some(left) = put_back(world, polled)
-            {
-                return left;
-            }
-            next_but_time(world, limit)
-        });
-        if next.what == What::Poll {
-            polled = poll(next);
-            continue;
+    'rarer: loop {
+        let mut next = current::with(|world| next_but_time(world, limit));
+        while next.what == What::Poll {
+            let id = next.id;
+            let Some(polled) = poll(next) else { continue 'rarer };
+            next = current::with(|world| match put_back(world, id, polled) {
+                Some(left) => left,
+                None => next_but_time(world, limit),
+            });
         }
         match next.what {
             What::Idle => return Stepped::Idle,
@@ -108,16 +105,15 @@ pub(crate) fn wake_due() {
     }
 }
 
-/// A task that had its turn.
+/// The box of a task that had its turn.
 struct Polled {
-    id: WakeId,
     boxed: Boxed,
     finished: bool,
 }
 
 /// Puts a task that had its turn back into its world; what is left of one that finished, if it is to be seen to.
 #[inline(always)]
-fn put_back(world: &mut World, Polled { id, boxed, finished }: Polled) -> Option<Next> {
+fn put_back(world: &mut World, id: WakeId, Polled { boxed, finished }: Polled) -> Option<Next> {
     if !finished {
         world.pending(id.slot(), boxed);
         return None;
@@ -134,19 +130,19 @@ fn poll(Next { boxed, id, .. }: Next) -> Option<Polled> {
     let waker = ManuallyDrop::new(id.waker());
     let mut context = Context::from_waker(&waker);
     match panics::catch(|| boxed.as_mut().poll(&mut context)) {
-        Ok(polled) => Some(Polled { id, boxed, finished: polled.is_ready() }),
+        Ok(polled) => Some(Polled { boxed, finished: polled.is_ready() }),
         Err(payload) => {
-            panicked(id.slot(), boxed, payload);
+            panicked(id, boxed, payload);
             None
         }
     }
 }
 
 #[cold]
-fn panicked(slot: u32, boxed: Boxed, payload: Box<dyn Any + Send>) {
+fn panicked(id: WakeId, boxed: Boxed, payload: Box<dyn Any + Send>) {
     let message = panics::said(&*payload);
     discard(boxed);
-    end_in_panic(slot, message, payload);
+    end_in_panic(id.slot(), message, payload);
 }
 
 fn end_in_panic(slot: u32, message: String, payload: Box<dyn Any + Send>) {

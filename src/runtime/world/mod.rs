@@ -110,7 +110,8 @@ pub(crate) struct World {
     pub(crate) tasks: Tasks,
     pub(crate) ready: Ready,
     pub(crate) running: Option<u32>,
-    last_polled: Option<u32>,
+    /// The slot that had the last turn, if `steps` says that there was one.
+    last_polled: u32,
     pub(crate) timers: Timers,
     held: Vec<(u8, Held)>,
     source: Box<dyn Source>,
@@ -236,7 +237,7 @@ impl World {
             tasks: Tasks::in_memory(epoch, spare.slots),
             ready: Ready::in_memory(spare.ready),
             running: None,
-            last_polled: None,
+            last_polled: 0,
             timers: Timers::new(),
             held: Vec::new(),
             listens: config.source.listens(),

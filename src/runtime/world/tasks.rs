@@ -69,15 +69,16 @@ impl World {
         self.record(Kind::Spawned { path });
     }
 
-    /// Marks a task ready. An id of another world, a stale one, an ended task, a queued one and a frozen world ignore it.
+    /// Marks a task ready. A stale id, an ended task, a queued one and a frozen world ignore it. Whether the id is one of
+    /// this world.
     #[inline]
-    pub(crate) fn wake(&mut self, id: WakeId) {
+    pub(crate) fn wake(&mut self, id: WakeId) -> bool {
         if !self.plain && self.frozen.is_some() {
-            return;
+            return id.epoch() == self.epoch;
         }
-        if let Some(serial) = self.tasks.queue(id) {
-            self.ready.push_within(id.slot(), serial);
-        }
+        let Some(serial) = self.tasks.queue(id) else { return id.epoch() == self.epoch };
+        self.ready.push_within(id.slot(), serial);
+        true
     }
 
     /// Flags a task for dropping and queues it.
@@ -151,7 +152,7 @@ impl World {
     /// Carries out a message; what is left over is dropped by the caller when no world is borrowed.
     pub(crate) fn apply(&mut self, message: Message) -> Remains {
         match message {
-            Message::Wake(id) => self.wake(id),
+            Message::Wake(id) => drop(self.wake(id)),
             Message::Abort(id) => self.abort(id),
             Message::Detach(id) => return self.detach(id),
             Message::CancelTimer(key) => {

@@ -32,7 +32,7 @@ impl World {
         };
         self.steps += 1;
         self.running = Some(slot);
-        self.last_polled = self.running;
+        self.last_polled = slot;
         // Jumps fold the time too; time that passed by hand shows here. No bit of it is lost.
         self.digests.event(self.now.rotate_left(32) ^ u64::from(serial));
         let task = self.tasks.at(slot);
@@ -183,8 +183,11 @@ impl World {
             self.tell_ended(slot, serial, ending);
         }
         match joiner {
-            Joiner::Task(id) if id.epoch() == self.epoch => self.wake(id),
-            Joiner::Task(id) => self.let_wake(id.waker()),
+            Joiner::Task(id) => {
+                if !self.wake(id) {
+                    self.let_wake(id.waker());
+                }
+            }
             Joiner::Foreign => self.end_foreign(slot),
             Joiner::Nobody => {}
         }

@@ -120,10 +120,7 @@ impl World {
 
     /// The label of the task that ran last.
     pub(super) fn last_label(&mut self) -> String {
-        match self.last_polled {
-            Some(slot) => self.task_label(slot),
-            None => "no task".to_owned(),
-        }
+        if self.steps == 0 { "no task".to_owned() } else { self.task_label(self.last_polled) }
     }
 
     /// The label of the task that a waker belongs to.
