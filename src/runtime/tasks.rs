@@ -7,6 +7,7 @@ use super::boxes::{Body, Boxed};
 use super::waker::{SLOT_MAX, WakeId};
 use std::any::Any;
 use std::sync::Arc;
+use std::task::Waker;
 
 /// A task of one world, while it lives or its output waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +71,7 @@ pub(crate) enum Joiner {
 
 /// What a world keeps of a task.
 pub(crate) struct Slot {
-    /// The task; a free slot has that of its last one.
+    /// The task; a free slot has that of its last one, or of generation 0, which no task has.
     pub(crate) id: WakeId,
     pub(crate) host: u16,
     pub(crate) serial: u32,
@@ -114,6 +115,21 @@ impl Slot {
         if size_of_val(&**boxed) > KEPT_MAX {
             self.boxed = None;
         }
+    }
+
+    /// As [`Tasks::join`], of the task in this slot, which ended.
+    #[inline(never)]
+    fn join_ended(&mut self, index: u32, place: &mut dyn Any, free: &mut u32) -> Joining {
+        let joining = match self.ending {
+            Some(Ending::Panicked) if self.boxed.is_some() => return Joining::Panicked,
+            Some(Ending::Finished) if self.boxed.is_some() => {
+                self.give(place);
+                Joining::Finished
+            }
+            _ => Joining::Cancelled,
+        };
+        self.close(index, free);
+        joining
     }
 
     /// The handle has what the task left: the slot is free.
@@ -198,16 +214,17 @@ impl Tasks {
     }
 
     /// A task in a slot that is free, about to be queued; its fields are set one by one, so that nothing is moved.
+    ///
+    /// # Panics
+    /// When no slot is free: [`Tasks::grow`] makes one.
     #[inline(always)]
     pub(crate) fn insert(&mut self, new: NewTask, body: Body<'_>) -> WakeId {
-        let serial = self.spawned;
-        self.spawned += 1;
-        let index = self.free;
-        let Some(slot) = self.slots.get_mut(index as usize) else { return self.grow(serial, new, body) };
+        let slot = &mut self.slots[self.free as usize];
         self.free = slot.next_free;
         slot.id = slot.id.next();
         slot.host = new.host;
-        slot.serial = serial;
+        slot.serial = self.spawned;
+        self.spawned += 1;
         slot.name = new.name;
         body.fill(&mut slot.boxed);
         slot.ending = None;
@@ -224,34 +241,31 @@ impl Tasks {
         slot.id
     }
 
-    #[cold]
-    fn grow(&mut self, serial: u32, new: NewTask, body: Body<'_>) -> WakeId {
+    /// Makes one more slot, which is free.
+    pub(crate) fn grow(&mut self) {
         let index = self.slots.len() as u32;
         assert!(index < SLOT_MAX, "a simulation can hold {SLOT_MAX} tasks");
-        let id = WakeId::new(self.epoch, 0, index);
-        let mut boxed = None;
-        body.fill(&mut boxed);
         self.slots.push(Slot {
-            id,
-            host: new.host,
-            serial,
-            name: new.name,
-            boxed,
+            id: WakeId::new(self.epoch, 0, index),
+            host: 0,
+            serial: 0,
+            name: TaskName::Type(|| ""),
+            boxed: None,
             ending: None,
             joiner: Joiner::Nobody,
             polled_at: 0,
-            live: true,
-            queued: true,
+            live: false,
+            queued: false,
             aborted: false,
             owes_yield: false,
-            handle: new.handle,
-            required: new.required,
-            daemon: new.daemon,
-            main: new.main,
+            handle: false,
+            required: false,
+            daemon: false,
+            main: false,
             once: false,
-            next_free: NONE,
+            next_free: self.free,
         });
-        id
+        self.free = index;
     }
 
     /// Ends a task, whose box is not in its slot: what it left stands there.
@@ -272,30 +286,23 @@ impl Tasks {
         }
     }
 
-    /// How the join of a task stands. `own` is the task that joins, where its waker is one of ours, and is woken at the end.
-    /// The output is moved into `place`, an `Option` of its type, and the slot is free; a task that panicked keeps its
-    /// payload until [`Tasks::take_payload`]. What a closing world has dropped counts as cancelled.
+    /// How the join of a task stands. The task that joins is woken at the end, where its waker is one of ours. The output is
+    /// moved into `place`, an `Option` of its type, and the slot is free; a task that panicked keeps its payload until
+    /// [`Tasks::take_payload`]. What a closing world has dropped counts as cancelled.
     #[inline(always)]
-    pub(crate) fn join(&mut self, id: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
+    pub(crate) fn join(&mut self, id: WakeId, waker: &Waker, place: &mut dyn Any) -> Joining {
         let Some(task) = self.slots.get_mut(id.slot() as usize).filter(|task| task.id == id) else {
             return if id.epoch() == self.epoch { Joining::Cancelled } else { Joining::Elsewhere };
         };
-        let Some(ending) = task.ending else {
-            // A waker of ours owns nothing, so it may be made anew.
-            let Some(own) = own.filter(|_| task.joiner != Joiner::Foreign) else { return Joining::Keeps };
-            task.joiner = Joiner::Task(own);
-            return Joining::Waits;
+        if task.ending.is_some() {
+            return task.join_ended(id.slot(), place, &mut self.free);
+        }
+        // A waker of ours owns nothing, so it may be made anew.
+        let Some(own) = WakeId::of(waker).filter(|_| task.joiner != Joiner::Foreign) else {
+            return Joining::Keeps;
         };
-        if ending == Ending::Cancelled || task.boxed.is_none() {
-            task.close(id.slot(), &mut self.free);
-            return Joining::Cancelled;
-        }
-        if ending == Ending::Panicked {
-            return Joining::Panicked;
-        }
-        task.give(place);
-        task.close(id.slot(), &mut self.free);
-        Joining::Finished
+        task.joiner = Joiner::Task(own);
+        Joining::Waits
     }
 
     /// Takes the payload of a task that panicked, whose box has no other use, and frees its slot.
@@ -410,7 +417,7 @@ mod tests {
     use super::*;
     use crate::runtime::boxes::box_taken;
     use std::future::Future;
-    use std::task::{Context, Waker};
+    use std::task::Context;
 
     const NEW: NewTask = NewTask {
         host: 0,
@@ -423,6 +430,9 @@ mod tests {
 
     fn insert<F: Future<Output = u64> + 'static>(tasks: &mut Tasks, future: F) -> WakeId {
         let mut place = Some(future);
+        if tasks.is_full() {
+            tasks.grow();
+        }
         let id = tasks.insert(NEW, Body { place: &mut place, boxes: box_taken::<F> });
         assert!(place.is_none(), "the future went into the box");
         id
@@ -435,7 +445,7 @@ mod tests {
         assert!(boxed.as_mut().poll(&mut context).is_ready());
         tasks.end(id.slot(), Some(boxed), Ending::Finished);
         let mut place = None;
-        assert_eq!(tasks.join(id, None, &mut place), Joining::Finished);
+        assert_eq!(tasks.join(id, Waker::noop(), &mut place), Joining::Finished);
         place
     }
 
@@ -489,8 +499,8 @@ mod tests {
         assert_eq!((tasks.queue(first), tasks.queue(elsewhere)), (None, None));
         assert_eq!(tasks.queue(second), Some(1));
         let mut place: Option<u64> = None;
-        assert_eq!(tasks.join(first, None, &mut place), Joining::Cancelled);
-        assert_eq!(tasks.join(elsewhere, None, &mut place), Joining::Elsewhere);
-        assert_eq!(tasks.join(second, None, &mut place), Joining::Keeps);
+        assert_eq!(tasks.join(first, Waker::noop(), &mut place), Joining::Cancelled);
+        assert_eq!(tasks.join(elsewhere, Waker::noop(), &mut place), Joining::Elsewhere);
+        assert_eq!(tasks.join(second, Waker::noop(), &mut place), Joining::Keeps);
     }
 }

@@ -83,7 +83,7 @@ impl<T: 'static> Future for JoinHandle<T> {
         match &mut self.inner {
             Inner::Simulated { task, place, .. } => {
                 let (task, mut output) = (*task, None);
-                let joining = join(task, WakeId::of(context.waker()), &mut output);
+                let joining = join(task, context.waker(), &mut output);
                 if joining == Joining::Waits {
                     return Poll::Pending;
                 }
@@ -114,8 +114,8 @@ impl<T: 'static> Future for JoinHandle<T> {
 
 /// How a join stands. Every type of output has a copy of what calls it, and shares this.
 #[inline(never)]
-fn join(task: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
-    current::try_with(|world| world.join(task, own, place)).unwrap_or(Joining::Elsewhere)
+fn join(task: WakeId, waker: &Waker, place: &mut dyn Any) -> Joining {
+    current::try_with(|world| world.join(task, waker, place)).unwrap_or(Joining::Elsewhere)
 }
 
 /// The rarer ways to wait for a task that was spawned at `spawned`.

@@ -19,11 +19,11 @@ pub(super) struct Foreign {
 impl World {
     /// How the join of a task stands: see [`crate::runtime::tasks::Tasks::join`].
     #[inline(always)]
-    pub(crate) fn join(&mut self, task: WakeId, own: Option<WakeId>, place: &mut dyn Any) -> Joining {
+    pub(crate) fn join(&mut self, task: WakeId, waker: &Waker, place: &mut dyn Any) -> Joining {
         if !self.plain && self.frozen.is_some() && self.epoch == task.epoch() {
             return Joining::Reports;
         }
-        self.tasks.join(task, own, place)
+        self.tasks.join(task, waker, place)
     }
 
     /// Takes what a task that panicked left for its handle: the panic was seen.

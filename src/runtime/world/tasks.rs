@@ -21,8 +21,9 @@ impl World {
         let (host, required) = (new.host, new.required);
         // The parent is the task whose turn it is, which is folded already.
         let serial = self.tasks.spawned();
-        if self.tasks.is_full() {
-            self.ready.make_room(self.tasks.slots() + 1);
+        // A loop of one turn tells the compiler that there is a slot then.
+        while self.tasks.is_full() {
+            self.make_slot();
         }
         let id = self.tasks.insert(new, body);
         self.required_left += u32::from(required);
@@ -33,6 +34,13 @@ impl World {
         }
         self.ready.push_within(id.slot(), serial);
         Some(id)
+    }
+
+    /// One more slot, and room for its task among the ready ones.
+    #[cold]
+    fn make_slot(&mut self) {
+        self.tasks.grow();
+        self.ready.make_room(self.tasks.slots());
     }
 
     #[cold]
