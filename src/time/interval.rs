@@ -19,14 +19,16 @@ pub enum MissedTickBehavior {
     Skip,
 }
 
-/// A tick that is not later than this was not missed, as in tokio.
-const MISSED_AFTER: Duration = Duration::from_millis(5);
+/// A tick that is not later than these nanoseconds was not missed, as in tokio.
+const MISSED_AFTER: u64 = Duration::from_millis(5).as_nanos() as u64;
 
 /// Ticks with a period.
 #[derive(Debug)]
 pub struct Interval {
     sleep: Sleep,
     period: Duration,
+    /// The period in nanoseconds, which instants count: `u64::MAX` is never.
+    nanos: u64,
     missed: MissedTickBehavior,
 }
 
@@ -46,7 +48,12 @@ pub fn interval(period: Duration) -> Interval {
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "the period of an interval is not zero");
-    Interval { sleep: Sleep::new(start, Location::caller()), period, missed: MissedTickBehavior::default() }
+    Interval {
+        sleep: Sleep::new(start, Location::caller()),
+        period,
+        nanos: u64::try_from(period.as_nanos()).unwrap_or(u64::MAX),
+        missed: MissedTickBehavior::default(),
+    }
 }
 
 impl Interval {
@@ -76,19 +83,15 @@ impl Interval {
     }
 
     fn after(&self, due: Instant, now: Instant) -> Instant {
-        let regular = due.saturating_add(self.period);
-        if now <= due.saturating_add(MISSED_AFTER) {
-            return regular;
-        }
-        match self.missed {
-            MissedTickBehavior::Burst => regular,
-            MissedTickBehavior::Delay => now.saturating_add(self.period),
-            MissedTickBehavior::Skip => {
-                let period = self.period.as_nanos() as u64;
-                let periods = now.duration_since(due).as_nanos() as u64 / period + 1;
-                due.saturating_add(Duration::from_nanos(periods.saturating_mul(period)))
-            }
-        }
+        let (due, now) = (due.nanos(), now.nanos());
+        let late = now.saturating_sub(due);
+        let periods = match self.missed {
+            _ if late <= MISSED_AFTER => 1,
+            MissedTickBehavior::Burst => 1,
+            MissedTickBehavior::Delay => return Instant::from_nanos(now.saturating_add(self.nanos)),
+            MissedTickBehavior::Skip => late / self.nanos + 1,
+        };
+        Instant::from_nanos(due.saturating_add(self.nanos.saturating_mul(periods)))
     }
 
     /// Starts the period anew: the next tick is one period from now.
