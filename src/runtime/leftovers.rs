@@ -1,6 +1,7 @@
 //! What a run leaves behind, in numbers that two runs can be compared by: a sweep over cancellations sets each run
 //! against the fault-free one. Kept in no other run.
 
+use super::tasks::TaskId;
 use super::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,8 +77,8 @@ impl World {
             let what = notes.words(object).unwrap_or_else(|| format!("object {object}"));
             left.add(format!("holders that ended, of {what}"), notes.taken(object, task).len() as i64);
         }
-        for (owner, _, _) in self.timers.waiting() {
-            let lives = owner.task.and_then(|task| self.tasks.get(task)).is_some_and(|task| task.live);
+        for owner in self.timers.owners() {
+            let lives = self.tasks.get(TaskId::of(owner.task)).is_some_and(|task| task.live);
             if !lives {
                 left.add("timers of ended tasks".to_owned(), 1);
             }

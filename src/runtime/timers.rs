@@ -1,12 +1,11 @@
 //! Timers: the first of them, and a heap of the others with lazy deletion and compaction, ordered by (deadline,
 //! registration). Where few wait, as in most simulations, nothing goes through the heap.
 //!
-//! It knows tasks by their ids alone, and no clock: it keeps wakers and hands back those whose deadline has come.
+//! It knows tasks by their ids alone, no wakers and no clock: it hands back those whose deadline has come.
 
-use super::tasks::TaskId;
+use super::waker::WakeId;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::task::Waker;
 
 /// A deadline that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -14,40 +13,78 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// Dead entries that the heap may hold beyond as many as live ones.
 const DEAD_SLACK: usize = 64;
 
-/// A registered timer. Not reused: a key that was cancelled or has fired means nothing.
+/// A registered timer. Not reused: a key that was cancelled or has fired means nothing. Packed, as every sleep has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(Rust, packed(4))]
 pub(crate) struct TimerKey {
     cell: u32,
     seq: u64,
 }
 
+impl TimerKey {
+    /// The number of the registration: no two timers of a world share it.
+    #[inline]
+    pub(crate) fn seq(self) -> u64 {
+        self.seq
+    }
+}
+
 /// Who waits for a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
-    /// `None` is no task.
-    pub(crate) task: Option<TaskId>,
+    /// Or [`WakeId::NOBODY`].
+    pub(crate) task: WakeId,
     /// Whether that task serves for ever.
     pub(crate) daemon: bool,
 }
 
-/// A timer that is due.
-#[derive(Debug)]
+/// Whom a timer wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wakes {
+    /// Who waits for it.
+    Owner,
+    /// Whom a waker says that the world keeps under the timer's number.
+    Other,
+}
+
+/// A timer that waits, or is due.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Due {
-    pub(crate) waker: Waker,
-    pub(crate) owner: Owner,
     seq: u64,
+    /// When it was registered.
+    registered: u64,
+    /// The owner's task.
+    pub(crate) task: WakeId,
+    daemon: bool,
+    pub(crate) wakes: Wakes,
 }
 
 impl Due {
-    /// Sets who waits; gives back the waker of before.
-    pub(crate) fn renew(&mut self, owner: Owner, waker: Waker) -> Waker {
-        self.owner = owner;
-        std::mem::replace(&mut self.waker, waker)
+    #[inline(always)]
+    fn new(seq: u64, registered: u64, owner: Owner, wakes: Wakes) -> Due {
+        Due { seq, registered, task: owner.task, daemon: owner.daemon, wakes }
+    }
+
+    /// Sets who waits and who is woken; whom it woke before.
+    pub(crate) fn renew(&mut self, owner: Owner, wakes: Wakes) -> Wakes {
+        let before = self.wakes;
+        *self = Due::new(self.seq, self.registered, owner, wakes);
+        before
+    }
+
+    /// Who waits.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner { task: self.task, daemon: self.daemon }
     }
 
     /// Whether this is the timer with that key.
     pub(crate) fn is(&self, key: TimerKey) -> bool {
         self.seq == key.seq
+    }
+
+    /// Its number.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
     }
 }
 
@@ -71,17 +108,13 @@ struct Entry {
     cell: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Cell {
     Free {
         /// The free cell below this one.
         next: u32,
     },
-    Waits {
-        deadline: u64,
-        registered: u64,
-        due: Due,
-    },
+    Waits(Due),
 }
 
 /// No cell: it is beyond them all.
@@ -94,36 +127,42 @@ impl Timers {
     }
 
     /// Registers a timer at `now`.
-    #[inline(always)]
-    pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: Owner, waker: Waker) -> TimerKey {
-        let seq = self.seq_next;
-        self.seq_next += 1;
-        let waits = Cell::Waits { deadline, registered: now, due: Due { waker, owner, seq } };
-        let cell = match self.cells.get_mut(self.free as usize) {
-            Some(free) => {
-                let cell = self.free;
-                if let Cell::Free { next } = std::mem::replace(free, waits) {
-                    self.free = next;
-                }
-                cell
+    pub(crate) fn insert(&mut self, now: u64, deadline: u64, owner: Owner, wakes: Wakes) -> TimerKey {
+        let key = loop {
+            match self.register(now, owner, wakes) {
+                Some(key) => break key,
+                None => self.grow(),
             }
-            None => self.grow(waits),
         };
+        self.place(deadline, key);
+        key
+    }
+
+    /// The first half of [`Timers::insert`], if a cell is free. Who stores the key before [`Timers::place`] has few values to
+    /// keep across that.
+    #[inline(always)]
+    pub(crate) fn register(&mut self, now: u64, owner: Owner, wakes: Wakes) -> Option<TimerKey> {
+        let (cell, seq) = (self.free, self.seq_next);
+        let place = self.cells.get_mut(cell as usize)?;
+        if let Cell::Free { next } = *place {
+            self.free = next;
+        }
+        *place = Cell::Waits(Due::new(seq, now, owner, wakes));
+        self.seq_next += 1;
         self.live += 1;
-        self.place(deadline, seq, cell);
-        TimerKey { cell, seq }
+        Some(TimerKey { cell, seq })
     }
 
     #[cold]
-    fn grow(&mut self, cell: Cell) -> u32 {
-        self.cells.push(cell);
-        (self.cells.len() - 1) as u32
+    fn grow(&mut self) {
+        self.free = self.cells.len() as u32;
+        self.cells.push(Cell::Free { next: NONE });
     }
 
-    /// Puts the entry that was registered last in its place. Its parts are handed on in registers: what was just written
-    /// to the stack in parts and is read from there as a whole keeps the processor waiting.
+    /// Puts the timer that was registered last in its place in the order. Its parts are handed on in registers: what was
+    /// just written to the stack in parts and is read from there as a whole keeps the processor waiting.
     #[inline(always)]
-    fn place(&mut self, deadline: u64, seq: u64, cell: u32) {
+    pub(crate) fn place(&mut self, deadline: u64, TimerKey { cell, seq }: TimerKey) {
         if self.first.is_none() && self.heap.is_empty() {
             self.first = Some(Entry { deadline, seq, cell });
         } else {
@@ -145,42 +184,53 @@ impl Timers {
     /// The timer with that key, while it waits.
     pub(crate) fn get_mut(&mut self, key: TimerKey) -> Option<&mut Due> {
         match self.cells.get_mut(key.cell as usize)? {
-            Cell::Waits { due, .. } if due.is(key) => Some(due),
-            Cell::Waits { .. } | Cell::Free { .. } => None,
+            Cell::Waits(due) if due.is(key) => Some(due),
+            Cell::Waits(_) | Cell::Free { .. } => None,
         }
     }
 
     /// Frees a cell that waits; what it held.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, cell: u32) -> Option<Due> {
-        match std::mem::replace(self.cells.get_mut(cell as usize)?, Cell::Free { next: self.free }) {
-            Cell::Waits { due, .. } => {
-                self.free = cell;
-                self.live -= 1;
-                Some(due)
-            }
-            Cell::Free { .. } => unreachable!("only a cell that waits is taken"),
-        }
+        let place = self.cells.get_mut(cell as usize)?;
+        let Cell::Waits(due) = *place else { unreachable!("only a cell that waits is taken") };
+        *place = Cell::Free { next: self.free };
+        self.free = cell;
+        self.live -= 1;
+        Some(due)
     }
 
-    /// Takes a timer out; its waker, to be dropped by the caller.
+    /// Takes a timer out, if it waits.
     #[inline]
-    pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Waker> {
+    pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<Due> {
+        // Both, as a key may be of a world that is gone.
+        if self.first.is_some_and(|first| first.seq == key.seq && first.cell == key.cell) {
+            self.first = None;
+            return self.take(key.cell);
+        }
+        self.cancel_among(key)
+    }
+
+    #[inline(never)]
+    fn cancel_among(&mut self, key: TimerKey) -> Option<Due> {
         if !self.is_waiting(key) {
             return None;
         }
-        let due = self.take(key.cell)?;
-        if self.first.is_some_and(|first| first.seq == key.seq) {
-            self.first = None;
-        } else if self.heap.len() > 2 * self.live as usize + DEAD_SLACK {
+        let due = self.take(key.cell);
+        if self.heap.len() > 2 * self.live as usize + DEAD_SLACK {
             self.compact();
         }
-        Some(due.waker)
+        due
     }
 
     /// Whether the timer with that key waits.
     pub(crate) fn is_waiting(&self, key: TimerKey) -> bool {
         self.is_live(key.cell, key.seq)
+    }
+
+    /// Whether the timer with that key waits and wakes its owner, who is this one.
+    pub(crate) fn wakes(&self, key: TimerKey, owner: Owner) -> bool {
+        self.live(key.cell, key.seq).is_some_and(|due| due.wakes == Wakes::Owner && due.owner() == owner)
     }
 
     /// The next deadline that comes.
@@ -215,16 +265,32 @@ impl Timers {
         self.live == 0
     }
 
-    /// The timers that wait: owner, registration and deadline of each.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (Owner, u64, u64)> {
-        self.cells.iter().filter_map(|cell| match cell {
-            Cell::Waits { deadline, registered, due } => Some((due.owner, *registered, *deadline)),
-            Cell::Free { .. } => None,
-        })
+    /// Who waits.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = Owner> {
+        self.waiting().map(|(_, due)| due.owner())
+    }
+
+    /// How long those timers were set for that wait and end.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = u64> {
+        let ending = self.waiting().filter(|(entry, _)| entry.deadline != NEVER);
+        ending.map(|(entry, due)| entry.deadline - due.registered)
+    }
+
+    /// The timers that wait, in no meaningful order.
+    fn waiting(&self) -> impl Iterator<Item = (&Entry, &Due)> {
+        let entries = self.first.iter().chain(self.heap.iter().map(|Reverse(entry)| entry));
+        entries.filter_map(|entry| Some((entry, self.live(entry.cell, entry.seq)?)))
+    }
+
+    fn live(&self, cell: u32, seq: u64) -> Option<&Due> {
+        match self.cells.get(cell as usize)? {
+            Cell::Waits(due) if due.seq == seq => Some(due),
+            Cell::Waits(_) | Cell::Free { .. } => None,
+        }
     }
 
     fn is_live(&self, cell: u32, seq: u64) -> bool {
-        matches!(self.cells.get(cell as usize), Some(Cell::Waits { due, .. }) if due.seq == seq)
+        self.live(cell, seq).is_some()
     }
 
     #[cold]
@@ -239,15 +305,12 @@ mod tests {
     use super::*;
 
     fn insert(timers: &mut Timers, deadline: u64, slot: u32) -> TimerKey {
-        let owner = Owner { task: Some(TaskId { slot, generation: 0 }), daemon: false };
-        timers.insert(0, deadline, owner, Waker::noop().clone())
+        let owner = Owner { task: WakeId::new(0, 0, slot), daemon: false };
+        timers.insert(0, deadline, owner, Wakes::Owner)
     }
 
     fn fire(timers: &mut Timers, now: u64) -> Vec<u32> {
-        std::iter::from_fn(|| timers.pop_due(now))
-            .filter_map(|due| due.owner.task)
-            .map(|task| task.slot)
-            .collect()
+        std::iter::from_fn(|| timers.pop_due(now)).map(|due| due.task.slot()).collect()
     }
 
     #[test]
@@ -325,6 +388,21 @@ mod tests {
                 assert_eq!(timers.waiting().count(), list.len());
             }
         }
+    }
+
+    #[test]
+    fn a_key_of_another_world_cancels_nothing() {
+        let mut others = Timers::new();
+        insert(&mut others, 5, 1);
+        let stale = insert(&mut others, 5, 2);
+        let mut timers = Timers::new();
+        let first = insert(&mut timers, 5, 1);
+        timers.cancel(first);
+        // The number of the stale key, in another cell.
+        insert(&mut timers, 7, 3);
+        insert(&mut timers, 8, 4);
+        assert!(timers.cancel(stale).is_none());
+        assert_eq!((fire(&mut timers, 9), timers.is_empty()), (vec![3, 4], true));
     }
 
     #[test]

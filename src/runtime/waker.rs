@@ -13,7 +13,7 @@ const _: () = assert!(
     "fatum needs a 64-bit target: a waker's word holds epoch, generation and slot"
 );
 
-/// Slots that one world can have.
+/// Slots that one world can have: the number of each is less.
 pub(crate) const SLOT_MAX: u32 = (1 << 24) - 1;
 
 /// Which task of which world, packed into a word.
@@ -21,6 +21,9 @@ pub(crate) const SLOT_MAX: u32 = (1 << 24) - 1;
 pub(crate) struct WakeId(u64);
 
 impl WakeId {
+    /// No task: it is in a slot that no world has.
+    pub(crate) const NOBODY: WakeId = WakeId(u64::MAX);
+
     /// Packs the three; each must fit its bits.
     #[inline]
     pub(crate) fn new(epoch: u32, generation: u16, slot: u32) -> WakeId {

@@ -2,7 +2,7 @@
 
 use super::Instant;
 use crate::runtime::current;
-use crate::runtime::timers::{NEVER, TimerKey};
+use crate::runtime::timers::{NEVER, Owner, TimerKey, Wakes};
 use crate::runtime::wait::{self, Report};
 use crate::runtime::waker::WakeId;
 use crate::runtime::world::World;
@@ -17,27 +17,30 @@ use std::time::Duration;
 pub struct Sleep {
     deadline: Instant,
     place: &'static Location<'static>,
+    /// The simulation that it is of; 0 and without a meaning outside.
+    epoch: u32,
     timer: Timer,
 }
 
 enum Timer {
     /// Of a simulation; not registered yet.
-    New { epoch: u32 },
+    New,
     /// Registered there.
-    Registered { epoch: u32, key: TimerKey, since: u64 },
+    Registered { key: TimerKey, since: u64 },
     /// Fired or outdated: nothing to cancel.
-    Over { epoch: u32 },
+    Over,
     #[cfg(feature = "tokio")]
     Tokio(Pin<Box<tokio::time::Sleep>>),
 }
 
-/// What a poll in a simulation comes to. The wakers are those that the timer had before.
+/// What a poll in a simulation comes to.
 enum Slept {
     /// Over, at this local time.
-    Over(u64, Option<Waker>),
-    Waits(Option<Waker>),
-    /// A waker that is not ours is to be kept.
-    WaitsForeign,
+    Over(u64),
+    /// The timer wakes the running task.
+    Waits,
+    /// Whoever polls has another waker than the running task: it is to be kept.
+    Keeps,
     /// The world is frozen: the wait is to be reported.
     Reports,
     /// Another simulation runs, or none.
@@ -63,12 +66,12 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 impl Sleep {
+    #[inline]
     pub(super) fn new(deadline: Instant, place: &'static Location<'static>) -> Sleep {
-        let timer = match current::try_with(|world| world.epoch) {
-            Some(epoch) => Timer::New { epoch },
-            None => outside(deadline),
-        };
-        Sleep { deadline, place, timer }
+        match current::try_with(|world| world.epoch) {
+            Some(epoch) => Sleep { deadline, place, epoch, timer: Timer::New },
+            None => Sleep { deadline, place, epoch: 0, timer: outside(deadline) },
+        }
     }
 
     /// As [`Sleep::new`], until a duration from now.
@@ -77,9 +80,12 @@ impl Sleep {
         match current::try_with(|world| (world.epoch, world.local_now())) {
             Some((epoch, now)) => {
                 let deadline = Instant::from_nanos(now).saturating_add(duration);
-                Sleep { deadline, place, timer: Timer::New { epoch } }
+                Sleep { deadline, place, epoch, timer: Timer::New }
             }
-            None => Sleep::new(Instant::now().saturating_add(duration), place),
+            None => {
+                let deadline = Instant::now().saturating_add(duration);
+                Sleep { deadline, place, epoch: 0, timer: outside(deadline) }
+            }
         }
     }
 
@@ -96,15 +102,20 @@ impl Sleep {
     /// Whether a fault makes the timer late.
     fn is_held(&self) -> bool {
         match self.timer {
-            Timer::Registered { epoch, .. } => {
-                current::try_with(|world| world.epoch == epoch && self.is_late(world)).unwrap_or(false)
+            Timer::Registered { .. } => {
+                current::try_with(|world| world.epoch == self.epoch && self.is_late(world)).unwrap_or(false)
             }
             _ => false,
         }
     }
 
     /// Sleeps until another instant.
-    pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        self.get_mut().set(deadline);
+    }
+
+    #[inline(never)]
+    fn set(&mut self, deadline: Instant) {
         *self = Sleep::new(deadline, self.place);
     }
 
@@ -122,11 +133,11 @@ impl Sleep {
     #[inline]
     pub(super) fn begin_again(&mut self, deadline: Instant) {
         match self.timer {
-            Timer::Over { epoch } | Timer::New { epoch } => {
-                self.timer = Timer::New { epoch };
+            Timer::Over | Timer::New => {
+                self.timer = Timer::New;
                 self.deadline = deadline;
             }
-            _ => Pin::new(self).reset(deadline),
+            _ => self.set(deadline),
         }
     }
 
@@ -137,42 +148,72 @@ impl Sleep {
         context: &mut Context<'_>,
         place: &'static Location<'static>,
     ) -> Poll<Instant> {
-        match &mut self.timer {
-            Timer::New { epoch } | Timer::Registered { epoch, .. } | Timer::Over { epoch } => {
-                let epoch = *epoch;
-                self.poll_simulated(epoch, context, place)
-            }
-            #[cfg(feature = "tokio")]
-            Timer::Tokio(_) if current::is_simulated() => {
+        #[cfg(feature = "tokio")]
+        if let Timer::Tokio(sleep) = &mut self.timer {
+            if current::is_simulated() {
                 let created = self.place;
                 panic!(
                     "a fatum Sleep created at {created} outside a simulation was polled at {place} inside one"
                 )
             }
-            #[cfg(feature = "tokio")]
-            Timer::Tokio(sleep) => sleep.as_mut().poll(context).map(|()| Instant::now()),
+            return sleep.as_mut().poll(context).map(|()| Instant::now());
+        }
+        self.poll_simulated(context, place)
+    }
+
+    fn poll_simulated(&mut self, context: &Context<'_>, polled: &'static Location<'static>) -> Poll<Instant> {
+        let waker = context.waker();
+        let slept = current::try_with(|world| match world.epoch == self.epoch && world.is_punctual() {
+            true => self.poll_punctually(world, waker),
+            false => None,
+        });
+        match slept.flatten() {
+            Some(Slept::Over(now)) => Poll::Ready(Instant::from_nanos(now)),
+            Some(Slept::Waits) => Poll::Pending,
+            _ => self.poll_with_care(waker, polled),
         }
     }
 
-    fn poll_simulated(
-        &mut self,
-        epoch: u32,
-        context: &Context<'_>,
-        polled: &'static Location<'static>,
-    ) -> Poll<Instant> {
-        // A waker of ours owns nothing, so it may be made anew while the world is borrowed.
-        let own = WakeId::of(context.waker());
-        let slept = current::try_with(|world| match world.epoch == epoch {
-            true => self.poll_in(world, own),
+    /// Polls where every timer fires at its deadline and nobody asks what it was: by far the most polls. Nothing, where
+    /// there is another waker to mind than the running task's, or memory to be asked for.
+    #[inline(always)]
+    fn poll_punctually(&mut self, world: &mut World, waker: &Waker) -> Option<Slept> {
+        let now = world.now;
+        if now >= self.deadline.nanos() {
+            if now == NEVER {
+                return None;
+            }
+            // It fired, if it was registered.
+            self.timer = Timer::Over;
+            return Some(Slept::Over(now));
+        }
+        let owner = world.owner();
+        if WakeId::of(waker) != Some(owner.task) {
+            return None;
+        }
+        if let Timer::Registered { key, .. } = self.timer {
+            return world.timers.wakes(key, owner).then_some(Slept::Waits);
+        }
+        let key = world.timers.register(now, owner, Wakes::Owner)?;
+        self.timer = Timer::Registered { key, since: now };
+        world.timers.place(self.deadline.nanos(), key);
+        Some(Slept::Waits)
+    }
+
+    /// Polls in any world.
+    #[inline(never)]
+    fn poll_with_care(&mut self, waker: &Waker, polled: &'static Location<'static>) -> Poll<Instant> {
+        // The foreign waker that the timer woke: it is dropped with no world borrowed.
+        let mut before = None;
+        let slept = current::try_with(|world| match world.epoch == self.epoch {
+            true => self.poll_in(world, waker, &mut before),
             false => Slept::Elsewhere,
         });
+        drop(before);
         match slept.unwrap_or(Slept::Elsewhere) {
-            Slept::Over(now, before) => {
-                drop(before);
-                return Poll::Ready(Instant::from_nanos(now));
-            }
-            Slept::Waits(before) => drop(before),
-            Slept::WaitsForeign => self.wait_foreign(context.waker()),
+            Slept::Over(now) => return Poll::Ready(Instant::from_nanos(now)),
+            Slept::Waits => {}
+            Slept::Keeps => self.wait_by(waker),
             Slept::Reports => self.report(),
             Slept::Elsewhere => {
                 let place = self.place;
@@ -182,54 +223,54 @@ impl Sleep {
         Poll::Pending
     }
 
-    #[inline]
-    fn poll_in(&mut self, world: &mut World, own: Option<WakeId>) -> Slept {
+    fn poll_in(&mut self, world: &mut World, waker: &Waker, before: &mut Option<Waker>) -> Slept {
         let now = world.local_now();
-        if now >= self.deadline.nanos() {
-            if !world.may_wait_on() && self.deadline.nanos() != NEVER {
-                // It fired, if it was registered.
-                self.timer = Timer::Over { epoch: world.epoch };
-                return Slept::Over(now, None);
-            }
-            if !self.is_late(world) {
-                return Slept::Over(now, self.cancel_in(world));
-            }
+        if now >= self.deadline.nanos() && !self.is_late(world) {
+            *before = self.cancel_in(world);
+            return Slept::Over(now);
         }
-        match own {
-            _ if world.frozen.is_some() => Slept::Reports,
-            Some(own) => Slept::Waits(self.wait(world, own.waker())),
-            None => Slept::WaitsForeign,
+        if world.frozen.is_some() {
+            return Slept::Reports;
         }
+        let owner = world.owner();
+        if WakeId::of(waker) != Some(owner.task) {
+            return Slept::Keeps;
+        }
+        *before = self.wait(world, owner, Wakes::Owner).1;
+        Slept::Waits
     }
 
     fn is_late(&self, world: &World) -> bool {
         matches!(self.timer, Timer::Registered { key, .. } if world.is_late(key))
     }
 
-    /// Lets the timer wake by a waker that is not ours: it is cloned and dropped with no world borrowed.
-    #[cold]
-    fn wait_foreign(&mut self, waker: &Waker) {
+    /// Lets the timer wake by a waker that is not the running task's: it is cloned and dropped with no world borrowed.
+    #[inline(never)]
+    fn wait_by(&mut self, waker: &Waker) {
         let waker = waker.clone();
-        drop(current::with(|world| self.wait(world, waker)));
+        drop(current::with(|world| {
+            let (key, before) = self.wait(world, world.owner(), Wakes::Other);
+            (before, world.wake_by(key, waker))
+        }));
     }
 
-    /// Lets the timer wake; the waker that it had before, to be dropped with no world borrowed.
-    #[inline(always)]
-    fn wait(&mut self, world: &mut World, waker: Waker) -> Option<Waker> {
+    /// Lets the timer wake; its key, and the foreign waker that it woke before and does no more, to be dropped with no world
+    /// borrowed.
+    fn wait(&mut self, world: &mut World, owner: Owner, wakes: Wakes) -> (TimerKey, Option<Waker>) {
         // The clock may have changed its rate: the deadline is somewhere else now.
         let before = if world.drifts() { self.cancel_in(world) } else { None };
-        let waker = match self.timer {
-            Timer::Registered { key, .. } => match world.renew_timer(key, waker) {
-                Ok(before) => return Some(before),
-                // It fired, but the clock of the host has changed its rate since and is not there yet.
-                Err(waker) => waker,
-            },
-            _ => waker,
-        };
-        let key = world.timer(world.global(self.deadline.nanos()), waker);
+        if let Timer::Registered { key, .. } = self.timer
+            && let Some(woke) = world.renew_timer(key, owner, wakes)
+        {
+            let is_left = woke == Wakes::Other && wakes == Wakes::Owner;
+            return (key, if is_left { world.forget_waker(key) } else { None });
+        }
+        // If it fired, the clock of the host has changed its rate since and is not there yet.
+        let deadline = world.global(self.deadline.nanos());
+        let key = world.timers.insert(world.now, deadline, owner, wakes);
         world.note_timer(key, self.place);
-        self.timer = Timer::Registered { epoch: world.epoch, key, since: world.now };
-        before
+        self.timer = Timer::Registered { key, since: world.now };
+        (key, before)
     }
 
     #[cold]
@@ -248,18 +289,11 @@ impl Sleep {
         });
     }
 
-    /// As [`Sleep::cancel`], in the world at hand; the waker, to be dropped with no world borrowed.
+    /// Takes the timer out of the world at hand; the foreign waker that it woke, to be dropped with no world borrowed.
     fn cancel_in(&mut self, world: &mut World) -> Option<Waker> {
-        let Timer::Registered { epoch, key, .. } = self.timer else { return None };
-        self.timer = Timer::Over { epoch };
+        let Timer::Registered { key, .. } = self.timer else { return None };
+        self.timer = Timer::Over;
         world.cancel_timer(key)
-    }
-
-    fn cancel(&mut self) {
-        if let Timer::Registered { epoch, key, .. } = self.timer {
-            self.timer = Timer::Over { epoch };
-            current::cancel_timer(epoch, key);
-        }
     }
 }
 
@@ -274,7 +308,9 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        self.cancel();
+        if let Timer::Registered { key, .. } = self.timer {
+            current::cancel_timer(self.epoch, key);
+        }
     }
 }
 
@@ -284,14 +320,26 @@ impl fmt::Debug for Sleep {
     }
 }
 
+// What a new timer is made of is handed on in registers: a `Sleep` that went through memory on its way to its future would
+// keep that waiting.
+
 #[cfg(feature = "tokio")]
+#[inline]
 #[track_caller]
 fn outside(deadline: Instant) -> Timer {
+    Timer::Tokio(boxed(deadline))
+}
+
+#[cfg(feature = "tokio")]
+#[inline(never)]
+#[track_caller]
+fn boxed(deadline: Instant) -> Pin<Box<tokio::time::Sleep>> {
     let until = super::instant::anchor() + deadline.since_start();
-    Timer::Tokio(Box::pin(tokio::time::sleep_until(until)))
+    Box::pin(tokio::time::sleep_until(until))
 }
 
 #[cfg(not(feature = "tokio"))]
+#[inline]
 #[track_caller]
 fn outside(_deadline: Instant) -> Timer {
     current::outside("fatum::time::sleep")

@@ -2,9 +2,8 @@
 
 use super::{HOLD, Held, LATE, World};
 use crate::choice::{Label, Notice, Weights};
-use crate::runtime::tasks::Slot;
-use crate::runtime::timers::{Due, TimerKey};
-use crate::runtime::waker::WakeId;
+use crate::runtime::tasks::{Slot, TaskId};
+use crate::runtime::timers::{Due, Owner, TimerKey, Wakes};
 use crate::trace::Kind;
 use std::task::Waker;
 
@@ -42,6 +41,7 @@ impl World {
         [timer, self.next_return()].into_iter().flatten().min()
     }
 
+    #[inline(always)]
     pub(super) fn jump(&mut self, deadline: u64) -> Passage {
         if deadline > self.now {
             self.steps_at_jump = self.steps;
@@ -52,21 +52,36 @@ impl World {
         }
         self.now = deadline;
         self.digests.event(JUMP ^ deadline);
+        self.attention |= self.required_left > 0 && self.is_stale();
+        if self.heeds_time || self.hosts_out > 0 || !self.held.is_empty() {
+            self.fire_heeded(deadline);
+        } else {
+            self.fire_due(deadline);
+        }
+        self.moved()
+    }
+
+    #[inline(always)]
+    fn fire_due(&mut self, deadline: u64) {
+        while let Some(due) = self.timers.pop_due(deadline) {
+            self.fire(due);
+        }
+    }
+
+    /// Fires what is due where faults hold timers back, hosts are away, or the source listens.
+    #[inline(never)]
+    fn fire_heeded(&mut self, deadline: u64) {
         if self.listens {
             self.notice(Notice::Idle);
         }
-        self.attention |= self.required_left > 0 && self.is_stale();
         if self.holds_timers || self.harms_hosts || !self.held.is_empty() {
             self.fire_with_faults(deadline);
         } else {
-            while let Some(due) = self.timers.pop_due(deadline) {
-                self.fire(due);
-            }
+            self.fire_due(deadline);
         }
         if self.hosts_out > 0 {
             self.return_hosts(deadline);
         }
-        self.moved()
     }
 
     fn moved(&self) -> Passage {
@@ -106,6 +121,7 @@ impl World {
     }
 
     /// With no deadline left to wait for, what is held is late enough.
+    #[cold]
     pub(super) fn release_held(&mut self) -> Passage {
         for (_, held) in std::mem::take(&mut self.held) {
             self.let_go(held);
@@ -118,8 +134,9 @@ impl World {
             return 0;
         }
         let can_hold = |task: &Slot| task.live && !self.is_down(task.host);
-        let owner = due.owner.task.filter(|id| self.tasks.get(*id).is_some_and(can_hold));
-        owner.map_or(0, |id| self.ask_hold(id.slot, LATE))
+        let owner = due.task;
+        let may_hold = self.tasks.get(TaskId::of(owner)).is_some_and(can_hold);
+        if may_hold { self.ask_hold(owner.slot(), LATE) } else { 0 }
     }
 
     /// How many deadlines a task or its timer is held for; not asked where the plan leaves the host alone.
@@ -139,10 +156,10 @@ impl World {
         })
     }
 
-    /// Whether a timer whose time has come may still wait: a fault held it back, or its clock runs otherwise.
-    #[inline]
-    pub(crate) fn may_wait_on(&self) -> bool {
-        self.drifts || !self.held.is_empty()
+    /// Whether timers fire at their deadlines, by clocks that are true, and nobody asks or is told about them.
+    #[inline(always)]
+    pub(crate) fn is_punctual(&self) -> bool {
+        !self.drifts && self.held.is_empty() && self.frozen.is_none() && self.notes.is_none()
     }
 
     /// Whether a timer is due and held back.
@@ -157,33 +174,31 @@ impl World {
         })
     }
 
-    /// The running task waits for a timer from now on; gives back the waker to drop.
-    ///
-    /// # Errors
-    /// `waker` itself, when the timer is gone.
-    pub(crate) fn renew_timer(&mut self, key: TimerKey, waker: Waker) -> Result<Waker, Waker> {
-        let owner = self.owner();
+    /// The running task waits for a timer from now on: whom it woke before. Nothing, when it is gone.
+    pub(crate) fn renew_timer(&mut self, key: TimerKey, owner: Owner, wakes: Wakes) -> Option<Wakes> {
         let late = if self.held.is_empty() { None } else { self.late_timer(key) };
-        match late {
-            Some(due) => Ok(due.renew(owner, waker)),
-            None => match self.timers.get_mut(key) {
-                Some(due) => Ok(due.renew(owner, waker)),
-                None => Err(waker),
-            },
+        let due = match late {
+            Some(due) => due,
+            None => self.timers.get_mut(key)?,
+        };
+        Some(due.renew(owner, wakes))
+    }
+
+    /// Takes a timer out, also a late one; the foreign waker that it woke, to be dropped by the caller.
+    #[inline]
+    pub(crate) fn cancel_timer(&mut self, key: TimerKey) -> Option<Waker> {
+        let due = if self.held.is_empty() { self.timers.cancel(key) } else { self.cancel_late(key) };
+        match due?.wakes {
+            Wakes::Owner => None,
+            Wakes::Other => self.forget_waker(key),
         }
     }
 
-    /// Takes a timer out, also a late one; its waker, to be dropped by the caller.
-    #[inline]
-    pub(crate) fn cancel_timer(&mut self, key: TimerKey) -> Option<Waker> {
-        if self.held.is_empty() { self.timers.cancel(key) } else { self.cancel_late(key) }
-    }
-
     #[cold]
-    fn cancel_late(&mut self, key: TimerKey) -> Option<Waker> {
+    fn cancel_late(&mut self, key: TimerKey) -> Option<Due> {
         let late = self.held.iter().position(|(_, held)| matches!(held, Held::Timer(due) if due.is(key)));
         match late.map(|index| self.held.remove(index)) {
-            Some((_, Held::Timer(due))) => Some(due.waker),
+            Some((_, Held::Timer(due))) => Some(due),
             Some((_, Held::Task { .. })) | None => self.timers.cancel(key),
         }
     }
@@ -204,8 +219,12 @@ impl World {
     /// Own wakers enter the ready set here, in firing order; others are due.
     #[inline(always)]
     pub(super) fn fire(&mut self, due: Due) {
-        let Some(id) = WakeId::of(&due.waker).filter(|id| id.epoch() == self.epoch) else {
-            return self.let_wake(due.waker);
+        let id = match due.wakes {
+            Wakes::Owner => due.task,
+            Wakes::Other => match self.fire_other(due.seq()) {
+                Some(id) => id,
+                None => return,
+            },
         };
         let Some(serial) = self.tasks.queue(id) else { return };
         if self.plain {

@@ -328,7 +328,7 @@ impl World {
         let now = self.now;
         self.drifts = true;
         self.machine(host).clock.drift(now, ppm);
-        let owners: BTreeSet<TaskId> = self.timers.waiting().filter_map(|(owner, _, _)| owner.task).collect();
+        let owners: BTreeSet<TaskId> = self.timers.owners().map(|owner| TaskId::of(owner.task)).collect();
         for id in owners {
             if let Some(task) = self.tasks.get(id).filter(|task| task.host == host) {
                 self.wake(task.id);
@@ -353,7 +353,7 @@ impl World {
 
     /// Asks, for each host one of whose timers is due, whether it crashes, stands still or has its clock go wrong.
     pub(super) fn harm_hosts(&mut self, due: &[Due]) {
-        let owners = due.iter().filter_map(|due| due.owner.task);
+        let owners = due.iter().map(|due| TaskId::of(due.task));
         let live = owners.filter_map(|id| self.tasks.get(id).filter(|task| task.live).map(|task| task.host));
         let hosts: BTreeSet<u16> = live.collect();
         for host in hosts {

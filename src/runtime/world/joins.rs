@@ -2,6 +2,7 @@
 
 use super::World;
 use crate::runtime::tasks::{Joiner, Joining, TaskId};
+use crate::runtime::timers::TimerKey;
 use crate::runtime::waker::WakeId;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::task::Waker;
 pub(super) struct Foreign {
     /// Each by the slot of the task that it waits for.
     joiners: BTreeMap<u32, Waker>,
+    /// Each by the number of the timer that it waits for.
+    timers: BTreeMap<u64, Waker>,
     /// Their time has come.
     due: Vec<Waker>,
 }
@@ -58,6 +61,29 @@ impl World {
         if let Some(waker) = self.forget_joiner(slot) {
             self.let_wake(waker);
         }
+    }
+
+    /// Lets a timer that wakes `Wakes::Other` wake by this; the waker of before, for the caller to drop.
+    #[cold]
+    pub(crate) fn wake_by(&mut self, timer: TimerKey, waker: Waker) -> Option<Waker> {
+        self.foreign.get_or_insert_default().timers.insert(timer.seq(), waker)
+    }
+
+    /// The waker that a timer woke, which it does no more.
+    #[cold]
+    pub(crate) fn forget_waker(&mut self, timer: TimerKey) -> Option<Waker> {
+        self.foreign.as_mut()?.timers.remove(&timer.seq())
+    }
+
+    /// The timer of that number is due: the task that it wakes, if its waker is one of this world's. Others are due.
+    #[cold]
+    pub(super) fn fire_other(&mut self, timer: u64) -> Option<WakeId> {
+        let waker = self.foreign.as_mut()?.timers.remove(&timer)?;
+        let own = WakeId::of(&waker).filter(|id| id.epoch() == self.epoch);
+        if own.is_none() {
+            self.let_wake(waker);
+        }
+        own
     }
 
     /// The time of a foreign waker has come.

@@ -155,6 +155,8 @@ pub(crate) struct World {
     pub(crate) host_news: Vec<(Arc<str>, HostChange)>,
     /// Whether the plan harms hosts when timers are due.
     harms_hosts: bool,
+    /// Whether the plan holds timers back or harms hosts, or the source listens: then there is more to do when time moves.
+    heeds_time: bool,
     /// Hosts that are down or stand still.
     hosts_out: u32,
     /// Whether the clock of any host has ever run at a rate of its own.
@@ -222,7 +224,10 @@ pub(crate) enum What {
 impl World {
     pub(crate) fn new(config: Config) -> Box<World> {
         let names = (config.keep >= Keep::Tape || config.source.needs_names()).then(Box::default);
-        let follows_ready = config.source.listens() || config.plan.speaks_of(SITE_STALL);
+        let listens = config.source.listens();
+        let follows_ready = listens || config.plan.speaks_of(SITE_STALL);
+        let holds_timers = config.plan.speaks_of(SITE_LATE);
+        let harms_hosts = [SITE_CRASH, SITE_PAUSE, SITE_CLOCK].iter().any(|site| config.plan.speaks_of(site));
         let (epoch, spare) = current::open_epoch();
         // The box is first, so that the world is built in it: a copy of what was just written keeps the processor waiting.
         let boxed = Box::new_uninit();
@@ -240,7 +245,7 @@ impl World {
             last_polled: 0,
             timers: Timers::new(),
             held: Vec::new(),
-            listens: config.source.listens(),
+            listens,
             follows_coverage: config.source.follows_coverage(),
             follows_ready,
             plain: !follows_ready && names.is_none(),
@@ -252,7 +257,7 @@ impl World {
             covering: Covering::default(),
             events: (config.keep == Keep::Trace).then(Vec::new),
             holds_tasks: config.plan.speaks_of(SITE_STALL),
-            holds_timers: config.plan.speaks_of(SITE_LATE),
+            holds_timers,
             quiet: false,
             closing: false,
             frozen: None,
@@ -269,7 +274,8 @@ impl World {
             hosts: spare.hosts,
             host_moves: VecDeque::new(),
             host_news: Vec::new(),
-            harms_hosts: [SITE_CRASH, SITE_PAUSE, SITE_CLOCK].iter().any(|site| config.plan.speaks_of(site)),
+            harms_hosts,
+            heeds_time: listens || holds_timers || harms_hosts,
             hosts_out: 0,
             drifts: false,
             is_cut: false,

@@ -6,10 +6,9 @@ use crate::runtime::boxes::Body;
 use crate::runtime::current::{Message, Remains};
 use crate::runtime::end::End;
 use crate::runtime::tasks::{Joiner, NewTask, Slot, TaskId};
-use crate::runtime::timers::{Owner, TimerKey};
+use crate::runtime::timers::Owner;
 use crate::runtime::waker::WakeId;
 use crate::trace::Kind;
-use std::task::Waker;
 
 impl World {
     /// Begins a task; its id. A world that is deaf takes none, and leaves the body as it is.
@@ -120,7 +119,7 @@ impl World {
     }
 
     /// Makes a task ready, unless a fault holds it back.
-    #[inline]
+    #[inline(never)]
     pub(super) fn enqueue(&mut self, slot: u32, serial: u32) {
         let kept = (self.hosts_out > 0 && self.park(slot, serial))
             || (self.holds_tasks && self.hold_task(slot, serial));
@@ -196,17 +195,12 @@ impl World {
         }
     }
 
-    #[inline(always)]
-    pub(crate) fn timer(&mut self, deadline: u64, waker: Waker) -> TimerKey {
-        let owner = self.owner();
-        self.timers.insert(self.now, deadline, owner, waker)
-    }
-
     /// The running task, as the one that waits for a timer.
-    pub(super) fn owner(&self) -> Owner {
-        match self.running {
-            Some(slot) => Owner { task: Some(self.tasks.id(slot)), daemon: self.tasks.peek(slot).daemon },
-            None => Owner { task: None, daemon: false },
+    #[inline(always)]
+    pub(crate) fn owner(&self) -> Owner {
+        match self.running.map(|slot| self.tasks.peek(slot)) {
+            Some(task) => Owner { task: task.id, daemon: task.daemon },
+            None => Owner { task: WakeId::NOBODY, daemon: false },
         }
     }
 }

@@ -4,7 +4,6 @@ use super::{Violation, World};
 use crate::choice::{Source, hash_bytes};
 use crate::runtime::end::{End, LeakPolicy};
 use crate::runtime::notes::TaskNote;
-use crate::runtime::timers::NEVER;
 use crate::runtime::waker::WakeId;
 use crate::trace::text::time;
 use crate::trace::{Event, Kind};
@@ -31,10 +30,7 @@ impl World {
     pub(super) fn stuck(&mut self) -> Option<End> {
         let patience = self.budget.stuck_after;
         self.progress_at = self.now;
-        let patient = self
-            .timers
-            .waiting()
-            .any(|(_, since, until)| until != NEVER && u128::from(until - since) >= patience.as_nanos());
+        let patient = self.timers.spans().any(|span| u128::from(span) >= patience.as_nanos());
         (!patient)
             .then(|| End::Deadlock { detail: format!("timers go on, but nothing happened for {patience:?}") })
     }
@@ -160,8 +156,7 @@ impl World {
             return Some(End::Leaked { detail });
         }
         // What daemons have may go on; all others have ended.
-        let waiting = self.timers.waiting().map(|(owner, _, _)| owner);
-        let owners = waiting.chain(self.late_timers().map(|due| due.owner));
+        let owners = self.timers.owners().chain(self.late_timers().map(|due| due.owner()));
         let (timers, permits) = (owners.filter(|owner| !owner.daemon).count(), self.objects.held());
         (timers + permits > 0).then(|| {
             let timers = counted(timers, "timer");

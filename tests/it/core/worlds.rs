@@ -449,7 +449,7 @@ fn what_a_task_owns_is_dropped_once_and_at_its_end_whoever_had_its_box_before() 
 
 /// A waker of the user's that counts.
 #[derive(Default)]
-struct Bell(AtomicU64);
+pub(super) struct Bell(pub(super) AtomicU64);
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
