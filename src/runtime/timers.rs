@@ -43,7 +43,7 @@ pub(crate) struct Owner {
 pub(crate) enum Wakes {
     /// Who waits for it.
     Owner,
-    /// Whom a waker says that the world keeps under the timer's number.
+    /// Whom the waker wakes that the world keeps under the timer's number.
     Other,
 }
 

@@ -5,7 +5,7 @@ use super::worlds::Bell;
 use fatum::choice::fault::{FaultPlan, FaultRule};
 use fatum::runtime::End;
 use fatum::sim::Keep;
-use fatum::time::{Duration, Instant, MissedTickBehavior, Sleep, interval, sleep};
+use fatum::time::{Duration, Instant, MissedTickBehavior, Sleep, interval, sleep, timeout};
 use fatum::{Sim, host, rand, task};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -46,6 +46,24 @@ fn a_tick_more_than_five_milliseconds_late_is_a_missed_one_as_in_tokio() {
         assert_eq!(next_after(late, MissedTickBehavior::Burst), burst, "{late}");
         assert_eq!(next_after(late, MissedTickBehavior::Delay), delay, "{late}");
         assert_eq!(next_after(late, MissedTickBehavior::Skip), skip, "{late}");
+    }
+}
+
+/// 2^64 ns and a second: cut off at 64 bits it would be a second.
+#[test]
+fn an_interval_beyond_all_instants_ticks_once() {
+    let period = Duration::new(18_446_744_074, 709_551_616);
+    for behavior in [MissedTickBehavior::Burst, MissedTickBehavior::Delay, MissedTickBehavior::Skip] {
+        let mut sim = Sim::new(1);
+        sim.run(async move {
+            let mut interval = interval(period);
+            interval.set_missed_tick_behavior(behavior);
+            sleep(100 * MS).await;
+            assert_eq!(interval.tick().await.since_start(), Duration::ZERO);
+            assert!(timeout(Duration::from_secs(9), interval.tick()).await.is_err());
+            assert_eq!(interval.period(), period);
+        });
+        assert_eq!(sim.finish().end, End::Passed, "{behavior:?}");
     }
 }
 
